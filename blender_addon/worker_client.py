@@ -1,0 +1,306 @@
+"""Blender's end of the worker: start it, give it jobs, watch them, stop it. Knows nothing of bpy.
+
+A thread per worker process reads its messages and updates `Job` objects; everybody else only looks
+at them (a timer in Blender's window, `wait` in background mode and in the render thread).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cine3d_core
+import numpy as np
+from cine3d_core import worker_protocol
+from cine3d_core.worker_protocol import ProtocolError, read_message, write_message
+
+CANCEL_GRACE_S = 0.9  # a job that does not give up by then is killed with its process
+START_TIMEOUT_S = 120.0
+LOG_LINES = 200
+LOG_TAIL = 12
+
+# The worker runs exactly the core that Blender runs, whatever its own Python has installed. Only
+# that one package is handed over: Blender's other packages belong to another Python version.
+_BOOTSTRAP = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location(
+    "cine3d_core", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
+package = importlib.util.module_from_spec(spec)
+sys.modules["cine3d_core"] = package
+spec.loader.exec_module(package)
+from cine3d_core.worker import main
+sys.exit(main())
+"""
+
+
+class WorkerError(Exception):
+    """A job failed; the text is for people."""
+
+    def __init__(self, message: str, kind: str, details: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.details = details
+
+
+class JobCancelled(Exception):
+    """The job was cancelled by the person in front of Blender."""
+
+
+CRASHED = "crashed"
+
+
+@dataclass
+class Job:
+    """One piece of work as Blender sees it; read-only outside this module."""
+
+    id: int
+    name: str
+    stage: str = "Waiting for the worker"
+    fraction: float = 0.0
+    value: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    error: WorkerError | JobCancelled | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def result(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Value and arrays of a finished job.
+
+        Raises:
+            WorkerError: the job failed or the worker died.
+            JobCancelled: the job was cancelled.
+        """
+        assert self.done.is_set(), self.name
+        if self.error is not None:
+            raise self.error
+        return self.value, self.arrays
+
+
+class _Process:
+    """One run of the worker; never restarted, a new one takes its place."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        # Its own session: a Ctrl-C meant for Blender must not reach it half-way through a job.
+        flags: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            flags = {"creationflags": subprocess.CREATE_NO_WINDOW}
+        self.popen = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            **flags,
+        )
+        self.lock = threading.Lock()
+        self.jobs: dict[int, Job] = {}
+        self.hello: dict[str, Any] | None = None
+        self.ready = threading.Event()
+        self.ended = threading.Event()
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._log_reader = threading.Thread(target=self._read_log, daemon=True)
+        self._log_reader.start()
+        threading.Thread(target=self._read_messages, daemon=True).start()
+
+    def alive(self) -> bool:
+        return not self.ended.is_set() and self.popen.poll() is None
+
+    def send(self, kind: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        with self.lock:
+            try:
+                write_message(self.popen.stdin, kind, header, arrays)
+            except OSError:
+                self.popen.kill()  # the reading thread notices and fails the jobs
+
+    def close(self) -> None:
+        """Kill the process if it still runs, and wait until its threads have let go of it."""
+        self.popen.kill()
+        self.ended.wait(5.0)
+        for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            try:
+                pipe.close()
+            except OSError:
+                pass  # unsent bytes of a killed process: nobody wants them any more
+
+    def _read_log(self) -> None:
+        for line in self.popen.stderr:
+            self.log.append(line.decode(errors="replace").rstrip())
+
+    def _read_messages(self) -> None:
+        problem = "the worker stopped unexpectedly"
+        try:
+            while (message := read_message(self.popen.stdout)) is not None:
+                self._handle(message)
+        except (ProtocolError, OSError) as error:
+            problem = f"the worker and Blender lost their connection ({error})"
+            self.popen.kill()
+        code = self.popen.wait()
+        self._log_reader.join(timeout=1.0)
+        self._fail_all(f"{problem} (exit code {code})")
+
+    def _handle(self, message: worker_protocol.Message) -> None:
+        header = message.header
+        if message.kind == "hello":
+            theirs = header.get("protocol"), header.get("version")
+            ours = worker_protocol.PROTOCOL_VERSION, cine3d_core.__version__
+            if theirs != ours:
+                raise ProtocolError(f"it speaks version {theirs}, Blender {ours}")
+            self.hello = header
+            self.ready.set()
+            return
+        job = self.jobs.get(header.get("id", -1))
+        if job is None:
+            return
+        if message.kind == "progress":
+            job.stage, job.fraction = str(header["stage"]), float(header["fraction"])
+            return
+        if message.kind == "result":
+            job.value, job.arrays, job.fraction = header["value"], message.arrays, 1.0
+        elif message.kind == "error" and header["kind_of_error"] == worker_protocol.CANCELLED:
+            job.error = JobCancelled()
+        else:
+            job.error = WorkerError(
+                str(header["message"]), str(header["kind_of_error"]), str(header["details"])
+            )
+        self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        self.jobs.pop(job.id, None)
+        job.done.set()
+
+    def _fail_all(self, problem: str) -> None:
+        tail = "\n".join(list(self.log)[-LOG_TAIL:])
+        last = next((line for line in reversed(self.log) if line.strip()), "")
+        text = f"{problem}: {last}" if last else problem
+        with self.lock:
+            self.ended.set()
+            unfinished = list(self.jobs.values())
+        for job in unfinished:
+            if job.error is None:
+                job.error = WorkerError(f"{text}; the next job starts it again", CRASHED, tail)
+            self._finish(job)
+        self.ready.set()
+
+
+class Worker:
+    """The worker of this Blender; its process starts with the first job and may be replaced."""
+
+    def __init__(self, python: Path, memory_mb: int = 0) -> None:
+        self.python = python
+        self.memory_mb = memory_mb
+        self._process: _Process | None = None
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None while no process runs."""
+        process = self._process
+        return process.popen.pid if process is not None and process.alive() else None
+
+    @property
+    def log_tail(self) -> str:
+        """The last lines that the process wrote."""
+        return "\n".join(list(self._process.log)[-LOG_TAIL:]) if self._process else ""
+
+    def submit(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        arrays: dict[str, np.ndarray] | None = None,
+    ) -> Job:
+        """Queue a job, starting the process first where none runs.
+
+        Raises:
+            WorkerError: the process cannot be started.
+        """
+        with self._lock:
+            process = self._started()
+            job = Job(next(self._ids), name)
+            with process.lock:
+                dead = process.ended.is_set()
+                process.jobs[job.id] = job
+            if dead:  # it died between the check and now
+                job.error = WorkerError("the worker stopped; try again", CRASHED)
+                job.done.set()
+                return job
+        header = {"id": job.id, "name": name, "arguments": arguments or {}}
+        process.send("job", header, arrays or {})
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Ask a job to end; within a second it has, by its own will or with its process."""
+        process = self._process
+        if process is None or job.done.is_set():
+            return
+        process.send("cancel", {"id": job.id}, {})
+
+        def enforce() -> None:
+            if not job.done.wait(CANCEL_GRACE_S):
+                job.error = JobCancelled()
+                process.popen.kill()
+
+        threading.Thread(target=enforce, daemon=True).start()
+
+    def wait(
+        self,
+        job: Job,
+        should_cancel=lambda: False,
+        on_progress=lambda stage, fraction: None,
+        interval_s: float = 0.02,
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Block until a job has ended and give its result (see `Job.result`)."""
+        asked = False
+        while not job.done.wait(interval_s):
+            on_progress(job.stage, job.fraction)
+            if not asked and should_cancel():
+                self.cancel(job)
+                asked = True
+        return job.result()
+
+    def stop(self) -> None:
+        """End the process, which frees its memory; the next job starts a new one."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        process.close()
+
+    def _started(self) -> _Process:
+        if self._process is None or not self._process.alive():
+            if self._process is not None:
+                self._process.close()
+            self._process = self._start()
+        return self._process
+
+    def _start(self) -> _Process:
+        core = str(Path(cine3d_core.__file__).parent)
+        command = [str(self.python), "-I", "-c", _BOOTSTRAP, core]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        environment["CINE3D_MEMORY_MB"] = str(self.memory_mb)
+        try:
+            return _Process(command, environment)
+        except OSError as error:
+            raise WorkerError(
+                f"the worker's Python cannot be started: {self.python} ({error.strerror}); "
+                "choose another one in the add-on's preferences",
+                worker_protocol.INPUT_ERROR,
+            ) from error
+
+
+def wait_until_ready(worker: Worker, timeout_s: float = START_TIMEOUT_S) -> dict[str, Any]:
+    """Run one `ping` and give what it says; a health check.
+
+    Raises:
+        WorkerError: no answer in time, or the worker cannot run.
+    """
+    job = worker.submit("ping")
+    deadline = time.monotonic() + timeout_s
+    return worker.wait(job, should_cancel=lambda: time.monotonic() > deadline)[0]
