@@ -1,0 +1,250 @@
+"""From a raw disparity to a clean depth map at the photo's resolution.
+
+Networks see a small picture, so their depth edges are soft and lie beside the picture's edges.
+Every pixel in such a ramp would become a point flying between the near and the far surface. Here
+the ramps are found, and every pixel in them goes to the near or to the far side, as its colour
+says. The statistics are those of the guided filter (He, Sun and Tang, TPAMI 2013), with the
+confident pixels either side of a ramp as its training set, in the manner of closed-form matting.
+
+"disparity01" is affine inverse depth in [0, 1], near = 1. Lengths are shares of the long side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cine3d_core.guided_filter import box_mean, predict_from_colour, regress_on_colour, resized
+from cine3d_core.push_pull import push_pull
+from cine3d_core.scene import DepthMap
+
+Array = NDArray[Any]  # float32 throughout; cv2's annotations know no dtype
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class DepthParams:
+    """How raw disparity becomes depth."""
+
+    farthest: float = 40.0  # depth where disparity01 is 0; the nearest is 1
+    guide_radius: float = 0.008  # of the long side: window of edge-aware upsampling
+    guide_epsilon: float = 0.05  # variance of colour below which it is texture
+    sky_gap: float = 0.03  # disparity01 between the farthest ground and the sky
+    edge_radius: float = 0.024  # of the long side: how far a soft or shifted edge is looked for
+    edge_epsilon: float = 1e-3  # variance of colour too small to tell two sides apart
+    edge_jump: float = 0.05  # disparity01: smaller jumps are left alone
+    edge_slope: float = 5.0  # disparity01 per long side: gentler slopes are surfaces
+    edge_contrast: float = 2.5  # an edge is this much steeper than what lies beside it
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Where disparity jumps, and between which two values."""
+
+    near: Array  # [H, W] disparity of the near side
+    far: Array  # [H, W]
+    ramp: Mask  # [H, W] neither near nor far
+    zone: Mask  # [H, W] ramp and what a shifted edge may have put on the wrong side
+
+
+def disparity_to_depth(disparity: Tensor, *, params: DepthParams) -> Tensor:
+    """Z-depth from disparity01 of any shape: 1 at disparity 1, `farthest` at 0."""
+    least = 1.0 / params.farthest
+    return 1.0 / (disparity.clamp(0, 1) * (1 - least) + least)
+
+
+def depth_to_disparity(depth: Tensor, *, params: DepthParams) -> Tensor:
+    """Inverse of `disparity_to_depth`; what lies beyond `farthest` gets 0."""
+    least = 1.0 / params.farthest
+    return ((1.0 / depth.clamp(min=1e-6) - least) / (1 - least)).clamp(0, 1)
+
+
+def upsample_disparity(
+    disparity: Tensor,  # [1, h, w]
+    rgb: Tensor,  # [3, H, W]
+    *,
+    params: DepthParams,
+) -> Tensor:  # [1, H, W]
+    """Disparity (or any soft map) at the photo's size, edges drawn towards the photo's edges.
+
+    Values stay in the range of the input. A map that is no smaller than the photo is only resized.
+    """
+    size = (rgb.shape[1], rgb.shape[2])
+    if disparity.shape[1] >= size[0] and disparity.shape[2] >= size[1]:
+        return F.interpolate(disparity[None], size=size, mode="area")[0]
+    small = F.interpolate(rgb[None], size=disparity.shape[1:], mode="area")[0]
+    target = _as_image(disparity)
+    radius = _pixels(params.guide_radius, target.shape)
+    regression = regress_on_colour(
+        _as_image(small),
+        target,
+        np.ones_like(target),
+        radius=radius,
+        epsilon=params.guide_epsilon,
+    )
+    filtered = predict_from_colour(resized(regression, *size), _without_texture(_as_image(rgb)))
+    return _as_tensor(np.clip(filtered, target.min(), target.max()), disparity)
+
+
+def place_sky_farthest(
+    disparity: Tensor,  # [1, H, W] disparity01
+    sky: Tensor,  # [1, H, W] probability
+    *,
+    params: DepthParams,
+) -> Tensor:  # [1, H, W]
+    """Disparity 0 in the sky and at least `sky_gap` outside, blended where the sky is uncertain.
+
+    Unchanged when there is no sky at all.
+    """
+    if not bool((sky > 0.5).any()):
+        return disparity
+    # Below 0.25 and above 0.75 a probability means no and yes; only between is it a mixture.
+    share = ((sky - 0.25) * 2).clamp(0, 1)
+    return (params.sky_gap + (1 - params.sky_gap) * disparity) * (1 - share)
+
+
+def remove_flying_pixels(
+    disparity: Tensor,  # [1, H, W] disparity01
+    rgb: Tensor,  # [3, H, W]
+    *,
+    params: DepthParams,
+) -> Tensor:  # [1, H, W]
+    """Soft depth edges become one-pixel steps on the photo's edges; slopes stay as they are."""
+    values, guide = _as_image(disparity), _without_texture(_as_image(rgb))
+    edges = _find_edges(values, params)
+    if not edges.zone.any():
+        return disparity
+    share = (values - edges.far) / np.maximum(edges.near - edges.far, 1e-6)
+    is_near = _choose_side(share, guide, edges, params)
+    # A pixel outside the ramp that keeps its side keeps its value too, and lends it to others.
+    moved = edges.zone & (edges.ramp | (is_near != (share > 0.5)))
+    near = _continue_side(values, is_near & ~moved, edges.near)
+    far = np.minimum(_continue_side(values, ~is_near & ~moved, edges.far), near)
+    return _as_tensor(np.where(moved, np.where(is_near, near, far), values), disparity)
+
+
+def refine_depth(
+    disparity: Tensor,  # [1, h, w] disparity01
+    sky: Tensor,  # [1, h, w] probability
+    rgb: Tensor,  # [3, H, W]
+    *,
+    params: DepthParams,
+) -> DepthMap:
+    """Clean depth at the photo's size: upsampled, sky farthest, no flying pixels."""
+    large = upsample_disparity(disparity, rgb, params=params)
+    # The sky's outline first: its jump is 1, while that of far mountains before it is small.
+    soft_sky = upsample_disparity(sky, rgb, params=params)
+    large_sky = remove_flying_pixels(soft_sky, rgb, params=params)
+    placed = place_sky_farthest(large, large_sky, params=params)
+    sharp = remove_flying_pixels(placed, rgb, params=params)
+    # At its border the sky now ends where depth says: both must tell the same story.
+    large_sky = torch.where(sharp < params.sky_gap / 2, large_sky, large_sky.clamp(max=0.5))
+    return DepthMap(depth=disparity_to_depth(sharp, params=params), sky=large_sky)
+
+
+def _find_edges(values: Array, params: DepthParams) -> _Edges:
+    radius = _pixels(params.edge_radius, values.shape)
+    near, far = _window_max(values, radius), -_window_max(-values, radius)
+    steepness = _steepness(values)
+    # The gentlest slope nearby is that of the surfaces an edge would separate; on a slope without
+    # an edge it equals the slope itself.
+    surface = -_window_max(-box_mean(steepness, max(1, radius // 4)), radius)
+    steep = steepness * max(values.shape) > params.edge_slope
+    steep &= (steepness > params.edge_contrast * surface) & (near - far > params.edge_jump)
+    # Over the window side, an area is a width and summed gradients are a jump; what a slope does
+    # in so wide a window, or a speckle, is neither.
+    size, spread = np.float32(2 * radius + 1), max(1, radius // 2)
+    width = _window_max(box_mean(steep.astype(np.float32), radius) * size, spread)
+    jump = _window_max(box_mean(steep * steepness, radius) * size, spread)
+    steep &= jump > params.edge_jump
+    distance = cv2.distanceTransform((~steep).astype(np.uint8), cv2.DIST_L2, 5)
+    # An edge lies wrong by about its own softness.
+    zone = distance <= np.clip(0.75 * width, 1, radius)
+    return _Edges(near=near, far=far, ramp=steep, zone=zone & (near - far > params.edge_jump))
+
+
+def _choose_side(share: Array, guide: Array, edges: _Edges, params: DepthParams) -> Mask:
+    """True where a pixel belongs to the near surface.
+
+    `share` is 1 at the near and 0 at the far value of the pixel's window.
+    """
+    height, width = share.shape
+    radius = _pixels(params.edge_radius, share.shape)
+    # Windows this wide vary slowly: their statistics are as good from a smaller picture.
+    factor = max(1, radius // 8)
+    small = (max(1, round(width / factor)), max(1, round(height / factor)))
+    small_guide = cv2.resize(guide, small, interpolation=cv2.INTER_AREA)
+    belief = np.clip(share, 0, 1).astype(np.float32)
+    at_edge = edges.near - edges.far > params.edge_jump
+    # First only pixels clearly on one side teach; then all do, with the sides they were given.
+    sure = at_edge & (np.abs(belief - 0.5) > 0.35)
+    for teaches in (sure, at_edge):
+        regression = regress_on_colour(
+            small_guide,
+            cv2.resize(belief, small, interpolation=cv2.INTER_AREA),
+            cv2.resize(teaches.astype(np.float32), small, interpolation=cv2.INTER_AREA),
+            radius=max(1, round(radius / factor)),
+            epsilon=params.edge_epsilon,
+        )
+        regression = resized(regression, height, width)
+        by_colour = predict_from_colour(regression, guide)
+        # Where colour explains little it gives no side: there the disparity itself decides.
+        trust = np.clip(1.5 * regression.explained - 0.1, 0, 1)
+        side = trust * by_colour + (1 - trust) * share > 0.5
+        belief = np.where(edges.zone, side, belief).astype(np.float32)
+    speckle = 2 * _pixels(0.0024, share.shape) + 1
+    smooth = cv2.medianBlur((belief > 0.5).astype(np.uint8), speckle) > 0
+    return np.where(edges.zone, smooth, belief > 0.5)
+
+
+def _continue_side(values: Array, known: Mask, extreme: Array) -> Array:
+    """Values of one side of the edges, continued into the ramps."""
+    # What is thinner than its own ramp has no pixel of its own value; the extreme of the window,
+    # at a small weight, stands in for it.
+    weights = np.where(known, np.float32(1), np.float32(1e-3))
+    source = np.where(known, values, extreme)
+    filled = push_pull(torch.from_numpy(source)[None], torch.from_numpy(weights)[None])
+    return filled[0].numpy()
+
+
+def _without_texture(guide: Array) -> Array:
+    """The guide's edges without its fine texture, which is no edge of depth (bilateral filter)."""
+    radius = _pixels(0.0016, guide.shape)
+    return cv2.bilateralFilter(guide, 2 * radius + 1, 0.12, radius, borderType=cv2.BORDER_REFLECT)
+
+
+def _steepness(values: Array) -> Array:
+    """Length of the gradient, per pixel, by central differences."""
+    padded = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    across = padded[1:-1, 2:] - padded[1:-1, :-2]
+    down = padded[2:, 1:-1] - padded[:-2, 1:-1]
+    return np.hypot(across, down) / 2
+
+
+def _window_max(values: Array, radius: int) -> Array:
+    size = 2 * radius + 1
+    return cv2.dilate(values, np.ones((size, size), np.uint8), borderType=cv2.BORDER_REPLICATE)
+
+
+def _pixels(share: float, shape: tuple[int, ...]) -> int:
+    """A share of the long side in whole pixels, at least one."""
+    return max(1, round(share * max(shape[:2])))
+
+
+def _as_image(x: Tensor) -> Array:
+    """[1, H, W] -> [H, W]; [3, H, W] -> [H, W, 3]."""
+    planes = x.detach().to("cpu", torch.float32)
+    image = planes[0] if len(planes) == 1 else planes.permute(1, 2, 0)
+    return np.ascontiguousarray(image.numpy())
+
+
+def _as_tensor(image: Array, like: Tensor) -> Tensor:
+    """[H, W] -> [1, H, W] on the device of `like`."""
+    return torch.from_numpy(image.astype(np.float32))[None].to(like)

@@ -1,0 +1,47 @@
+"""Smooth interpolation of scattered pixels by an image pyramid.
+
+Gortler et al., "The Lumigraph" (SIGGRAPH 1996), section 3.4: pull known values down to coarser and
+coarser pictures until all is known, then push them up again into what is still unknown.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def push_pull(
+    values: Tensor,  # [C, H, W]
+    weights: Tensor,  # [1, H, W] in [0, 1]: 1 keeps a value, 0 asks for one
+) -> Tensor:  # [C, H, W]
+    """Values everywhere: kept where known, a smooth membrane between; zeros when nothing is known.
+
+    Differentiable in `values`; the time is linear in the number of pixels.
+    """
+    filled, _ = _push_pull(values[None], weights[None].to(values))
+    return filled[0]
+
+
+def _push_pull(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """One level of the pyramid and all above it: values and weights after filling."""
+    height, width = values.shape[-2:]
+    if height == 1 and width == 1:
+        return values * (weights > 0), weights
+    # An odd side gets one empty row or column, which has no weight and so no say.
+    padding = (0, width % 2, 0, height % 2)
+    mass = F.avg_pool2d(F.pad(weights, padding), 2)
+    mean = F.avg_pool2d(F.pad(values * weights, padding), 2) / mass.clamp(min=1e-12)
+    # One known pixel of four is enough to know the coarse pixel.
+    coarse, coarse_weights = _push_pull(mean, (4 * mass).clamp(max=1))
+    above = _double(torch.cat([coarse * coarse_weights, coarse_weights], dim=1))
+    above = above[..., :height, :width]
+    above_weights = above[:, -1:]
+    filled = weights * values + (1 - weights) * above[:, :-1] / above_weights.clamp(min=1e-12)
+    return filled, torch.maximum(weights, above_weights)
+
+
+def _double(x: Tensor) -> Tensor:
+    """Bilinear enlargement by two, pixel areas kept in place."""
+    size = (2 * x.shape[-2], 2 * x.shape[-1])
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
