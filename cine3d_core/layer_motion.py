@@ -1,0 +1,111 @@
+"""Motion and surface of every layer, continued to where its points may travel.
+
+A point of a layer flows over pixels that the layer does not own: behind a post, across the cut
+that splits one water surface into two layers, out of the picture. There it needs a velocity and a
+depth. The published code diffuses both outward by 49 px (reference, section 1.9); here they
+continue over the whole canvas, once per scene.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cine3d_core.push_pull import push_pull
+from cine3d_core.scene import LayeredDepthImage, MotionField
+
+# Neighbouring pixels of one water surface differ less than this in disparity, relatively; a
+# surface seen at a grazing angle reaches about half of it.
+SURFACE_JUMP = 0.04
+
+
+@dataclass(frozen=True)
+class LayerMotion:
+    """What carries the points of each layer."""
+
+    velocity: Tensor  # [L, 2, H, W] px/frame; zero where the layer's own points rest
+    cycles: Tensor  # [L, 1, H, W] int16 >= 1
+    depth: Tensor  # [L, 1, H, W] the layer's surface, continued
+
+
+def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMotion:
+    """Splits one motion field among inpainted layers and continues it.
+
+    Args:
+        layers: inpainted; every pixel is visible (not inpainted) in exactly one layer.
+        field: motion of what is visible, same size.
+    """
+    visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
+    depth = (layers.depth * visible).sum(dim=0)
+    component = surface_components(depth, field.moving)
+    velocities, cycles, depths = [], [], []
+    for layer in range(len(visible)):
+        own = visible[layer]
+        domain = own | _touching(component, own)
+        velocities.append(_continue_velocity(field, domain))
+        cycles.append(_continue_cycles(field, domain))
+        depths.append(_continue_depth(layers, layer, domain, depth))
+    return LayerMotion(torch.stack(velocities), torch.stack(cycles), torch.stack(depths))
+
+
+def surface_components(depth: Tensor, moving: Tensor) -> Tensor:
+    """Numbers connected moving surfaces, apart where depth jumps: [1, H, W] int64, 0 = none."""
+    disparity = 1 / depth
+    jump = torch.zeros_like(moving)
+    for axis in (1, 2):
+        ahead = disparity.narrow(axis, 1, disparity.shape[axis] - 1)
+        behind = disparity.narrow(axis, 0, disparity.shape[axis] - 1)
+        step = (ahead - behind).abs() > SURFACE_JUMP * torch.maximum(ahead, behind)
+        jump.narrow(axis, 1, disparity.shape[axis] - 1).logical_or_(step)
+    smooth = (moving & ~jump)[0].cpu().numpy().astype(np.uint8)
+    _, labels = cv2.connectedComponents(smooth, connectivity=4)
+    return torch.from_numpy(labels).long()[None].to(moving.device)
+
+
+def _touching(component: Tensor, own: Tensor) -> Tensor:
+    """Pixels of all surfaces that have a part in `own`: [1, H, W] bool."""
+    inside = torch.unique(component[own])
+    return torch.isin(component, inside[inside > 0])
+
+
+def _continue_velocity(field: MotionField, domain: Tensor) -> Tensor:
+    known = domain.to(field.velocity)
+    # Resting pixels of the domain hold the flow back: what is continued next to a bank ends
+    # where the bank is nearer than the flow.
+    moving = push_pull(field.moving * known, known) >= 0.5
+    # The velocity itself comes from moving pixels only, so that it does not slow down there.
+    sources = field.moving * known
+    continued = push_pull(field.velocity * sources, sources) * moving
+    return torch.where(domain, field.velocity, continued)
+
+
+def _continue_cycles(field: MotionField, domain: Tensor) -> Tensor:
+    sources = domain & field.moving
+    if not bool(sources.any()):
+        return torch.ones_like(field.cycles)
+    # Nearest region, not a mean: the number of cycles is an integer of its region.
+    away = (~sources)[0].cpu().numpy().astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(
+        away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    label = torch.from_numpy(nearest).long().to(field.cycles.device)
+    table = torch.ones(int(label.max()) + 1, dtype=field.cycles.dtype, device=label.device)
+    table[label[sources[0]]] = field.cycles[sources]
+    return table[label][None]
+
+
+def _continue_depth(
+    layers: LayeredDepthImage, layer: int, domain: Tensor, visible_depth: Tensor
+) -> Tensor:
+    """The layer's own depth, its connected surfaces', and a membrane in disparity elsewhere."""
+    own = layers.rgba[layer, 3:] > 0.5
+    depth = torch.where(own, layers.depth[layer], visible_depth)
+    known = own | domain
+    disparity = torch.where(known, 1 / depth, torch.zeros_like(depth))
+    filled = push_pull(disparity, known.to(depth))
+    # 1 / (1 / z) is not z: known depths stay as they are, so that points at rest do not move.
+    return torch.where(known, depth, 1 / filled.clamp(min=1e-6))
