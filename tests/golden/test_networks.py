@@ -7,6 +7,7 @@ from torch.testing import assert_close
 
 from cine3d_core.networks.official import (
     discriminator,
+    dpt,
     feature_net,
     image_decoder,
     inpainting_nets,
@@ -25,6 +26,7 @@ BUILDERS = {
     "netD": discriminator.build,
     "motion_netD": lambda: discriminator.build(in_channels=2),
     "motion_netG": motion_net.build,
+    "dpt_hybrid": dpt.build,
     "inpaint_color": lambda: inpainting_nets.build(kind="color"),
     "inpaint_depth": lambda: inpainting_nets.build(kind="depth"),
 }
@@ -114,3 +116,14 @@ def test_foreign_mask_kernels_are_refused():
     state["enc_1.conv.mask_conv.weight"][0, 0, 0, 0] = 2
     with pytest.raises(RuntimeError, match="must be ones"):
         inpainting_nets.build(kind="depth").load_state_dict(state)
+
+
+def test_dpt_matches_inside_and_at_the_end():
+    net, expected = filled("dpt_hybrid"), golden_tensors("net_dpt")
+    x = net_input("dpt/x", 1, 3, 64, 96)
+    (first, second), tokens = net.pretrained.model(x)
+    close(first[:, ::32], expected["act1"], 2e-3)
+    close(second[:, ::64], expected["act2"], 2e-3)
+    for name, actual in zip(("act3", "act4"), tokens, strict=True):
+        close(actual[..., ::32], expected[name], 2e-3)
+    assert_close(net(x), expected["y"], rtol=2e-3, atol=2e-3 * float(expected["y"].mean()))
