@@ -1,0 +1,360 @@
+"""The whole method: a photo becomes a scene, a scene and a camera become a frame.
+
+photo -> depth -----------> canvas -> layers -> inpainted layers -> point cloud -+-> scene
+  +----> mask + arrows -> motion -> canvas motion -> motion of each layer -------+
+
+scene, camera, frame -> forward and backward splat -> blend -> decode -> rendered frame
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cine3d_core.animation import (
+    AnimationParams,
+    PreparedScene,
+    Shot,
+    blend_directions,
+    splat_channels,
+    splat_directions,
+)
+from cine3d_core.decoding import Decoder, pass_through
+from cine3d_core.depth import DepthParams
+from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.errors import InputError
+from cine3d_core.files.hints import read_directions
+from cine3d_core.files.photo import Photo, read_photo
+from cine3d_core.files.pictures import read_mask
+from cine3d_core.geometry import padded_camera, photo_camera, pixel_centres, unproject
+from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
+from cine3d_core.layer_motion import motion_of_layers
+from cine3d_core.layering import LayeringParams, build_layers
+from cine3d_core.motion import MotionParams, motion_from_hints, rasterize_polygons
+from cine3d_core.motion_guess import guess_directions, guess_mask
+from cine3d_core.scene import (
+    Camera,
+    CinemagraphScene,
+    DepthMap,
+    FeaturePointCloud,
+    LayeredDepthImage,
+    MotionDirections,
+    MotionField,
+    RenderedFrame,
+)
+from cine3d_core.splatting import PUBLISHED_SPLAT
+
+Preset = Literal["default", "paper", "draft"]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What a person chooses when a scene is built; every field is a `cine3d build` option."""
+
+    depth: str | None = None  # None: the shipped network; a picture, a model folder or a hub name
+    mask: Path | None = None  # picture of what moves
+    hints: Path | None = None  # arrows and outlines, our JSON or labelme's
+    frames: int = 60  # of the loop
+    fps: float = 25.0
+    size: int = 1280  # px, long side at most
+    models: str = "compact"
+    preset: Preset = "default"
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class StageParams:
+    """Parameters of every stage; a preset is one value of this."""
+
+    margin: float = 0.025  # of the long side: canvas beyond the photo's border
+    depth: DepthParams = field(default_factory=DepthParams)
+    layering: LayeringParams = field(default_factory=LayeringParams)
+    inpainting: InpaintParams = field(default_factory=InpaintParams)
+    motion: MotionParams = field(default_factory=MotionParams)
+    animation: AnimationParams = field(default_factory=AnimationParams)
+
+
+PRESETS: dict[str, StageParams] = {
+    "default": StageParams(),
+    # The published behaviour with our networks: one cycle, no margin, source depth, its splat and
+    # blend. With the authors' networks `published/` follows the code step by step.
+    "paper": StageParams(
+        margin=0.0,
+        motion=MotionParams(max_displacement=1e6),
+        animation=AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend="eq4"),
+    ),
+    "draft": StageParams(margin=0.0, layering=LayeringParams(max_layers=2)),
+}
+DRAFT_SIZE = 640  # px: a draft is never larger
+
+
+def ignore_progress(stage: str, fraction: float) -> None:
+    """A progress callback for those who do not look."""
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device for "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available.get(name.split(":")[0], False):
+        usable = ", ".join(kind for kind, there in available.items() if there)
+        raise InputError(f"device '{name}' is not available on this machine; use one of: {usable}")
+    return torch.device(name)
+
+
+def build_scene(
+    photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
+) -> CinemagraphScene:
+    """The scene of a photo: everything that does not depend on camera and frame.
+
+    Args:
+        photo_path: any picture that `read_photo` reads.
+        settings: what the person chose.
+        progress: told the stage and the share of the whole that is done; may raise to cancel.
+
+    Raises:
+        InputError: something the person gave cannot be used.
+    """
+    params = PRESETS[settings.preset]
+    check_loop(settings.frames, settings.fps)
+    progress("reading the photo", 0.0)
+    size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
+    photo = read_photo(photo_path, max_side=size)
+    source = open_depth_source(settings.depth)
+    directions, mask = _read_motion(settings, photo)
+
+    progress("estimating depth", 0.05)
+    depth = source(photo.rgb, params=params.depth)
+
+    progress("directing the motion", 0.35)
+    motion_params = replace(params.motion, num_frames=settings.frames)
+    motion, assumed = direct_motion(photo.rgb, depth, mask, directions, motion_params)
+
+    progress("cutting into layers", 0.5)
+    layers, margin = _layered_canvas(photo.rgb, depth, params)
+
+    progress("filling what is hidden", 0.6)
+    layers = inpaint_layers(layers, params=params.inpainting)
+
+    progress("placing points", 0.9)
+    height, width = photo.rgb.shape[1:]
+    camera = photo_camera(height, width, photo.focal_px)
+    scene = assemble_scene(
+        layers,
+        motion,
+        camera,
+        margin_px=margin,
+        num_frames=settings.frames,
+        fps=settings.fps,
+        photo_sha256=photo.sha256,
+        models=source.checksums,
+        parameters={
+            "preset": settings.preset,
+            "models": settings.models,
+            "depth_source": source.description,
+            "assumed": list(assumed),
+            "focal_from_exif": photo.focal_px is not None,
+            "stages": asdict(params),
+        },
+    )
+    progress("done", 1.0)
+    return scene
+
+
+def check_loop(frames: int, fps: float) -> None:
+    """Refuses loops nobody can mean.
+
+    Raises:
+        InputError: fewer than 2 or more than 10000 frames, or a frame rate outside (0, 1000].
+    """
+    if not 2 <= frames <= 10_000:
+        raise InputError(f"a loop of {frames} frames was asked for; choose between 2 and 10000")
+    if not 0 < fps <= 1000:
+        raise InputError(f"{fps:g} frames per second were asked for; choose between 1 and 1000")
+
+
+def _read_motion(settings: BuildSettings, photo: Photo) -> tuple[MotionDirections, Tensor | None]:
+    """What the person drew; the mask is None when nothing was painted or outlined."""
+    height, width = photo.rgb.shape[1:]
+    original = (photo.original_height, photo.original_width)
+    directions = MotionDirections()
+    if settings.hints is not None:
+        directions = read_directions(
+            settings.hints, height=height, width=width, original_size=original
+        )
+    if settings.mask is not None:
+        mask = read_mask(settings.mask, height=height, width=width, original_size=original)
+    elif directions.polygons:
+        mask = rasterize_polygons(directions.polygons, height, width)
+    else:
+        mask = None
+    return directions, mask
+
+
+def direct_motion(
+    rgb: Tensor,  # [3, H, W]
+    depth: DepthMap,
+    mask: Tensor | None,  # [1, H, W] bool
+    directions: MotionDirections,
+    params: MotionParams,
+) -> tuple[MotionField, tuple[str, ...]]:
+    """The motion of a photo, and in words what had to be assumed.
+
+    Raises:
+        InputError: nothing was drawn and nothing that flows was found.
+    """
+    guess = guess_mask(rgb, depth, mask=mask)
+    assumed = [] if mask is not None else [guess.description]
+    if not bool(guess.mask.any()):
+        raise InputError(
+            "no mask was given and no water, sky or smoke was found in the photo; "
+            "paint what moves and pass it with --mask"
+        )
+    hints = directions.hints
+    if not hints:
+        guessed = guess_directions(rgb, depth, guess)
+        hints = guessed.hints
+        assumed.append(guessed.description)
+    return motion_from_hints(guess.mask, hints, params=params), tuple(assumed)
+
+
+def _layered_canvas(
+    rgb: Tensor, depth: DepthMap, params: StageParams
+) -> tuple[LayeredDepthImage, int]:
+    """Layers of the photo with its margin, nothing hidden filled yet; and the margin in px."""
+    margin = round(params.margin * max(rgb.shape[1:]))
+    canvas_rgb, canvas_depth = extend_canvas(rgb, depth.depth, margin)
+    return build_layers(canvas_rgb, canvas_depth, params.layering), margin
+
+
+def assemble_scene(
+    layers: LayeredDepthImage,
+    motion: MotionField,
+    camera: Camera,
+    *,
+    margin_px: int,
+    num_frames: int,
+    fps: float,
+    photo_sha256: str,
+    models: dict[str, str],
+    parameters: dict[str, Any],
+) -> CinemagraphScene:
+    """A scene from inpainted layers of the canvas and the motion of the photo.
+
+    Args:
+        layers: inpainted, on the canvas.
+        motion: of the photo, without the margin.
+        camera: the photo's.
+        margin_px: width of the canvas beyond the photo on each side.
+        num_frames: of the loop.
+        fps: frames per second.
+        photo_sha256: of the photo's file.
+        models: checksums of the networks that took part.
+        parameters: JSON-able record of how the scene was made.
+    """
+    canvas_camera = padded_camera(camera, margin_px)
+    layer_motion = motion_of_layers(layers, extend_motion(motion, margin_px))
+    cloud = points_of_layers(layers, canvas_camera, margin_px)
+    disparity = 1 / cloud.positions[:, 2]
+    return CinemagraphScene(
+        camera=camera,
+        canvas_camera=canvas_camera,
+        cloud=cloud,
+        layer_depth=layer_motion.depth,
+        velocity=layer_motion.velocity,
+        cycles=layer_motion.cycles,
+        num_frames=num_frames,
+        fps=fps,
+        disparity_range=(float(disparity.min()), float(disparity.max())),
+        photo_sha256=photo_sha256,
+        models=models,
+        parameters=parameters,
+    )
+
+
+def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
+    """The motion of the photo continued over the canvas's margin by its border."""
+    if margin_px == 0:
+        return motion
+    pad = (margin_px,) * 4
+    moving = functional.pad(motion.moving[None].float(), pad, mode="replicate")[0] > 0.5
+    cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
+    velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0]
+    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype))
+
+
+def points_of_layers(
+    layers: LayeredDepthImage, canvas_camera: Camera, margin_px: int
+) -> FeaturePointCloud:
+    """One point per pixel and layer that is there, nearest layer first, row by row."""
+    _, _, height, width = layers.rgba.shape
+    there = (layers.rgba[:, 3] > 0.5).reshape(len(layers.rgba), -1)  # [L, H*W]
+    layer, pixel = torch.nonzero(there, as_tuple=True)
+    depth = layers.depth.reshape(-1, height * width)[layer, pixel]
+    centres = pixel_centres(height, width, like=depth)
+    inside = torch.zeros(height, width, dtype=torch.bool, device=depth.device)
+    inside[margin_px : height - margin_px, margin_px : width - margin_px] = True
+    invented = layers.inpainted.reshape(-1, height * width)[layer, pixel]
+    return FeaturePointCloud(
+        positions=unproject(centres[pixel], depth, canvas_camera),
+        rgb=layers.rgba[:, :3].permute(0, 2, 3, 1).reshape(len(there), -1, 3)[layer, pixel],
+        features=depth.new_zeros(len(pixel), 0),
+        layer=layer.to(torch.int16),
+        pixel=pixel,
+        inpainted=invented | ~inside.reshape(-1)[pixel],
+    )
+
+
+def render_frame(
+    prepared: PreparedScene,
+    shot: Shot,
+    frame: int,
+    *,
+    decoder: Decoder = pass_through,
+    params: AnimationParams | None = None,
+    motion_vectors: bool = False,
+) -> RenderedFrame:
+    """One frame of a scene; depends on its arguments only, bit for bit.
+
+    Args:
+        prepared: from `animation.prepare`.
+        shot: the camera now and at the neighbouring frames.
+        frame: index, any integer; frame `num_frames` is frame 0.
+        decoder: draws the colours.
+        params: how to splat and blend; None takes what the scene's preset says.
+        motion_vectors: fill `motion`, which costs about a third more; else it is zero.
+    """
+    scene = prepared.scene
+    params = params or PRESETS[scene.parameters["preset"]].animation
+    channels = splat_channels(scene.cloud.features.shape[1])
+    forward, backward = splat_directions(
+        prepared, shot, frame % scene.num_frames, params, motion_vectors=motion_vectors
+    )
+    image = blend_directions(forward, backward, channels, scene.disparity_range, params)
+    solid = image.alpha > 0
+    inverse = 1 / image.disparity.clamp(min=1e-6)
+    height, width = shot.camera.height, shot.camera.width
+    motion = image.features[channels.motion] if motion_vectors else None
+    return RenderedFrame(
+        rgb=decoder(image, channels),
+        alpha=image.alpha.clamp(0, 1),
+        depth=torch.where(solid, inverse, torch.zeros_like(inverse)),
+        motion=torch.zeros(4, height, width) if motion is None else motion,
+        moving=image.features[channels.moving : channels.moving + 1] * solid,
+    )
