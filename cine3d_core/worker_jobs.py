@@ -1,7 +1,306 @@
-"""What the worker can do for Blender; each job is one call of the core's public functions."""
+"""What the worker can do for Blender; each job is a few calls of the core's public functions.
+
+Pictures travel as Blender keeps them: rows from bottom to top. Positions on the photo travel as
+shares of its width and height, y from the top, so that nobody needs to know its size in pixels.
+"""
 
 from __future__ import annotations
 
-from cine3d_core.worker import JobFunction, ping
+import platform
+import tempfile
+import time
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-JOBS: dict[str, JobFunction] = {"ping": ping}
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from cine3d_core.animation import PreparedScene, Shot, group_flow, prepare
+from cine3d_core.cameras import move_camera
+from cine3d_core.errors import InputError
+from cine3d_core.files.exr import srgb_to_linear
+from cine3d_core.files.hints import write_directions
+from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.photo import Photo, read_photo
+from cine3d_core.files.ply import cloud_vertices, write_ply
+from cine3d_core.files.scene import load_scene, save_scene
+from cine3d_core.pipeline import BuildSettings, build_scene, choose_device, render_frame
+from cine3d_core.scene import (
+    Camera,
+    CinemagraphScene,
+    MotionDirections,
+    MotionHint,
+    resized_camera,
+)
+from cine3d_core.viewport_points import viewport_points
+from cine3d_core.worker import JobFunction, JobInput, JobResult, ping
+
+PREVIEW_SIDE_PX = 640  # of a picture of the motion
+COVERAGE_SIDE_PX = 160  # of the frames that measure what a camera path uncovers
+SOLID_ALPHA = 0.5  # a pixel with less than this is a hole
+
+
+def check(job: JobInput) -> JobResult:
+    """Build and render a tiny scene; says on what and how fast."""
+    start = time.monotonic()
+    device = choose_device(job.arguments.get("device", "auto"))
+    ramp = np.linspace(0, 255, 96 * 64 * 3).reshape(64, 96, 3).astype(np.uint8)
+    mask = np.zeros((64, 96), np.uint8)
+    mask[40:] = 255
+    with tempfile.TemporaryDirectory() as folder:
+        photo, painted = Path(folder, "photo.png"), Path(folder, "mask.png")
+        Image.fromarray(ramp).save(photo)
+        Image.fromarray(mask).save(painted)
+        settings = BuildSettings(mask=painted, frames=4, preset="draft", device=str(device))
+        scene = build_scene(photo, settings, progress=job.progress)
+    prepared = prepare(scene)
+    frame = render_frame(prepared, Shot(scene.camera, scene.camera, scene.camera), 1)
+    assert bool(torch.isfinite(frame.rgb).all())
+    facts = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": str(device),
+        "models": scene.models,
+        "seconds": round(time.monotonic() - start, 1),
+    }
+    if device.type == "cuda":
+        facts["device_name"] = torch.cuda.get_device_name(device)
+        facts["free_memory_mb"] = torch.cuda.mem_get_info(device)[0] >> 20
+    return facts, {}
+
+
+def build(job: JobInput) -> JobResult:
+    """A photo becomes a scene file and the points to show."""
+    arguments, path = job.arguments, Path(job.arguments["scene_file"])
+    photo_path = Path(arguments["photo"])
+    with tempfile.TemporaryDirectory() as folder:
+        settings = _settings(job, photo_path, Path(folder))
+        scene = build_scene(photo_path, settings, progress=_scaled(job, 0.0, 0.85))
+    job.progress("Writing the scene file", 0.86)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_scene(scene, path)
+    job.progress("Preparing the points", 0.9)
+    return _described(scene, path, photo_path)
+
+
+def open_scene(job: JobInput) -> JobResult:
+    """The points of a scene file that exists."""
+    photo = job.arguments.get("photo")
+    scene = load_scene(job.arguments["scene_file"])
+    return _described(scene, Path(job.arguments["scene_file"]), Path(photo) if photo else None)
+
+
+def render(job: JobInput) -> JobResult:
+    """One frame, as Blender's passes.
+
+    `combined` [H, W, 4] scene-linear (premultiplied by coverage if `transparent`), `depth` [H, W, 1]
+    core units (0: nothing), `vector` [H, W, 4] px with y up: to the previous and to the next frame,
+    `moving` [H, W, 1]. `region` (left, bottom, width, height) cuts a part out.
+    """
+    arguments = job.arguments
+    prepared = _prepared(arguments["scene_file"], arguments.get("device", "auto"))
+    job.progress("Drawing", 0.2)
+    camera, before, after = (_camera(arguments[name]) for name in ("camera", "previous", "next"))
+    frame = render_frame(
+        prepared,
+        Shot(camera, before, after),
+        int(arguments["frame"]),
+        motion_vectors=bool(arguments.get("vectors")),
+    )
+    job.progress("Handing over", 0.95)
+    linear = srgb_to_linear(frame.rgb)
+    alpha = torch.ones_like(frame.alpha)
+    if arguments.get("transparent"):
+        alpha, linear = frame.alpha, linear * frame.alpha
+    flipped = frame.motion * torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None].to(frame.motion)
+    arrays = {
+        "combined": _rows_up(torch.cat([linear, alpha])),
+        "depth": _rows_up(frame.depth),
+        "vector": _rows_up(flipped),
+        "moving": _rows_up(frame.moving),
+    }
+    if region := arguments.get("region"):
+        left, bottom, width, height = region
+        arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
+    return _provenance(prepared.scene, arguments["scene_file"]), arrays
+
+
+def export_ply(job: JobInput) -> JobResult:
+    """The points at one frame as a PLY file, in Blender's world."""
+    arguments = job.arguments
+    prepared = _prepared(arguments["scene_file"], "cpu")
+    scene = prepared.scene
+    matrix = torch.tensor(arguments["matrix"], dtype=torch.float64)  # [4, 4] core to Blender world
+    now = points_at(prepared, int(arguments["frame"]))
+    job.progress("Writing the points", 0.5)
+    step = points_at(prepared, int(arguments["frame"]), steps=1) - now
+    linear = matrix[:3, :3]
+    vertices = cloud_vertices(
+        positions=(now.double() @ linear.T + matrix[:3, 3]).numpy(),
+        rgb=scene.cloud.rgb.numpy(),
+        layer=scene.cloud.layer.numpy(),
+        flow=(step.double() @ linear.T).numpy(),
+        inpainted=scene.cloud.inpainted.numpy(),
+    )
+    write_ply(arguments["path"], vertices, binary=bool(arguments.get("binary", True)))
+    return {"points": len(now)}, {}
+
+
+def points_at(prepared: PreparedScene, frame: int, *, steps: int = 0) -> Tensor:  # [N, 3] world
+    """Where the forward cloud is at `frame`, or `steps` frames later in the same cycle."""
+    scene = prepared.scene
+    positions = scene.cloud.positions.clone()
+    for group in prepared.groups:
+        time_in_cycle = (frame * group.cycles % scene.num_frames) / group.cycles + steps
+        flow = group_flow(scene, group, time_in_cycle, backward=False, lift="surface")
+        positions[group.index] += flow.displacement
+    return positions
+
+
+def camera_move(job: JobInput) -> JobResult:
+    """Poses of a named camera move: `poses` [frames, 4, 4] world_to_camera."""
+    camera = _camera(job.arguments["camera"])
+    frames = int(job.arguments["frames"])
+    poses = [
+        move_camera(camera, job.arguments["move"], frame, frames).world_to_camera
+        for frame in job.arguments["at"]
+    ]
+    return {}, {"poses": torch.stack(poses).numpy()}
+
+
+def coverage(job: JobInput) -> JobResult:
+    """Share of uncovered pixels for each camera: `uncovered` [n], measured on small frames."""
+    prepared = _prepared(job.arguments["scene_file"], "cpu")
+    cameras = [_small(_camera(record)) for record in job.arguments["cameras"]]
+    shares = np.zeros(len(cameras), np.float64)
+    for index, camera in enumerate(cameras):
+        job.progress("Looking for holes", index / len(cameras))
+        alpha = render_frame(prepared, Shot(camera, camera, camera), 0).alpha
+        shares[index] = float((alpha < SOLID_ALPHA).float().mean())
+    return {}, {"uncovered": shares}
+
+
+def _small(camera: Camera) -> Camera:
+    share = min(1.0, COVERAGE_SIDE_PX / max(camera.height, camera.width))
+    return resized_camera(camera, max(1, round(camera.height * share)), round(camera.width * share))
+
+
+def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
+    """Build settings with what was drawn written to files, as a person would pass them."""
+    known = BuildSettings()
+    settings = replace(known, **job.arguments.get("settings", {}))
+    hints, mask = job.arguments.get("hints"), job.arrays.get("mask")
+    if not hints and mask is None:
+        return settings
+    photo = read_photo(photo_path, max_side=settings.size)
+    if hints:
+        settings = replace(settings, hints=folder / "hints.json")
+        _write_hints(folder / "hints.json", hints, photo)
+    if mask is not None:
+        settings = replace(settings, mask=folder / "mask.png")
+        size = (photo.original_width, photo.original_height)
+        Image.fromarray(np.ascontiguousarray(mask[::-1])).resize(size).save(folder / "mask.png")
+    return settings
+
+
+def _write_hints(path: Path, hints: list[list[float]], photo: Photo) -> None:
+    height, width = photo.rgb.shape[1:]
+    scale = (width, height)
+    arrows = tuple(
+        MotionHint((x0 * scale[0], y0 * scale[1]), (x1 * scale[0], y1 * scale[1]))
+        for x0, y0, x1, y1 in hints
+    )
+    original = (photo.original_height, photo.original_width)
+    directions = MotionDirections(hints=arrows)
+    write_directions(path, directions, height=height, width=width, original_size=original)
+
+
+def _described(scene: CinemagraphScene, path: Path, photo: Path | None) -> JobResult:
+    """What Blender keeps of a scene: its description, the photo as picture, the points."""
+    arrays: dict[str, np.ndarray] = {}
+    groups = viewport_points(prepare(scene))
+    for number, group in enumerate(groups):
+        fields = asdict(group)
+        fields.pop("cycles")
+        arrays.update({f"{name}_{number}": array for name, array in fields.items()})
+    if photo is not None and photo.is_file():
+        rgb = read_photo(photo, max_side=max(scene.camera.height, scene.camera.width)).rgb
+        arrays["photo"] = (_rows_up(rgb) * 255).round().astype(np.uint8)
+    value = {
+        "cycles": [group.cycles for group in groups],
+        "camera": _camera_record(scene.camera),
+        "num_frames": scene.num_frames,
+        "fps": scene.fps,
+        "assumed": scene.parameters.get("assumed", []),
+        **_provenance(scene, path),
+    }
+    return value, arrays
+
+
+def _provenance(scene: CinemagraphScene, path: str | Path) -> dict[str, Any]:
+    return {
+        "photo_sha256": scene.photo_sha256,
+        "scene_sha256": _checksum(str(path), Path(path).stat().st_mtime_ns),
+        "models": scene.models,
+    }
+
+
+@lru_cache(maxsize=4)
+def _checksum(path: str, _modified: int) -> str:
+    return sha256_of(path)
+
+
+def _prepared(scene_file: str, device: str) -> PreparedScene:
+    path = Path(scene_file)
+    if not path.is_file():
+        raise InputError(f"the scene file {path} is not there; use Relink to say where it is")
+    choose_device(device)
+    return _prepared_file(str(path), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)  # a scene is hundreds of megabytes; an animation asks for the same one
+def _prepared_file(path: str, _modified: int) -> PreparedScene:
+    return prepare(load_scene(path))
+
+
+def _camera(record: dict[str, Any]) -> Camera:
+    return Camera(
+        intrinsics=torch.tensor(record["K"], dtype=torch.float64),
+        world_to_camera=torch.tensor(record["world_to_camera"], dtype=torch.float64),
+        height=int(record["height"]),
+        width=int(record["width"]),
+    )
+
+
+def _camera_record(camera: Camera) -> dict[str, Any]:
+    return {
+        "K": camera.intrinsics.tolist(),
+        "world_to_camera": camera.world_to_camera.tolist(),
+        "height": camera.height,
+        "width": camera.width,
+    }
+
+
+def _rows_up(planes: Tensor) -> np.ndarray:  # [C, H, W] -> [H, W, C] float32, bottom row first
+    return planes.float().flip(1).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _scaled(job: JobInput, start: float, end: float):
+    """The job's progress for a part of it."""
+    return lambda stage, share: job.progress(stage.capitalize(), start + (end - start) * share)
+
+
+JOBS: dict[str, JobFunction] = {
+    "ping": ping,
+    "check": check,
+    "build": build,
+    "open": open_scene,
+    "render": render,
+    "export_ply": export_ply,
+    "camera_move": camera_move,
+    "coverage": coverage,
+}
