@@ -1,0 +1,147 @@
+"""Picture files become samples: what is stored, at full depth, turned the right way up."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.inputs import input_file
+
+MAX_SIDE_PX = 16_384
+MAX_PIXELS = 100_000_000
+
+_ORIENTATION = 0x0112  # EXIF and TIFF tag
+_BITS_PER_SAMPLE = 258  # TIFF tag
+# what Pillow and its plugins are known to raise for damaged bytes
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+
+
+@contextmanager
+def opened_picture(path: str | Path, what: str) -> Iterator[Image.Image]:
+    """A picture of bearable size whose pixels are not decoded yet.
+
+    Whatever the decoder raises for damaged bytes, here or inside, becomes an InputError.
+    """
+    place = input_file(path, what)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of sizes and odd EXIF; we decide on both
+            with Image.open(place) as image:
+                check_size(image.height, image.width, path, what)
+                yield image
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(_too_large(path, what, "")) from error
+    except UnidentifiedImageError as error:
+        raise InputError(_unknown(place, what)) from error
+    except _DAMAGE as error:
+        raise InputError(
+            f"the {what} {path} is damaged or cut off ({error}); export it again"
+        ) from error
+
+
+def check_size(height: int, width: int, path: str | Path, what: str) -> None:
+    """InputError for a picture whose pixels would not fit into memory."""
+    if max(height, width) > MAX_SIDE_PX or height * width > MAX_PIXELS:
+        raise InputError(_too_large(path, what, f"{width}x{height}, "))
+    if min(height, width) < 1:
+        raise InputError(f"the {what} {path} has no pixels; export it again")
+
+
+def samples(path: str | Path, image: Image.Image) -> np.ndarray:
+    """The stored samples, [H, W, C] uint8, uint16 or float32, with EXIF's rotation applied.
+
+    C is 1 (grey), 2 (grey, alpha), 3 (RGB), 4 (RGB, alpha). Palettes are looked up.
+    """
+    if _is_deep_colour(path, image):
+        return _deep_colour_samples(path, image)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return _wide_grey(np.asarray(upright))
+    array = np.asarray(upright.convert(_plain_mode(upright)))
+    return array[:, :, None] if array.ndim == 2 else array
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """The 8-bit mode that keeps colour and alpha of any other 8-bit mode."""
+    clear = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
+    if image.mode in ("1", "L", "LA", "La"):
+        return "LA" if clear else "L"
+    return "RGBA" if clear else "RGB"
+
+
+def _wide_grey(array: np.ndarray) -> np.ndarray:
+    """One channel of more than 8 bits; whole numbers that fit become uint16."""
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)[:, :, None]
+    fits = array.size and array.min() >= 0 and array.max() <= 65535
+    return array.astype(np.uint16 if fits else np.float32)[:, :, None]
+
+
+def _is_deep_colour(path: str | Path, image: Image.Image) -> bool:
+    """True for colour of 16 bits a channel, which Pillow would cut to 8."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return False
+    if image.format == "PNG":
+        with Path(path).open("rb") as file:
+            return file.read(25)[24:25] == b"\x10"  # bit depth in the header chunk
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))
+    return max(bits) == 16 and len(bits) >= 3 and image.mode in ("RGB", "RGBA", "RGBX")
+
+
+def _deep_colour_samples(path: str | Path, image: Image.Image) -> np.ndarray:
+    """16-bit colour by way of OpenCV, which leaves EXIF's rotation to us."""
+    orientation = image.getexif().get(_ORIENTATION, 1) if image.format == "PNG" else 1
+    data = np.fromfile(path, np.uint8)  # imread cannot open every name on Windows
+    array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if array is None:
+        raise OSError("its pixels cannot be decoded")
+    array = array[:, :, None] if array.ndim == 2 else array
+    if array.shape[2] >= 3:  # OpenCV hands out blue first
+        array = np.concatenate([array[:, :, 2::-1], array[:, :, 3:]], axis=2)
+    return np.ascontiguousarray(_turned(array, orientation))
+
+
+def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo an EXIF orientation (1 to 8) of an [H, W, C] array."""
+    if orientation in (5, 6, 7, 8):
+        array = array.transpose(1, 0, 2)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return array[::rows, ::columns]
+
+
+def _too_large(path: str | Path, what: str, size: str) -> str:
+    return (
+        f"the {what} {path} is too large ({size}at most {MAX_PIXELS // 10**6} megapixels and "
+        f"{MAX_SIDE_PX} px a side); make it smaller first"
+    )
+
+
+def _unknown(path: Path, what: str) -> str:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return f"the {what} {path} is HEIC or a video; save it as JPEG or PNG first"
+    return f"the {what} {path} is not a picture Cine3D can read; save it as JPEG, PNG or TIFF"

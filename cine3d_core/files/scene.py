@@ -1,0 +1,88 @@
+"""Scenes to and from `.cine3d` files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cine3d_core.files.camera_json import checked_matrices
+from cine3d_core.files.scene_arrays import (
+    LAYOUT,
+    check_scene,
+    read_scene_arrays,
+    read_scene_info,
+    write_scene_arrays,
+)
+from cine3d_core.scene import Camera, CinemagraphScene, FeaturePointCloud
+
+__all__ = ["load_scene", "read_scene_info", "save_scene"]
+
+_CLOUD = ("positions", "rgb", "features", "layer", "pixel", "inpainted")
+
+
+def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
+    """Write a scene; `load_scene` gives the same numbers back, the same scene the same bytes.
+
+    Raises:
+        InputError: the place cannot be written. The old file, if any, stays as it was.
+    """
+    tensors = {name: getattr(scene.cloud if name in _CLOUD else scene, name) for name in LAYOUT}
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+    for name, array in arrays.items():
+        assert array.dtype == np.dtype(LAYOUT[name][0]), (name, array.dtype)
+    info = {
+        "camera": _camera_json(scene.camera),
+        "canvas_camera": _camera_json(scene.canvas_camera),
+        "num_frames": scene.num_frames,
+        "fps": scene.fps,
+        "disparity_range": list(scene.disparity_range),
+        "photo_sha256": scene.photo_sha256,
+        "models": scene.models,
+        "parameters": scene.parameters,
+    }
+    check_scene(info, arrays)
+    write_scene_arrays(path, info, arrays)
+
+
+def load_scene(path: str | Path) -> CinemagraphScene:
+    """Read a scene, on the CPU.
+
+    Raises:
+        InputError: no such file, of another version, truncated, damaged or hostile.
+    """
+    info, arrays = read_scene_arrays(path)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    low, high = info["disparity_range"]
+    return CinemagraphScene(
+        camera=_camera(info["camera"]),
+        canvas_camera=_camera(info["canvas_camera"]),
+        cloud=FeaturePointCloud(**{name: tensors[name] for name in _CLOUD}),
+        layer_depth=tensors["layer_depth"],
+        velocity=tensors["velocity"],
+        cycles=tensors["cycles"],
+        num_frames=info["num_frames"],
+        fps=float(info["fps"]),
+        disparity_range=(float(low), float(high)),
+        photo_sha256=info["photo_sha256"],
+        models=info["models"],
+        parameters=info["parameters"],
+    )
+
+
+def _camera_json(camera: Camera) -> dict[str, Any]:
+    return {
+        "K": camera.intrinsics.double().tolist(),
+        "world_to_camera": camera.world_to_camera.double().tolist(),
+        "height": camera.height,
+        "width": camera.width,
+    }
+
+
+def _camera(entry: dict[str, Any]) -> Camera:
+    intrinsics, pose = checked_matrices(entry, "a camera")
+    return Camera(
+        torch.from_numpy(intrinsics), torch.from_numpy(pose), entry["height"], entry["width"]
+    )
