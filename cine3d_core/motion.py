@@ -1,0 +1,270 @@
+"""Motion of a photo from a mask and arrows: a smooth Eulerian flow (paper, sections 3.2 and 4.3).
+
+The paper spreads the arrows by Gaussians and lets a network refine them; here a small linear solve
+per connected region (`motion_solver`) makes water follow its banks and go round rocks. Same input,
+same flow, bit for bit.
+
+What an arrow says counts in the region that it stands in. A region without an arrow follows all
+arrows of the picture, near ones more (1 / distance^2). An arrow that stands outside the mask is
+taken as standing at the nearest place inside it; there it is followed softly, not exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from cine3d_core.errors import InputError
+from cine3d_core.motion_solver import solve_region
+from cine3d_core.scene import MotionField, MotionHint
+
+HINT_FRAMES = 50  # an arrow shows the way of 50 frames, as in the published code
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MotionParams:
+    """How arrows become a flow. Lengths are shares of the photo's long side."""
+
+    grid_cells: int = 160  # of the solver's grid along a region's long side; finer is slower
+    bank_fade: float = 0.01  # width over which flow across a bank fades to nothing
+    arrow_reach: float = 0.02  # how far the last exact correction around an arrow reaches
+    max_speed: float = 0.05  # per frame; faster is slowed to this, direction kept
+    max_displacement: float = 0.05  # how far texture is carried before it starts anew
+    num_frames: int = 60  # of the loop, for `cycles`
+
+
+def motion_from_hints(
+    mask: Tensor,  # [1, H, W] bool, what moves
+    hints: Sequence[MotionHint],
+    *,
+    params: MotionParams | None = None,
+) -> MotionField:
+    """Flow inside `mask` that honours every arrow within 10 % at its foot.
+
+    Nothing flows across the border of the mask (it fades over `bank_fade`; flow along the border
+    stays) except at the picture's own frame. Where an arrow itself points across a bank, the arrow
+    wins in its close neighbourhood. Arrows within one pixel of each other count as their mean.
+
+    Raises:
+        InputError: an empty mask, no arrows, an arrow outside the picture or without length.
+    """
+    params = params or MotionParams()
+    inside = mask[0].cpu().numpy().astype(bool)
+    _check(inside, hints)
+    anchors, vectors = _merged(hints)
+    velocity = _solve_regions(inside, anchors, vectors, params)
+    velocity = _slowed(velocity, params.max_speed * max(inside.shape)).astype(np.float32)
+    field = torch.from_numpy(velocity).permute(2, 0, 1).contiguous().to(mask.device)
+    limit = params.max_displacement * max(inside.shape)
+    cycles = choose_cycles(field, mask.bool(), params.num_frames, max_displacement_px=limit)
+    return MotionField(velocity=field, moving=mask.bool(), cycles=cycles)
+
+
+def choose_cycles(
+    velocity: Tensor,  # [2, H, W] px/frame
+    moving: Tensor,  # [1, H, W] bool
+    num_frames: int,
+    *,
+    max_displacement_px: float,
+) -> Tensor:  # [1, H, W] int16, 1 outside `moving`
+    """How often the texture of each connected region starts anew within one loop.
+
+    The smallest whole number that keeps a cycle's displacement of 95 % of the region within
+    `max_displacement_px`, but at most one cycle every other frame.
+    """
+    speed = velocity.norm(dim=0).cpu().numpy()
+    count, label = _connected(moving[0].cpu().numpy())
+    per_region = np.ones(count, np.int16)
+    for number, window, region in _regions(count, label):
+        far = float(np.percentile(speed[window][region], 95)) * num_frames
+        most = max(1, num_frames // 2)
+        per_region[number] = min(max(1, int(np.ceil(far / max_displacement_px - 1e-6))), most)
+    return torch.from_numpy(per_region[label])[None].to(velocity.device)
+
+
+def resize_motion(field: MotionField, height: int, width: int) -> MotionField:
+    """The same motion on a picture of another size; vectors scale with the axes."""
+    old_height, old_width = field.velocity.shape[1:]
+    size = (height, width)
+    nearest = {"size": size, "mode": "nearest-exact"}
+    moving = functional.interpolate(field.moving[None].float(), **nearest)[0] > 0.5
+    cycles = functional.interpolate(field.cycles[None].float(), **nearest)[0].to(torch.int16)
+    velocity = functional.interpolate(
+        field.velocity[None], size=size, mode="bilinear", align_corners=False
+    )[0]
+    scale = velocity.new_tensor([width / old_width, height / old_height])[:, None, None]
+    return MotionField(velocity * scale * moving, moving, torch.where(moving, cycles, 1))
+
+
+def rasterize_polygons(
+    polygons: Sequence[Sequence[tuple[float, float]]], height: int, width: int
+) -> Tensor:  # [1, H, W] bool
+    """Union of closed outlines; a pixel belongs to one when its centre lies inside.
+
+    Raises:
+        InputError: an outline of fewer than three points.
+    """
+    image = Image.new("1", (width, height))
+    for polygon in polygons:
+        if len(polygon) < 3:
+            raise InputError(
+                f"An outline of the mask has {len(polygon)} points and encloses nothing; "
+                "draw at least three."
+            )
+        # PIL's integer coordinates are pixel centres, ours have them at +0.5
+        ImageDraw.Draw(image).polygon([(x - 0.5, y - 0.5) for x, y in polygon], fill=1)
+    return torch.from_numpy(np.array(image))[None]
+
+
+def _check(inside: Mask, hints: Sequence[MotionHint]) -> None:
+    height, width = inside.shape
+    if not inside.any():
+        raise InputError("The mask is empty, so nothing would move; paint what flows.")
+    if not hints:
+        raise InputError("There is no arrow, so no direction is known; draw at least one.")
+    for hint in hints:
+        (x, y), end = hint.start, hint.end
+        if not np.isfinite([x, y, *end]).all() or not (0 <= x <= width and 0 <= y <= height):
+            raise InputError(
+                f"An arrow starts at ({x:g}, {y:g}) but the picture is {width}x{height} pixels; "
+                "start it inside the picture."
+            )
+        if hint.start == end:
+            raise InputError(
+                f"The arrow at ({x:g}, {y:g}) has no length and so no direction; draw it longer."
+            )
+
+
+def _merged(hints: Sequence[MotionHint]) -> tuple[Array, Array]:  # anchors, vectors [A, 2]
+    """Feet and vectors; arrows within a pixel of an earlier one are averaged with it."""
+    feet = np.array([hint.start for hint in hints], np.float64)
+    vectors = (np.array([hint.end for hint in hints], np.float64) - feet) / HINT_FRAMES
+    close = np.linalg.norm(feet[:, None] - feet[None], axis=-1) <= 1
+    first = close.argmax(1)  # the earliest neighbour
+    groups = [first == i for i in np.unique(first)]
+    return (
+        np.array([feet[group].mean(0) for group in groups]),
+        np.array([vectors[group].mean(0) for group in groups]),
+    )
+
+
+def _solve_regions(inside: Mask, anchors: Array, vectors: Array, params: MotionParams) -> Array:
+    """[H, W, 2] float64, zero outside."""
+    count, label = _connected(inside)
+    pixels = _pixels_inside(anchors, inside)  # [A, 2] x, y
+    exact = (pixels == _pixels(anchors, inside.shape)).all(1)
+    anchors = np.where(exact[:, None], anchors, pixels + 0.5)
+    home = label[pixels[:, 1], pixels[:, 0]]
+    velocity = np.zeros((*inside.shape, 2))
+    fade_px, reach_px = (s * max(inside.shape) for s in (params.bank_fade, params.arrow_reach))
+    for number, window, region in _regions(count, label, margin=int(fade_px) + 3):
+        origin = np.array([window[1].start, window[0].start])
+        own = home == number
+        flow = solve_region(
+            region,
+            anchors[own] - origin,
+            vectors[own],
+            anchors - origin,
+            vectors,
+            cells=params.grid_cells,
+        )
+        flow = _along_banks(flow, region, fade_px)
+        fixed = own & exact
+        flow = _honoured(flow, pixels[fixed] - origin, vectors[fixed], reach_px)
+        velocity[window][region] = flow[region]
+    return velocity
+
+
+def _connected(inside: Mask) -> tuple[int, NDArray[np.int32]]:
+    """Connected regions of a mask: how many labels (0 = outside), label of every pixel."""
+    count, label = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
+    return count, np.asarray(label, np.int32)
+
+
+def _regions(
+    count: int, label: NDArray[np.int32], *, margin: int = 0
+) -> Iterator[tuple[int, tuple[slice, slice], Mask]]:
+    """Number, window of the picture, and mask inside that window, of every region.
+
+    The window has `margin` pixels more than the region on each side, but ends with the picture:
+    where the mask reaches the edge of a window, there is the picture's frame.
+    """
+    for number, box in enumerate(ndimage.find_objects(label, count - 1), start=1):
+        rows, columns = (
+            slice(max(s.start - margin, 0), min(s.stop + margin, size))
+            for s, size in zip(box, label.shape, strict=True)
+        )
+        yield number, (rows, columns), label[rows, columns] == number
+
+
+def _pixels(points: Array, shape: tuple[int, ...]) -> NDArray[np.int64]:  # [A, 2] x, y
+    return np.clip(points.astype(np.int64), 0, [shape[1] - 1, shape[0] - 1])
+
+
+def _pixels_inside(points: Array, inside: Mask) -> NDArray[np.int64]:  # [A, 2] x, y
+    """The pixel of each point; for points outside the mask, the nearest pixel inside."""
+    pixels = _pixels(points, inside.shape)
+    if inside[pixels[:, 1], pixels[:, 0]].all():
+        return pixels
+    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return np.asarray(nearest)[::-1, pixels[:, 1], pixels[:, 0]].T
+
+
+def _along_banks(flow: Array, region: Mask, fade_px: float) -> Array:
+    """Takes the part across the border away, fully at the border, not at all beyond `fade_px`."""
+    distance = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = np.minimum(distance, 4 * fade_px + 4)  # without any bank it is huge
+    soft = cv2.GaussianBlur(distance, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
+    # unit length near a straight bank; shorter in the middle of a narrow channel, as is right there
+    normal = np.stack(
+        [
+            cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / 8, borderType=cv2.BORDER_REPLICATE),
+            cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / 8, borderType=cv2.BORDER_REPLICATE),
+        ],
+        -1,
+    )
+    ramp = np.clip((distance - 0.5) / max(fade_px, 1.0), 0, 1)
+    taken = 1 - ramp * ramp * (3 - 2 * ramp)
+    across = (flow * normal).sum(-1) * taken
+    return flow - across[..., None] * normal
+
+
+def _honoured(flow: Array, pixels: NDArray[np.int64], vectors: Array, reach: float) -> Array:
+    """Adds smooth bumps so that the flow at the arrows' feet is exactly what they say."""
+    if len(pixels) == 0:
+        return flow
+    gap = np.linalg.norm(pixels[:, None] - pixels[None] + 0.0, axis=-1)
+    gap[np.diag_indices(len(gap))] = np.inf
+    # half the way to the next arrow keeps the small system below well conditioned
+    radius = np.clip(gap.min(1) / 2, 0.5, reach)  # [A]
+    gap[np.diag_indices(len(gap))] = 0
+    overlap = np.exp(-((gap / radius[None]) ** 2))
+    missing = vectors - flow[pixels[:, 1], pixels[:, 0]]
+    heights = np.linalg.solve(overlap, missing)
+    out = flow.copy()
+    for (x, y), height, r in zip(pixels, heights, radius, strict=True):
+        span = int(3.5 * r) + 1
+        rows, columns = slice(max(y - span, 0), y + span + 1), slice(max(x - span, 0), x + span + 1)
+        v, u = np.mgrid[rows, columns][
+            :, : out.shape[0] - rows.start, : out.shape[1] - columns.start
+        ]
+        bump = np.exp(-((u - x) ** 2 + (v - y) ** 2) / r**2)
+        out[rows, columns] += bump[..., None] * height
+    return out
+
+
+def _slowed(velocity: Array, max_speed: float) -> Array:
+    speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
+    return velocity * np.minimum(1, max_speed / np.maximum(speed, 1e-12))
