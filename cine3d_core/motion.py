@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
@@ -116,16 +115,27 @@ def rasterize_polygons(
     Raises:
         InputError: an outline of fewer than three points.
     """
-    image = Image.new("1", (width, height))
+    union = np.zeros((height, width), bool)
     for polygon in polygons:
         if len(polygon) < 3:
             raise InputError(
                 f"An outline of the mask has {len(polygon)} points and encloses nothing; "
                 "draw at least three."
             )
-        # PIL's integer coordinates are pixel centres, ours have them at +0.5
-        ImageDraw.Draw(image).polygon([(x - 0.5, y - 0.5) for x, y in polygon], fill=1)
-    return torch.from_numpy(np.array(image))[None]
+        union |= _inside_polygon(np.array(polygon, np.float64), height, width)
+    return torch.from_numpy(union)[None]
+
+
+def _inside_polygon(corners: Array, height: int, width: int) -> Mask:  # [P, 2] -> [H, W]
+    """Even-odd rule: a pixel is inside when an odd number of edges cross its row to its left."""
+    crossed = np.zeros((height, width + 1), np.int64)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, 0), strict=True):
+        first, last = np.clip(np.ceil([min(y0, y1) - 0.5, max(y0, y1) - 0.5]), 0, height)
+        rows = np.arange(int(first), int(last))
+        if len(rows) > 0:
+            x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+            crossed[rows, np.clip(np.ceil(x - 0.5), 0, width).astype(int)] += 1
+    return (crossed.cumsum(1) % 2 == 1)[:, :width]
 
 
 def _check(inside: Mask, hints: Sequence[MotionHint]) -> None:

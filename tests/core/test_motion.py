@@ -161,10 +161,23 @@ def test_resizing_keeps_what_is_outside_at_rest():
     assert larger.moving.float().mean().item() == pytest.approx(1 / 3, abs=0.01)
 
 
-def test_a_polygon_covers_the_pixels_whose_centres_it_contains():
-    mask = rasterize_polygons([[(2, 1), (6, 1), (6, 4), (2, 4)]], 6, 8)
-    assert mask[0, 1:4, 2:6].all()
-    assert mask.sum() <= 20  # an outline through centres may go either way, no more
+def test_a_rectangle_covers_exactly_the_pixels_whose_centres_it_contains():
+    mask = rasterize_polygons([[(2, 1), (6, 1.4), (6, 4), (2, 4)]], 6, 8)
+    expected = torch.zeros(1, 6, 8, dtype=torch.bool)
+    expected[:, 1:4, 2:6] = True
+    assert torch.equal(mask, expected)
+
+
+@given(st.lists(st.tuples(st.floats(-5, 25), st.floats(-5, 25)), min_size=3, max_size=7))
+@settings(max_examples=30, deadline=None)
+def test_polygons_equal_a_point_by_point_twin(corners):
+    mask = rasterize_polygons([corners], 20, 20)[0]
+    for y, x in [(3, 4), (10, 10), (19, 0), (0, 19), (12, 17)]:
+        odd = False
+        for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
+            if (y0 <= y + 0.5) != (y1 <= y + 0.5):
+                odd ^= x0 + (y + 0.5 - y0) * (x1 - x0) / (y1 - y0) <= x + 0.5
+        assert mask[y, x].item() == odd
 
 
 def test_polygons_unite():
