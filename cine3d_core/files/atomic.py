@@ -26,21 +26,25 @@ _serial = itertools.count()  # two writers of one name in one process get two te
 
 def check_output(path: str | Path) -> Path:
     """The place `path` really names (links followed); InputError when no file can be put there."""
-    place = Path(os.path.realpath(path))
+    with writing(path):
+        place = Path(os.path.realpath(path))
+        problem = _problem(place)
+    if problem is not None:
+        raise InputError(f"cannot write {path}: {problem}")
+    return place
+
+
+def _problem(place: Path) -> str | None:
     if not place.parent.is_dir():
-        raise InputError(
-            f"cannot write {path}: the folder {place.parent} does not exist; create it first"
-        )
+        return f"the folder {place.parent} does not exist; create it first"
     if place.is_dir():
-        raise InputError(f"cannot write {path}: that is a folder; give the name of a file")
+        return "that is a folder; give the name of a file"
     # renaming onto a device node would replace the device itself
     if place.exists() and not place.is_file():
-        raise InputError(f"cannot write {path}: that is a device, not a file; name a file")
+        return "that is a device, not a file; name a file"
     if not os.access(place.parent, os.W_OK):
-        raise InputError(
-            f"cannot write {path}: there is no permission to write there; choose another place"
-        )
-    return place
+        return "there is no permission to write there; choose another place"
+    return None
 
 
 @contextmanager
