@@ -1,0 +1,237 @@
+"""What the camera or the flow may uncover: surfaces continued behind nearer ones.
+
+Background first, as in the paper (section 3.1) and in 3D Photo (Shih et al., CVPR 2020): a surface
+is continued only from itself and what lies behind it, so foreground never leaks in. Unlike there,
+only the band that can come into view is filled, and only at real depth jumps: a smooth surface that
+the layering has cut in two needs no second copy of itself.
+
+Terms: a *shore* pixel is visible and lies right beside something nearer, across a jump. What lies
+in front of its nearest shore *covers*; the *fringe* is visible but so close to the shore that it
+may hold foreground colour. Lengths are shares of the canvas' long side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cine3d_core.analytic_fill import FilledPicture, analytic_fill, context_mean
+from cine3d_core.nearest import nearest_pixel
+from cine3d_core.scene import LayeredDepthImage
+
+Array = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+# rgb [3, H, W], depth [1, H, W], context [1, H, W] bool, hole [1, H, W] bool: fills the hole from
+# the context; what rgb and depth hold elsewhere must not be looked at.
+FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], FilledPicture]
+
+
+@dataclass(frozen=True)
+class InpaintParams:
+    """How far and where surfaces are continued."""
+
+    band: float = 0.08  # of the long side: never farther behind a nearer surface
+    parallax: float = 0.1  # long sides that a disparity of 1 moves across the screen, at most
+    jump_slope: float = 5.0  # disparity per long side: what is steeper is a jump, not a surface
+    jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
+    fringe: float = 0.005  # of the long side: where background may hold foreground colour
+    fringe_share: float = 0.3  # a pixel that is foreground by this share counts as foreground
+    clearance: float = 0.03  # a filled pixel is farther than what covers it by this share
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """The layers while they are being filled; changed in place, private to one call."""
+
+    rgb: Tensor  # [3, H, W] the photo
+    layer: Array  # [H, W] where each pixel of the photo is visible
+    depth: Array  # [H, W] its depth
+    layers_rgba: Tensor  # [L, 4, H * W]
+    layers_depth: Tensor  # [L, H * W]
+    inpainted: Tensor  # [L, H * W] bool
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Where the surfaces of one layer go on behind others; [H, W] each."""
+
+    hole: Mask  # covered, to be filled
+    fringe: Mask  # visible pixels of this layer beside the hole
+    covers: Mask  # in front of the nearest shore
+    context: Mask  # this layer and behind, without what covers and without fringe
+
+
+def inpaint_layers(
+    ldi: LayeredDepthImage,
+    *,
+    params: InpaintParams,
+    fill: FillFunction = analytic_fill,
+) -> LayeredDepthImage:
+    """The layers with what camera and flow may uncover; the visible picture stays as it is.
+
+    Expects every pixel in exactly one layer, and keeps that for pixels not marked `inpainted`. A
+    continued surface is stored in its own layer, or in the next where its own layer is in front of
+    it; where there is no next, one layer is added. A visible pixel with foreground colour moves to
+    the foreground, with clean background behind it.
+    """
+    stack = _copy(ldi)
+    jump = _jump(stack, params)
+    # Farthest first: where two surfaces want one place, the one that all others uncover gets it.
+    for index in reversed(range(len(ldi.rgba))):
+        band = _find_band(stack, index, params, jump)
+        wanted = band.hole | band.fringe
+        if not band.hole.any() or not band.context.any():
+            continue
+        filled = fill(stack.rgb, _like(stack.depth, stack), _like(band.context), _like(wanted))
+        mixed = _foreground_in_fringe(stack.rgb, filled.rgb, band, params)
+        _give_to_foreground(stack, mixed, band.covers)
+        _store(stack, filled, band.hole | mixed, index, params=params, same_surface=jump / 2)
+    return _to_ldi(stack)
+
+
+def _copy(ldi: LayeredDepthImage) -> _Stack:
+    visible = ((ldi.rgba[:, 3] > 0) & ~ldi.inpainted[:, 0]).cpu().numpy()
+    layer = np.zeros(visible.shape[1:], dtype=np.int64)
+    for index in range(1, len(visible)):
+        layer[visible[index]] = index
+    depth = np.where(visible, ldi.depth[:, 0].float().cpu().numpy(), 0).sum(axis=0)
+    spare = (0, 0, 0, 1)  # an empty layer behind the last
+    return _Stack(
+        rgb=(ldi.rgba[:, :3] * ldi.rgba[:, 3:]).sum(dim=0),
+        layer=layer,
+        depth=np.maximum(depth, 1e-6),
+        layers_rgba=F.pad(ldi.rgba.flatten(2), (*spare[:2], 0, 0, *spare[2:])),
+        layers_depth=F.pad(ldi.depth[:, 0].flatten(1), spare),
+        inpainted=F.pad(ldi.inpainted[:, 0].flatten(1), spare),
+    )
+
+
+def _to_ldi(stack: _Stack) -> LayeredDepthImage:
+    used = len(stack.inpainted) - (0 if stack.inpainted[-1].any() else 1)
+    size = stack.rgb.shape[1:]
+    return LayeredDepthImage(
+        rgba=stack.layers_rgba[:used].unflatten(2, size),
+        depth=stack.layers_depth[:used, None].unflatten(2, size),
+        inpainted=stack.inpainted[:used, None].unflatten(2, size),
+    )
+
+
+def _jump(stack: _Stack, params: InpaintParams) -> float:
+    """Disparity that a steep but smooth surface climbs within the reach of the jump search."""
+    reach = _pixels(params.jump_width, stack.depth)
+    return params.jump_slope * (reach + 1) / max(stack.depth.shape)
+
+
+def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) -> _Band:
+    """Hole, fringe and context of layer `index`."""
+    disparity, reach = 1.0 / stack.depth, _pixels(params.jump_width, stack.depth)
+    gap = _window_max(disparity, reach) - disparity
+    near_side = disparity + _window_max(-disparity, reach) > jump
+    beside = _window_max(near_side.astype(np.uint8), 1) > 0
+    behind = stack.layer >= index
+    shore = behind & beside & ~near_side & (gap > jump)
+    if not (shore & (stack.layer == index)).any():
+        nothing = np.zeros_like(shore)
+        return _Band(hole=nothing, fringe=nothing, covers=nothing, context=behind)
+    distance, nearest = nearest_pixel(shore)
+    covers = disparity > disparity.flat[nearest] + jump / 2
+    # What comes out from behind the foreground, even where a thin strip lies between the two.
+    drop = _window_max(disparity, 2 * _pixels(params.fringe, shore)) - disparity
+    width = np.minimum(params.parallax * drop, params.band) * max(shore.shape) + reach
+    # A covered pixel belongs to the nearest shore only: what lies deeper is continued on its own.
+    hole = covers & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
+    fringe = ~covers & (distance < _pixels(params.fringe, stack.depth))
+    return _Band(
+        hole=hole,
+        fringe=fringe & (stack.layer == index),
+        covers=covers,
+        # The near side of another jump may be half of something else, in depth and colour.
+        context=behind & ~covers & ~fringe & ~near_side,
+    )
+
+
+def _foreground_in_fringe(
+    photo: Tensor, filled: Tensor, band: _Band, params: InpaintParams
+) -> Mask:
+    """Fringe pixels on the way from the filled background's colour to the foreground's."""
+    foreground = context_mean(photo, _like(band.covers), 2 * _pixels(params.fringe, band.covers))
+    towards = foreground - filled
+    share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
+    mixed: Mask = band.fringe & (share > params.fringe_share).cpu().numpy()
+    # Only what hangs together with the foreground is part of it; specks are texture.
+    size = 2 * _pixels(params.jump_width, mixed) + 1
+    whole = cv2.medianBlur((mixed | band.covers).astype(np.uint8), size) > 0
+    return mixed & whole
+
+
+def _give_to_foreground(stack: _Stack, mixed: Mask, covers: Mask) -> None:
+    """Mixed pixels move to the layer and depth of the nearest pixel that covers."""
+    if not mixed.any():
+        return
+    _, nearest = nearest_pixel(covers)
+    source, target = nearest[mixed], np.flatnonzero(mixed)
+    at = torch.from_numpy(target)
+    old = torch.from_numpy(stack.layer.flat[target])
+    stack.layers_rgba[old, :, at] = 0
+    stack.layers_depth[old, at] = 0
+    stack.layer.flat[target] = stack.layer.flat[source]
+    stack.depth.flat[target] = stack.depth.flat[source]
+    new = torch.from_numpy(stack.layer.flat[target])
+    # Whatever had been invented there makes room for what is seen.
+    stack.layers_rgba[new, :3, at] = stack.rgb.flatten(1)[:, at].T
+    stack.layers_rgba[new, 3, at] = 1
+    stack.layers_depth[new, at] = torch.from_numpy(stack.depth.flat[target]).to(stack.layers_depth)
+    stack.inpainted[new, at] = False
+
+
+def _store(
+    stack: _Stack,
+    filled: FilledPicture,
+    where: Mask,
+    index: int,
+    *,
+    params: InpaintParams,
+    same_surface: float,
+) -> None:
+    """Write fills behind what covers them; not where the same surface goes on already."""
+    target = np.flatnonzero(where)
+    at = torch.from_numpy(target)
+    front = torch.from_numpy(stack.depth.flat[target]).to(stack.layers_depth)
+    depth = torch.maximum(filled.depth.flatten()[at], front * (1 + params.clearance))
+    present = stack.layers_rgba[:, 3, at] > 0
+    same = (1.0 / stack.layers_depth[:, at].clamp(min=1e-6) - 1.0 / depth).abs() < same_surface
+    taken = (same & present & stack.inpainted[:, at]).any(dim=0)
+    # The first free layer from its own on, and behind what is visible there.
+    least = torch.from_numpy(np.maximum(index, stack.layer.flat[target] + 1))
+    free = ~present & (torch.arange(len(present))[:, None] >= least)
+    kept = free.any(dim=0) & ~taken
+    layer, at, depth = free.to(torch.uint8).argmax(dim=0)[kept], at[kept], depth[kept]
+    stack.layers_rgba[layer, :3, at] = filled.rgb.flatten(1)[:, at].T
+    stack.layers_rgba[layer, 3, at] = 1
+    stack.layers_depth[layer, at] = depth
+    stack.inpainted[layer, at] = True
+
+
+def _pixels(share: float, image: Array) -> int:
+    """A share of the long side in whole pixels, at least one."""
+    return max(1, round(share * max(image.shape)))
+
+
+def _window_max(values: Array, radius: int) -> Array:
+    size = 2 * radius + 1
+    return cv2.dilate(values, np.ones((size, size), np.uint8), borderType=cv2.BORDER_REPLICATE)
+
+
+def _like(image: Array, stack: _Stack | None = None) -> Tensor:
+    """[H, W] -> [1, H, W]; with dtype and device of the stack's colours, when given."""
+    tensor = torch.from_numpy(image)[None]
+    return tensor if stack is None else tensor.to(stack.rgb)
