@@ -73,7 +73,7 @@ class SplatChannels:
 
     rgb: slice
     features: slice
-    phase: int  # cross-fade weight of the cloud in [0, 1]
+    phase: int  # cross-fade weight of moving points in [0, 1]; 0 for resting ones
     moving: int
     motion: slice  # px to the previous frame (x, y), to the next (x, y)
 
@@ -159,7 +159,7 @@ def splat_directions(
     rest = cloud.positions[prepared.static]
     static_points, static_disparity = _project(rest, scene, camera, params)
     base = rasterize(static_points, camera.height, camera.width, params=params.splat)
-    static_rows = _rows(prepared.static, scene, phase=0.5, moving=False, disparity=static_disparity)
+    static_rows = _rows(prepared.static, scene, phase=0.0, moving=False, disparity=static_disparity)
     if motion_vectors:
         vectors = _motion(rest, torch.zeros_like(rest), static_points.pixels, shot)
         static_rows = torch.cat([static_rows, vectors], dim=1)
@@ -252,27 +252,38 @@ def blend_directions(
     forward: SplatImage,
     backward: SplatImage,
     channels: SplatChannels,
+    *,
+    loop_phase: float,
     disparity_range: tuple[float, float],
     params: AnimationParams,
 ) -> SplatImage:
     """One picture out of the two clouds' (Eq. 4).
 
     Where one cloud left a gap the other fills it. Identical pictures come out unchanged.
+
+    Args:
+        forward: the forward cloud, layout `channels`.
+        backward: the backward cloud.
+        channels: from `splat_channels`.
+        loop_phase: share of the loop that has passed, in [0, 1).
+        disparity_range: of the scene; disparity is normalised once per scene, since with a range
+            per frame a stray point would re-weigh every pixel.
+        params: see there.
     """
-    weight_forward = _blend_weight(forward, channels, disparity_range, params)
-    weight_backward = _blend_weight(backward, channels, disparity_range, params)
+    weight_forward = _blend_weight(forward, channels, 1 - loop_phase, disparity_range, params)
+    weight_backward = _blend_weight(backward, channels, loop_phase, disparity_range, params)
+    if params.blend != "eq4":
+        weight_forward = weight_forward * _no_gap(forward, backward, channels)
+        weight_backward = weight_backward * _no_gap(backward, forward, channels)
     total = (weight_forward + weight_backward).clamp(min=1e-12)
     share = weight_backward / total
     features = torch.lerp(forward.features, backward.features, share)
     if params.blend == "variance":
-        moving = features[channels.moving : channels.moving + 1]
-        features = features.clone()
         features[channels.rgb] = restore_contrast(
-            features[channels.rgb],
             forward.features[channels.rgb],
             backward.features[channels.rgb],
             share,
-            moving,
+            features[channels.moving : channels.moving + 1],
             window=max(3, round(max(features.shape[1:]) * params.contrast_window)),
         )
     return SplatImage(
@@ -285,20 +296,31 @@ def blend_directions(
 def _blend_weight(
     image: SplatImage,
     channels: SplatChannels,
+    resting_phase: float,
     disparity_range: tuple[float, float],
     params: AnimationParams,
 ) -> Tensor:
-    phase = image.features[channels.phase : channels.phase + 1]
+    moving = image.features[channels.moving : channels.moving + 1]
+    own_phase = image.features[channels.phase : channels.phase + 1] / moving.clamp(min=1e-3)
+    phase = torch.where(moving > 1e-3, own_phase, resting_phase)
     if params.blend == "eq4":
         return phase * image.alpha * torch.exp(-1 / image.disparity.clamp(min=1e-6))
     low, high = disparity_range
-    # Normalised once per scene: with a range per frame a stray point would re-weigh every pixel.
     nearness = ((image.disparity - low) / max(high - low, 1e-9)).clamp(0, 1)
     return phase * image.alpha * torch.exp(nearness)
 
 
+def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Tensor:
+    """Nearly 0 where this cloud's moving surface has flowed away and the other's has not.
+
+    Such a gap shows what rests behind the water; it is as much a hole as one that shows nothing.
+    """
+    moving = image.features[channels.moving : channels.moving + 1]
+    flowed_away = other.features[channels.moving : channels.moving + 1] - moving
+    return 1 - 0.999 * flowed_away.clamp(0, 1)
+
+
 def restore_contrast(
-    mixed: Tensor,  # [3, H, W] share-weighted mean of a and b
     a: Tensor,  # [3, H, W]
     b: Tensor,  # [3, H, W]
     share: Tensor,  # [1, H, W] of b
@@ -306,36 +328,29 @@ def restore_contrast(
     *,
     window: int,
 ) -> Tensor:
-    """The mixed picture with the local contrast of its sources: [3, H, W].
+    """The share-weighted mixture of two pictures with the local contrast of its sources: [3, H, W].
 
-    Two unrelated textures mixed half and half lose 29 % of their contrast. The variance that the
-    mixture should have is the weighted mean of its sources'; its deviation from the local mean
-    grows by the missing factor. Where a and b agree nothing is missing and nothing changes.
+    Two unrelated textures mixed half and half lose 29 % of their contrast. With deviations da and
+    db from the local means, the mixture's variance falls short of its sources' by
+    s (1 - s) (da - db)^2; its deviation grows by what is missing. Nothing is missing, and nothing
+    changes, where the pictures agree or one of them has all the weight.
     """
-    height, width = mixed.shape[1:]
-    step = max(2, window // 4)  # statistics are smooth: a coarse grid will do
-    luma = torch.stack([mixed.mean(dim=0), a.mean(dim=0), b.mean(dim=0)])[None]
-    mean, square = _local_moments(luma, step)
-    variance = (square - mean * mean).clamp(min=0)[0]  # [3, h, w]
-    coarse_share = _shrink(share[None], step)[0]
-    wanted = torch.lerp(variance[1:2], variance[2:3], coarse_share)
-    # 1 / 255^2 on both sides: noise of a flat sky is not amplified
-    floor = 1 / 255**2
-    gain = ((wanted + floor) / (variance[0:1] + floor)).sqrt().clamp(1.0, 2**0.5)
-    coarse_mean, _ = _local_moments(mixed[None], step)
-    grown = torch.cat([gain[None], coarse_mean], dim=1)
-    grown = functional.interpolate(grown, (height, width), mode="bilinear", align_corners=False)[0]
-    gain = 1 + (grown[:1] - 1) * moving
-    return grown[1:] + (mixed - grown[1:]) * gain
+    step = max(2, window // 4)  # local means are smooth: a coarse grid will do
+    mean_a, mean_b = _local_mean(torch.cat([a, b]), step, a.shape[1:]).split(3)
+    mean = torch.lerp(mean_a, mean_b, share)
+    deviation = torch.lerp(a, b, share) - mean
+    apart = ((a - mean_a) - (b - mean_b)).mean(dim=0, keepdim=True)
+    energies = torch.cat([share * (1 - share) * apart**2, deviation.mean(dim=0, keepdim=True) ** 2])
+    missing, present = _local_mean(energies, step, a.shape[1:]).split(1)
+    # A deviation of one 8-bit level is noise: a flat sky is not amplified.
+    gain = (1 + missing / (present + 1 / 255**2)).clamp(1.0, 2.0).sqrt()
+    # Resting pixels beside the water, and pixels that are not mixed, have nothing to gain.
+    mixing = moving * (16 * share * (1 - share)).clamp(max=1)
+    return mean + deviation * torch.lerp(torch.ones_like(gain), gain, mixing)
 
 
-def _shrink(image: Tensor, step: int) -> Tensor:
-    return functional.avg_pool2d(image, step, ceil_mode=True)
-
-
-def _local_moments(image: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    """Mean and mean square around each cell of a coarse grid: twice [1, C, h, w]."""
-    both = torch.cat([_shrink(image, step), _shrink(image * image, step)], dim=1)
-    both = functional.avg_pool2d(both, 5, stride=1, padding=2, count_include_pad=False)
-    mean, square = both.chunk(2, dim=1)
-    return mean, square
+def _local_mean(image: Tensor, step: int, size: torch.Size) -> Tensor:
+    """Means over windows of about 4 `step`, [C, H, W]."""
+    coarse = functional.avg_pool2d(image[None], step, ceil_mode=True, count_include_pad=False)
+    coarse = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
+    return functional.interpolate(coarse, tuple(size), mode="bilinear", align_corners=False)[0]

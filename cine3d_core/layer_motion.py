@@ -18,9 +18,9 @@ from torch import Tensor
 from cine3d_core.push_pull import push_pull
 from cine3d_core.scene import LayeredDepthImage, MotionField
 
-# Neighbouring pixels of one water surface differ less than this in disparity, relatively; a
-# surface seen at a grazing angle reaches about half of it.
-SURFACE_JUMP = 0.04
+# Disparity per long side of the picture; what is steeper is a jump. Water seen from a boat's height
+# climbs by about 2 from the horizon to the picture's lower border.
+JUMP_SLOPE = 5.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
     depth = (layers.depth * visible).sum(dim=0)
     component = surface_components(depth, field.moving)
+    # Moving pixels on the near side of a jump belong to what stands before the water.
+    field = _only_moving(field, component > 0)
     velocities, cycles, depths = [], [], []
     for layer in range(len(visible)):
         own = visible[layer]
@@ -53,17 +55,27 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
 
 
 def surface_components(depth: Tensor, moving: Tensor) -> Tensor:
-    """Numbers connected moving surfaces, apart where depth jumps: [1, H, W] int64, 0 = none."""
+    """Numbers connected moving surfaces: [1, H, W] int64.
+
+    Surfaces are apart where depth jumps. 0 means none: resting, or the near edge of a jump.
+    """
     disparity = 1 / depth
-    jump = torch.zeros_like(moving)
+    jump = JUMP_SLOPE / max(depth.shape)
+    near_edge = torch.zeros_like(moving)
     for axis in (1, 2):
-        ahead = disparity.narrow(axis, 1, disparity.shape[axis] - 1)
-        behind = disparity.narrow(axis, 0, disparity.shape[axis] - 1)
-        step = (ahead - behind).abs() > SURFACE_JUMP * torch.maximum(ahead, behind)
-        jump.narrow(axis, 1, disparity.shape[axis] - 1).logical_or_(step)
-    smooth = (moving & ~jump)[0].cpu().numpy().astype(np.uint8)
+        count = disparity.shape[axis] - 1
+        first, second = disparity.narrow(axis, 0, count), disparity.narrow(axis, 1, count)
+        near_edge.narrow(axis, 0, count).logical_or_(first - second > jump)
+        near_edge.narrow(axis, 1, count).logical_or_(second - first > jump)
+    smooth = (moving & ~near_edge)[0].cpu().numpy().astype(np.uint8)
     _, labels = cv2.connectedComponents(smooth, connectivity=4)
     return torch.from_numpy(labels).long()[None].to(moving.device)
+
+
+def _only_moving(field: MotionField, keep: Tensor) -> MotionField:
+    moving = field.moving & keep
+    cycles = torch.where(moving, field.cycles, torch.ones_like(field.cycles))
+    return MotionField(field.velocity * moving, moving, cycles)
 
 
 def _touching(component: Tensor, own: Tensor) -> Tensor:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cine3d_core.animation import (
     AnimationParams,
@@ -25,6 +24,7 @@ from cine3d_core.animation import (
     splat_channels,
     splat_directions,
 )
+from cine3d_core.assembly import assemble_scene
 from cine3d_core.decoding import Decoder, pass_through
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
@@ -32,17 +32,14 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.hints import read_directions
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pictures import read_mask
-from cine3d_core.geometry import padded_camera, photo_camera, pixel_centres, unproject
+from cine3d_core.geometry import photo_camera
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
-from cine3d_core.layer_motion import motion_of_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.motion import MotionParams, motion_from_hints, rasterize_polygons
 from cine3d_core.motion_guess import guess_directions, guess_mask
 from cine3d_core.scene import (
-    Camera,
     CinemagraphScene,
     DepthMap,
-    FeaturePointCloud,
     LayeredDepthImage,
     MotionDirections,
     MotionField,
@@ -239,86 +236,8 @@ def _layered_canvas(
 ) -> tuple[LayeredDepthImage, int]:
     """Layers of the photo with its margin, nothing hidden filled yet; and the margin in px."""
     margin = round(params.margin * max(rgb.shape[1:]))
-    canvas_rgb, canvas_depth = extend_canvas(rgb, depth.depth, margin)
-    return build_layers(canvas_rgb, canvas_depth, params.layering), margin
-
-
-def assemble_scene(
-    layers: LayeredDepthImage,
-    motion: MotionField,
-    camera: Camera,
-    *,
-    margin_px: int,
-    num_frames: int,
-    fps: float,
-    photo_sha256: str,
-    models: dict[str, str],
-    parameters: dict[str, Any],
-) -> CinemagraphScene:
-    """A scene from inpainted layers of the canvas and the motion of the photo.
-
-    Args:
-        layers: inpainted, on the canvas.
-        motion: of the photo, without the margin.
-        camera: the photo's.
-        margin_px: width of the canvas beyond the photo on each side.
-        num_frames: of the loop.
-        fps: frames per second.
-        photo_sha256: of the photo's file.
-        models: checksums of the networks that took part.
-        parameters: JSON-able record of how the scene was made.
-    """
-    canvas_camera = padded_camera(camera, margin_px)
-    layer_motion = motion_of_layers(layers, extend_motion(motion, margin_px))
-    cloud = points_of_layers(layers, canvas_camera, margin_px)
-    disparity = 1 / cloud.positions[:, 2]
-    return CinemagraphScene(
-        camera=camera,
-        canvas_camera=canvas_camera,
-        cloud=cloud,
-        layer_depth=layer_motion.depth,
-        velocity=layer_motion.velocity,
-        cycles=layer_motion.cycles,
-        num_frames=num_frames,
-        fps=fps,
-        disparity_range=(float(disparity.min()), float(disparity.max())),
-        photo_sha256=photo_sha256,
-        models=models,
-        parameters=parameters,
-    )
-
-
-def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
-    """The motion of the photo continued over the canvas's margin by its border."""
-    if margin_px == 0:
-        return motion
-    pad = (margin_px,) * 4
-    moving = functional.pad(motion.moving[None].float(), pad, mode="replicate")[0] > 0.5
-    cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
-    velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0]
-    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype))
-
-
-def points_of_layers(
-    layers: LayeredDepthImage, canvas_camera: Camera, margin_px: int
-) -> FeaturePointCloud:
-    """One point per pixel and layer that is there, nearest layer first, row by row."""
-    _, _, height, width = layers.rgba.shape
-    there = (layers.rgba[:, 3] > 0.5).reshape(len(layers.rgba), -1)  # [L, H*W]
-    layer, pixel = torch.nonzero(there, as_tuple=True)
-    depth = layers.depth.reshape(-1, height * width)[layer, pixel]
-    centres = pixel_centres(height, width, like=depth)
-    inside = torch.zeros(height, width, dtype=torch.bool, device=depth.device)
-    inside[margin_px : height - margin_px, margin_px : width - margin_px] = True
-    invented = layers.inpainted.reshape(-1, height * width)[layer, pixel]
-    return FeaturePointCloud(
-        positions=unproject(centres[pixel], depth, canvas_camera),
-        rgb=layers.rgba[:, :3].permute(0, 2, 3, 1).reshape(len(there), -1, 3)[layer, pixel],
-        features=depth.new_zeros(len(pixel), 0),
-        layer=layer.to(torch.int16),
-        pixel=pixel,
-        inpainted=invented | ~inside.reshape(-1)[pixel],
-    )
+    canvas = extend_canvas(rgb, depth.depth, margin)
+    return build_layers(canvas.rgb, canvas.depth, params.layering), margin
 
 
 def render_frame(
@@ -343,10 +262,18 @@ def render_frame(
     scene = prepared.scene
     params = params or PRESETS[scene.parameters["preset"]].animation
     channels = splat_channels(scene.cloud.features.shape[1])
+    frame %= scene.num_frames
     forward, backward = splat_directions(
-        prepared, shot, frame % scene.num_frames, params, motion_vectors=motion_vectors
+        prepared, shot, frame, params, motion_vectors=motion_vectors
     )
-    image = blend_directions(forward, backward, channels, scene.disparity_range, params)
+    image = blend_directions(
+        forward,
+        backward,
+        channels,
+        loop_phase=frame / scene.num_frames,
+        disparity_range=scene.disparity_range,
+        params=params,
+    )
     solid = image.alpha > 0
     inverse = 1 / image.disparity.clamp(min=1e-6)
     height, width = shot.camera.height, shot.camera.width

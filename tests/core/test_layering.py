@@ -1,7 +1,7 @@
 import torch
 
 from cine3d_core.layering import LayeringParams, build_layers, disparity_cuts, layer_index
-from tests.scenes import river_depth, texture
+from tests.river import river_depth, texture
 
 
 def test_every_pixel_lies_in_exactly_one_layer_and_keeps_its_colour_and_depth():

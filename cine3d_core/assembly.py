@@ -1,0 +1,96 @@
+"""A scene out of its parts: inpainted layers, motion and camera (paper, figure 2, middle)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from cine3d_core.geometry import padded_camera, pixel_centres, unproject
+from cine3d_core.layer_motion import motion_of_layers
+from cine3d_core.scene import (
+    Camera,
+    CinemagraphScene,
+    FeaturePointCloud,
+    LayeredDepthImage,
+    MotionField,
+)
+
+
+def assemble_scene(
+    layers: LayeredDepthImage,
+    motion: MotionField,
+    camera: Camera,
+    *,
+    margin_px: int,
+    num_frames: int,
+    fps: float,
+    photo_sha256: str,
+    models: dict[str, str],
+    parameters: dict[str, Any],
+) -> CinemagraphScene:
+    """A scene from inpainted layers of the canvas and the motion of the photo.
+
+    Args:
+        layers: inpainted, on the canvas.
+        motion: of the photo, without the margin.
+        camera: the photo's.
+        margin_px: width of the canvas beyond the photo on each side.
+        num_frames: of the loop.
+        fps: frames per second.
+        photo_sha256: of the photo's file.
+        models: checksums of the networks that took part.
+        parameters: JSON-able record of how the scene was made.
+    """
+    canvas_camera = padded_camera(camera, margin_px)
+    layer_motion = motion_of_layers(layers, extend_motion(motion, margin_px))
+    cloud = points_of_layers(layers, canvas_camera, margin_px)
+    disparity = 1 / cloud.positions[:, 2]
+    return CinemagraphScene(
+        camera=camera,
+        canvas_camera=canvas_camera,
+        cloud=cloud,
+        layer_depth=layer_motion.depth,
+        velocity=layer_motion.velocity,
+        cycles=layer_motion.cycles,
+        num_frames=num_frames,
+        fps=fps,
+        disparity_range=(float(disparity.min()), float(disparity.max())),
+        photo_sha256=photo_sha256,
+        models=models,
+        parameters=parameters,
+    )
+
+
+def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
+    """The motion of the photo continued over the canvas's margin by its border."""
+    if margin_px == 0:
+        return motion
+    pad = (margin_px,) * 4
+    moving = functional.pad(motion.moving[None].float(), pad, mode="replicate")[0] > 0.5
+    cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
+    velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0]
+    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype))
+
+
+def points_of_layers(
+    layers: LayeredDepthImage, canvas_camera: Camera, margin_px: int
+) -> FeaturePointCloud:
+    """One point per pixel and layer that is there, nearest layer first, row by row."""
+    _, _, height, width = layers.rgba.shape
+    there = (layers.rgba[:, 3] > 0.5).reshape(len(layers.rgba), -1)  # [L, H*W]
+    layer, pixel = torch.nonzero(there, as_tuple=True)
+    depth = layers.depth.reshape(-1, height * width)[layer, pixel]
+    centres = pixel_centres(height, width, like=depth)
+    inside = torch.zeros(height, width, dtype=torch.bool, device=depth.device)
+    inside[margin_px : height - margin_px, margin_px : width - margin_px] = True
+    invented = layers.inpainted.reshape(-1, height * width)[layer, pixel]
+    return FeaturePointCloud(
+        positions=unproject(centres[pixel], depth, canvas_camera),
+        rgb=layers.rgba[:, :3].permute(0, 2, 3, 1).reshape(len(there), -1, 3)[layer, pixel],
+        features=depth.new_zeros(len(pixel), 0),
+        layer=layer.to(torch.int16),
+        pixel=pixel,
+        inpainted=invented | ~inside.reshape(-1)[pixel],
+    )

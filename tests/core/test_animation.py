@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+import torch
+
+from cine3d_core.animation import (
+    AnimationParams,
+    Shot,
+    blend_directions,
+    cycle_phase,
+    prepare,
+    restore_contrast,
+    splat_channels,
+    splat_directions,
+)
+from cine3d_core.cameras import move_camera
+from cine3d_core.scene import CinemagraphScene, SplatImage
+from cine3d_core.splatting import PUBLISHED_SPLAT
+from tests.river import HEIGHT, WIDTH, river_motion, river_scene, texture
+
+CHANNELS = splat_channels(0)
+
+
+def still(scene: CinemagraphScene) -> Shot:
+    return Shot(scene.camera, scene.camera, scene.camera)
+
+
+def blended(scene: CinemagraphScene, frame: int, params: AnimationParams) -> SplatImage:
+    pair = splat_directions(prepare(scene), still(scene), frame, params)
+    return blend_directions(
+        *pair,
+        CHANNELS,
+        loop_phase=frame / scene.num_frames,
+        disparity_range=scene.disparity_range,
+        params=params,
+    )
+
+
+def test_the_first_frame_at_the_source_camera_is_the_photo():
+    image = blended(river_scene(), 0, AnimationParams())
+    photo = texture(HEIGHT, WIDTH, seed=3)
+    torch.testing.assert_close(image.features[CHANNELS.rgb], photo, atol=2e-3, rtol=0)
+    assert float(image.alpha.min()) > 0.999
+
+
+def test_resting_parts_keep_every_bit_at_every_frame():
+    scene = river_scene()
+    resting = ~river_motion().moving[0]
+    resting &= torch.nn.functional.avg_pool2d(resting.float()[None], 9, 1, 4)[0] == 1
+    first = blended(scene, 0, AnimationParams())
+    for frame in (3, 7):
+        now = blended(scene, frame, AnimationParams())
+        difference = (now.features - first.features)[CHANNELS.rgb][:, resting]
+        assert float(difference.abs().max()) < 1e-6
+
+
+def test_water_moves_by_its_velocity():
+    scene = river_scene(velocity=(1.0, 0.0))
+    pair = splat_directions(prepare(scene), still(scene), 2, AnimationParams())
+    photo = texture(HEIGHT, WIDTH, seed=3)
+    rows, columns = slice(40, 46), slice(45, 60)
+    moved = pair[0].features[CHANNELS.rgb][:, rows, columns]
+    torch.testing.assert_close(moved, photo[:, rows, 43:58], atol=0.02, rtol=0)
+
+
+def test_negated_velocity_and_mirrored_time_give_the_same_frame():
+    for params in (AnimationParams(), AnimationParams(blend="eq4", lift="source")):
+        there = blended(river_scene(velocity=(0.4, 0.1)), 3, params)
+        back = blended(river_scene(velocity=(-0.4, -0.1)), 9, params)
+        torch.testing.assert_close(
+            there.features[CHANNELS.rgb], back.features[CHANNELS.rgb], atol=1e-5, rtol=0
+        )
+
+
+def test_cycles_divide_the_loop_and_shorten_the_way():
+    assert [cycle_phase(frame, 12, 3) for frame in (0, 2, 4, 11)] == [0.0, 0.5, 0.0, 0.75]
+    once, thrice = river_scene(velocity=(1.0, 0.0)), river_scene(velocity=(1.0, 0.0), cycles=3)
+    assert prepare(once).groups[0].forward.num_steps > prepare(thrice).groups[0].forward.num_steps
+    start = blended(thrice, 0, AnimationParams()).features[CHANNELS.rgb]
+    after_one_cycle = blended(thrice, 4, AnimationParams()).features[CHANNELS.rgb]
+    torch.testing.assert_close(start, after_one_cycle, atol=1e-5, rtol=0)
+
+
+def test_flowing_points_stay_on_the_water():
+    scene = river_scene(velocity=(0.0, 0.6))
+    for lift, largest in (("surface", 0.02), ("source", None)):
+        params = AnimationParams(lift=lift)
+        forward, _ = splat_directions(prepare(scene), still(scene), 8, params)
+        rest, _ = splat_directions(prepare(scene), still(scene), 0, params)
+        off = (forward.disparity / rest.disparity - 1)[0, 34:46, 40:70].abs()
+        if largest is None:
+            assert float(off.median()) > 0.02
+        else:
+            assert float(off.median()) < largest
+
+
+def test_motion_vectors_follow_flow_and_camera():
+    scene = river_scene(velocity=(1.0, 0.0))
+    camera = [move_camera(scene.camera, "side", frame, 12) for frame in (4, 5, 6)]
+    shot = Shot(camera[1], previous=camera[0], next=camera[2])
+    forward, _ = splat_directions(prepare(scene), shot, 5, AnimationParams(), motion_vectors=True)
+    motion = forward.features[CHANNELS.motion]
+    hill_shift = float(-(0.18 / 11) * scene.camera.intrinsics[0, 0] / 8)
+    torch.testing.assert_close(motion[2, :20].median(), torch.tensor(hill_shift), atol=0.02, rtol=0)
+    # Either way 1 px of flow, and the camera's own move, which water at depth 2.2 feels more.
+    camera_shift = hill_shift * 8 / float(1 / forward.disparity[0, 44, 50])
+    assert abs(float(motion[2, 44, 50]) - (1 + camera_shift)) < 0.05
+    assert abs(float(motion[0, 44, 50]) + (1 + camera_shift)) < 0.05
+
+
+def test_one_cloud_fills_the_others_gaps():
+    params = AnimationParams()
+    features = torch.rand(5, 4, 4, generator=torch.Generator().manual_seed(1))
+    features[CHANNELS.phase] = 0.5
+    whole = SplatImage(features, torch.ones(1, 4, 4), torch.full((1, 4, 4), 0.5))
+    gaps = replace(whole, alpha=torch.zeros(1, 4, 4), features=torch.zeros(5, 4, 4))
+    for pair in ((whole, gaps), (gaps, whole)):
+        image = blend_directions(
+            *pair, CHANNELS, loop_phase=0.5, disparity_range=(0.1, 1.0), params=params
+        )
+        torch.testing.assert_close(image.features[CHANNELS.rgb], features[CHANNELS.rgb])
+        assert float(image.alpha.min()) == 1
+
+
+def noise_texture(seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.rand(1, 1, 128, 128, generator=generator)
+    smooth = torch.nn.functional.avg_pool2d(noise, 3, 1, 1)[0].repeat(3, 1, 1)
+    return 0.5 + (smooth - smooth.mean()) * 1.5
+
+
+def test_contrast_lost_by_mixing_unrelated_textures_comes_back():
+    a, b = noise_texture(1), noise_texture(2)
+    share = torch.full((1, 128, 128), 0.5)
+    mixed = torch.lerp(a, b, share)
+    restored = restore_contrast(a, b, share, torch.ones_like(share), window=16)
+    assert float(mixed.std() / a.std()) < 0.75
+    assert 0.95 < float(restored.std() / a.std()) < 1.05
+
+
+def test_mixing_a_texture_with_itself_changes_nothing():
+    a = noise_texture(3)
+    share = torch.full((1, 128, 128), 0.3)
+    restored = restore_contrast(a, a, share, torch.ones_like(share), window=16)
+    torch.testing.assert_close(restored, a, atol=1e-5, rtol=0)
+
+
+def test_the_published_style_runs_through_the_same_code():
+    params = AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend="eq4")
+    image = blended(river_scene(), 5, params)
+    assert float(image.alpha[:, 2:-2, 2:-2].min()) > 0.9
