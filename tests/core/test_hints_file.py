@@ -1,0 +1,152 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.hints import read_directions, write_directions
+from cine3d_core.scene import MotionDirections, MotionHint
+
+ORIGINAL = (200, 400)  # height, width
+TRIANGLE = [[10, 10], [100, 10], [50, 90]]
+ARROW = {"start": [20, 40], "end": [60, 40]}
+
+
+def read(path: Path, content: object) -> MotionDirections:
+    text = content if isinstance(content, str) else json.dumps(content)
+    path.write_text(text)
+    return read_directions(path, height=100, width=200, original_size=ORIGINAL)
+
+
+def labelme(*shapes: dict[str, Any], **extra: object) -> dict[str, object]:
+    return {"version": "5.4", "flags": {}, "shapes": list(shapes), "imageData": None, **extra}
+
+
+def shape(label: str, points: object, kind: str = "polygon") -> dict[str, Any]:
+    return {"label": label, "points": points, "group_id": None, "shape_type": kind}
+
+
+def test_our_format_is_scaled_to_the_working_size(tmp_path: Path) -> None:
+    directions = read(tmp_path / "h.json", {"hints": [ARROW], "mask": [TRIANGLE], "other": 1})
+    assert directions.hints == (MotionHint((10, 20), (30, 20)),)
+    assert directions.polygons == (((5, 5), (50, 5), (25, 45)),)
+
+
+def test_hints_without_a_mask_and_a_mask_without_hints_are_fine(tmp_path: Path) -> None:
+    assert not read(tmp_path / "h.json", {"hints": [ARROW]}).polygons
+    assert not read(tmp_path / "h.json", {"mask": [TRIANGLE]}).hints
+
+
+def test_labelme_is_taken_as_it_is(tmp_path: Path) -> None:
+    content = labelme(
+        shape("motion", TRIANGLE),
+        shape("hint0", [[20, 40], [60, 40]], "line"),
+        shape("anything", [[0, 0], [40, 20]], "rectangle"),
+        imageHeight=200,
+        imageWidth=400,
+    )
+    directions = read(tmp_path / "h.json", content)
+    assert directions.hints == (MotionHint((10, 20), (30, 20)),)
+    assert directions.polygons[0] == ((5, 5), (50, 5), (25, 45))
+    assert directions.polygons[1] == ((0, 0), (20, 0), (20, 10), (0, 10))
+
+
+def test_labelme_drawn_on_a_resized_photo_is_scaled_by_its_own_size(tmp_path: Path) -> None:
+    hint = shape("Hint 1", [[2, 4], [6, 4]], "line")
+    directions = read(tmp_path / "h.json", labelme(hint, imageHeight=20, imageWidth=40))
+    assert directions.hints == (MotionHint((10, 20), (30, 20)),)
+
+
+def test_labelme_circles_become_outlines(tmp_path: Path) -> None:
+    content = labelme(
+        shape("hint", [[20, 40], [60, 40]], "line"),
+        shape("pool", [[100, 100], [150, 100]], "circle"),
+    )
+    (outline,) = read(tmp_path / "h.json", content).polygons
+    assert all(abs(abs(complex(x - 50, y - 50)) - 25) < 1e-6 for x, y in outline)
+
+
+points = st.tuples(st.floats(0, 200), st.floats(0, 100))
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(points, points), max_size=4))
+def test_written_directions_come_back(
+    tmp_path: Path, arrows: list[tuple[tuple[float, float], tuple[float, float]]]
+) -> None:
+    hints = tuple(MotionHint(a, b) for a, b in arrows if abs(complex(*a) - complex(*b)) > 0.1)
+    directions = MotionDirections(hints, (((0.0, 0.0), (200.0, 0.0), (70.0, 33.3)),))
+    path = tmp_path / "h.json"
+    write_directions(path, directions, height=100, width=200, original_size=ORIGINAL)
+    back = read_directions(path, height=100, width=200, original_size=ORIGINAL)
+    assert back == directions  # doubled and halved: the same numbers
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "not valid JSON"),
+        ("", "not valid JSON"),
+        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("[1, 2]", "holds no JSON object"),
+        ('{"hints": [{"start": [NaN, 0], "end": [1, 1]}]}', "NaN"),
+        ('{"hints": [{"start": [1e999, 0], "end": [1, 1]}]}', "point"),
+        ({}, "neither"),
+        ({"hints": 3}, "must be a list"),
+        ({"hints": [3]}, '"start"'),
+        ({"hints": [{"start": [1, 2]}]}, '"start"'),
+        ({"hints": [{"start": [1, 2], "end": [1, "2"]}]}, "point"),
+        ({"hints": [{"start": [1, 2], "end": [1, 2, 3]}]}, "point"),
+        ({"hints": [{"start": [1, True], "end": [1, 2]}]}, "point"),
+        ({"hints": [{"start": [1, 2], "end": [500, 2]}]}, "outside the 400x200 picture"),
+        ({"hints": [{"start": [-9, 2], "end": [5, 2]}]}, "outside the 400x200 picture"),
+        ({"hints": [{"start": [5, 2], "end": [5, 2]}]}, "no length"),
+        ({"hints": [ARROW] * 2000}, "over 1000"),
+        ({"mask": [[[1, 1], [2, 2]]]}, "at least 3"),
+        ({"mask": [[[-5, 1], [-2, 2], [-3, 9]]]}, "lies outside"),
+        ({"mask": [[[1, 1], [2, 2], [1e6, 9]]]}, "away from the picture"),
+        ({"mask": [7]}, "list of points"),
+    ],
+)
+def test_bad_hints_are_refused_with_a_sentence(
+    tmp_path: Path, content: object, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read(tmp_path / "h.json", content)
+
+
+HINT = shape("hint0", [[20, 40], [60, 40]], "line")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (labelme(shape("motion", TRIANGLE)), "holds no hint"),
+        (labelme(), "holds no hint"),
+        (labelme(shape("hint0", TRIANGLE)), "an arrow has two"),
+        (labelme(HINT, shape("river", [[1, 1], [2, 2]], "line")), "is a line"),
+        (labelme(HINT, shape("river", [[1, 1]], "point")), "is a point"),
+        (labelme(HINT, "oops"), "not an object"),  # type: ignore[arg-type]
+        (labelme(HINT, {"label": "x"}), "list of points"),
+        (labelme(HINT, imageHeight=200, imageWidth=200), "picture of 200x200"),
+        (labelme(HINT, imageHeight="a", imageWidth=200), "states a picture"),
+        (labelme(HINT, imageHeight=0, imageWidth=0), "states a picture"),
+        (labelme(HINT, imageHeight=10, imageWidth=20), "outside the 20x10 picture"),
+    ],
+)
+def test_bad_labelme_files_are_refused_with_a_sentence(
+    tmp_path: Path, content: object, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read(tmp_path / "h.json", content)
+
+
+def test_no_such_hints_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        read_directions(tmp_path / "none.json", height=10, width=10, original_size=(10, 10))
