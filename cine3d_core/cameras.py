@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-
 from cine3d_core.scene import Camera
 
 Translation = tuple[float, float, float]
@@ -50,6 +48,11 @@ def move_phase(name: str, frame: int, num_frames: int) -> float:
     return min(frame / max(num_frames - 1, 1), 1.0)
 
 
+def move_translation(name: str, frame: int, num_frames: int) -> Translation:
+    """What `move_camera` adds to the points in camera space, in scene units."""
+    return _TRANSLATIONS[name](move_phase(name, frame, num_frames))
+
+
 def move_camera(camera: Camera, name: str, frame: int, num_frames: int) -> Camera:
     """The photo's camera `frame` frames into the named move.
 
@@ -62,7 +65,6 @@ def move_camera(camera: Camera, name: str, frame: int, num_frames: int) -> Camer
     Raises:
         KeyError: the name is not one of `CAMERA_MOVES`.
     """
-    shift = _TRANSLATIONS[name](move_phase(name, frame, num_frames))
     pose = camera.world_to_camera.clone()
-    pose[:3, 3] += torch.tensor(shift, dtype=pose.dtype)
+    pose[:3, 3] += pose.new_tensor(move_translation(name, frame, num_frames))
     return replace(camera, world_to_camera=pose)
