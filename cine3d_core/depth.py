@@ -125,8 +125,10 @@ def remove_flying_pixels(
     is_near = _choose_side(share, guide, edges, params)
     # A pixel outside the ramp that keeps its side keeps its value too, and lends it to others.
     moved = edges.zone & (edges.ramp | (is_near != (share > 0.5)))
-    near = _continue_side(values, is_near & ~moved, edges.near)
-    far = np.minimum(_continue_side(values, ~is_near & ~moved, edges.far), near)
+    # Away from edges there are no sides.
+    lends = ~moved & (edges.near - edges.far > params.edge_jump)
+    near = _continue_side(values, is_near & lends, edges.near, moved)
+    far = np.minimum(_continue_side(values, ~is_near & lends, edges.far, moved), near)
     return _as_tensor(np.where(moved, np.where(is_near, near, far), values), disparity)
 
 
@@ -204,11 +206,11 @@ def _choose_side(share: Array, guide: Array, edges: _Edges, params: DepthParams)
     return np.where(edges.zone, smooth, belief > 0.5)
 
 
-def _continue_side(values: Array, known: Mask, extreme: Array) -> Array:
+def _continue_side(values: Array, known: Mask, extreme: Array, wanted: Mask) -> Array:
     """Values of one side of the edges, continued into the ramps."""
     # What is thinner than its own ramp has no pixel of its own value; the extreme of the window,
     # at a small weight, stands in for it.
-    weights = np.where(known, np.float32(1), np.float32(1e-3))
+    weights = known + np.float32(1e-3) * wanted
     source = np.where(known, values, extreme)
     filled = push_pull(torch.from_numpy(source)[None], torch.from_numpy(weights)[None])
     return filled[0].numpy()
