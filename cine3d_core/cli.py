@@ -1,0 +1,320 @@
+"""The `cine3d` command: parses, calls, prints.
+
+Exit codes: 0 done, 1 our fault (a traceback, and where to report it), 2 wrong input (one sentence),
+130 stopped with Ctrl-C. Nothing half-written is left in any case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cine3d_core import __version__
+from cine3d_core.errors import InputError
+
+# The modules that import torch are imported by the command that needs them: `cine3d --help` and
+# wrong options answer at once.
+
+ISSUES = "https://github.com/cine3d/cine3d/issues"
+MOVES = ("still", "up-down", "zoom-in", "side", "circle")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except InputError as error:
+        print(f"cine3d: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("cine3d: stopped; nothing unfinished was left behind", file=sys.stderr)
+        return 130
+    except Exception:  # the program's last line of defence, and a loud one
+        traceback.print_exc()
+        print(
+            f"cine3d: this is our fault, not yours; please report it at {ISSUES}", file=sys.stderr
+        )
+        return 1
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="cine3d", description="One still photo becomes a moving 3D scene."
+    )
+    parser.add_argument("--version", action="version", version=f"cine3d {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_build(commands)
+    _add_render(commands)
+    _add_export(commands)
+    info = commands.add_parser("info", help="say what a scene holds")
+    info.add_argument("scene", type=Path)
+    info.set_defaults(run=_info)
+    doctor = commands.add_parser("doctor", help="check this installation and say what is missing")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(run=_doctor)
+    _add_models(commands)
+    _add_learning(commands)
+    worker = commands.add_parser("worker", help="serve jobs over stdin and stdout, for Blender")
+    worker.set_defaults(run=_worker)
+    return parser
+
+
+def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    build = commands.add_parser("build", help="make a scene from a photo")
+    build.add_argument("photo", type=Path)
+    build.add_argument("-o", "--output", type=Path, required=True, metavar="SCENE.cine3d")
+    build.add_argument(
+        "--depth", metavar="NAME|FOLDER|IMAGE", help="depth network, model folder or depth picture"
+    )
+    build.add_argument("--mask", type=Path, metavar="IMAGE", help="picture of what moves")
+    build.add_argument("--hints", type=Path, metavar="FILE.json", help="arrows and outlines")
+    build.add_argument("--frames", type=int, default=60, help="length of the loop (60)")
+    build.add_argument("--fps", type=float, default=25.0, help="frames per second (25)")
+    build.add_argument("--size", type=int, default=1280, help="long side at most, pixels (1280)")
+    build.add_argument("--models", default="compact", choices=("compact", "official"))
+    build.add_argument("--preset", default="default", choices=("default", "paper", "draft"))
+    _add_device(build)
+    _add_progress(build)
+    build.set_defaults(run=_build)
+
+
+def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    render = commands.add_parser("render", help="make a video or pictures of a scene")
+    render.add_argument("scene", type=Path)
+    render.add_argument("-o", "--output", required=True, metavar="OUT.mp4|.webm|.gif|FOLDER")
+    render.add_argument(
+        "--camera", default="circle", metavar="|".join((*MOVES, "FILE.json")), help="(circle)"
+    )
+    render.add_argument("--frames", metavar="A:B", help="frames A to B-1 (the whole loop)")
+    render.add_argument("--size", type=int, metavar="W", help="width of the frames, pixels")
+    render.add_argument("--format", default="png", choices=("png", "exr"), help="in a folder")
+    render.add_argument("--resume", action="store_true", help="keep finished frames of a folder")
+    _add_device(render)
+    _add_progress(render)
+    render.set_defaults(run=_render)
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser("export", help="write the points of a scene as PLY")
+    export.add_argument("scene", type=Path)
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="CLOUD.ply")
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--frame", type=int, default=0, metavar="T", help="frame to write (0)")
+    which.add_argument("--frames", metavar="A:B", help="one file per frame: CLOUD_0000.ply, ...")
+    kind = export.add_mutually_exclusive_group()
+    kind.add_argument("--binary", dest="binary", action="store_true", default=True)
+    kind.add_argument("--ascii", dest="binary", action="store_false")
+    _add_progress(export)
+    export.set_defaults(run=_export)
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = commands.add_parser("models", help="list, verify or import networks")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", help="what is installed").set_defaults(run=_models_list)
+    actions.add_parser("verify", help="check all checksums").set_defaults(run=_models_verify)
+    importing = actions.add_parser("import-official", help="import the authors' checkpoints")
+    importing.add_argument("folder", type=Path)
+    importing.set_defaults(run=_models_import)
+
+
+def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser("train", help="train a network (cine3d train depth --help)")
+    train.add_argument("network", choices=("depth",))
+    train.add_argument("arguments", nargs=argparse.REMAINDER)
+    train.set_defaults(run=_train)
+    evaluate = commands.add_parser("evaluate", help="measure quality against truth")
+    evaluate.add_argument("subject", choices=("depth",))
+    evaluate.add_argument("arguments", nargs=argparse.REMAINDER)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+
+
+def _add_progress(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--progress", default="bar", choices=("bar", "json", "none"), help="(bar)")
+
+
+def _progress_printer(kind: str) -> Callable[[str, float], None]:
+    """A progress callback: a bar on stderr, JSON lines on stdout, or nothing."""
+    if kind == "json":
+        return lambda stage, share: print(
+            json.dumps({"stage": stage, "fraction": round(share, 4)}), flush=True
+        )
+    if kind == "none" or not sys.stderr.isatty():
+        return lambda stage, share: None
+    from tqdm import tqdm
+
+    bar = tqdm(total=100, bar_format="{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}")
+
+    def show(stage: str, share: float) -> None:
+        bar.set_description_str(stage)
+        bar.update(share * 100 - bar.n)
+        if share >= 1:
+            bar.close()
+
+    return show
+
+
+def _build(args: argparse.Namespace) -> None:
+    from cine3d_core.files.atomic import check_output
+    from cine3d_core.files.scene import save_scene
+    from cine3d_core.pipeline import BuildSettings, build_scene
+
+    if args.output.suffix != ".cine3d":
+        raise InputError(f"the scene {args.output} must be named NAME.cine3d; rename the output")
+    check_output(args.output)
+    settings = BuildSettings(
+        depth=args.depth,
+        mask=args.mask,
+        hints=args.hints,
+        frames=args.frames,
+        fps=args.fps,
+        size=args.size,
+        models=args.models,
+        preset=args.preset,
+        device=args.device,
+    )
+    started = time.perf_counter()
+    scene = build_scene(args.photo, settings, progress=_progress_printer(args.progress))
+    save_scene(scene, args.output)
+    for sentence in scene.parameters["assumed"]:
+        print(f"assumed: {sentence}")
+    points = len(scene.cloud.positions)
+    seconds = time.perf_counter() - started
+    print(f"{args.output}: {points} points, {scene.num_frames} frames, {seconds:.1f} s")
+
+
+def _render(args: argparse.Namespace) -> None:
+    from cine3d_core import clips
+    from cine3d_core.files.video import open_frame_writer
+    from cine3d_core.files.inputs import sha256_of
+    from cine3d_core.files.scene import load_scene
+    from cine3d_core.pipeline import choose_device
+
+    scene = load_scene(args.scene)
+    path = clips.open_camera_path(scene, args.camera, args.size)
+    frames = clips.frame_range(args.frames, path, scene)
+    device = choose_device(args.device)
+    writer = open_frame_writer(
+        args.output,
+        height=path.height,
+        width=path.width,
+        fps=scene.fps,
+        image_format=args.format,
+        resume=args.resume,
+        fingerprint=clips.fingerprint(sha256_of(args.scene), args.camera, path),
+    )
+    progress = _progress_printer(args.progress)
+    progress("preparing the motion", 0.0)
+    started = time.perf_counter()
+    with writer:
+        clips.render_clip(
+            clips.prepare_on(scene, device),
+            path,
+            frames,
+            writer,
+            motion_vectors=args.format == "exr",
+            progress=progress,
+        )
+    seconds = time.perf_counter() - started
+    print(f"{args.output}: {len(frames)} frames of {path.width}x{path.height}, {seconds:.1f} s")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from cine3d_core import clips
+    from cine3d_core.animation import prepare
+    from cine3d_core.files.ply import write_ply
+    from cine3d_core.files.scene import load_scene
+
+    scene = load_scene(args.scene)
+    if args.output.suffix.lower() != ".ply":
+        raise InputError(f"cannot write {args.output}: points are exported as .ply; rename it")
+    still = clips.open_camera_path(scene, "still", None)
+    frames = clips.frame_range(args.frames or str(args.frame), still, scene)
+    prepared = prepare(scene)
+    progress = _progress_printer(args.progress)
+    for count, frame in enumerate(frames):
+        progress(f"frame {frame}", count / len(frames))
+        numbered = args.output.with_stem(f"{args.output.stem}_{frame:04d}")
+        output = numbered if args.frames else args.output
+        write_ply(output, clips.cloud_at(prepared, frame), binary=args.binary)
+    progress("done", 1.0)
+    print(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files")
+
+
+def _info(args: argparse.Namespace) -> None:
+    from cine3d_core.clips import describe
+    from cine3d_core.files.scene import load_scene
+
+    print(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
+
+
+def _doctor(args: argparse.Namespace) -> None:
+    from cine3d_core.doctor import examine
+
+    findings = examine()
+    if args.json:
+        print(json.dumps([vars(finding) for finding in findings], indent=2))
+        return
+    for finding in findings:
+        print(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
+
+
+def _models_list(args: argparse.Namespace) -> None:
+    from cine3d_core.files.models import list_models
+
+    for info in list_models():
+        print(f"{info.name:<24} {info.license:<20} {info.description}")
+
+
+def _models_verify(args: argparse.Namespace) -> None:
+    from cine3d_core.files.models import verify_models
+
+    results = verify_models()
+    for info, problem in results:
+        print(f"{info.name}: {problem or 'whole'}")
+    damaged = [info.name for info, problem in results if problem]
+    if damaged:
+        raise InputError(f"these models are damaged: {', '.join(damaged)}; install them again")
+
+
+def _models_import(args: argparse.Namespace) -> None:
+    from cine3d_core.files.models import user_models_folder
+    from cine3d_core.files.official_checkpoints import import_official
+
+    report = import_official(args.folder, user_models_folder())
+    print(report)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from cine3d_core.training import depth
+
+    depth.main(args.arguments)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from cine3d_core.evaluation import depth
+
+    depth.main(args.arguments)
+
+
+def _worker(args: argparse.Namespace) -> None:
+    from cine3d_core.worker import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""A scene, a camera path and a range of frames become files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from cine3d_core.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
+from cine3d_core.cameras import CAMERA_MOVES, move_camera
+from cine3d_core.errors import InputError
+from cine3d_core.files.cameras import read_camera_path
+from cine3d_core.files.video import FrameWriter
+from cine3d_core.files.ply import cloud_vertices
+from cine3d_core.pipeline import PRESETS, Progress, ignore_progress, render_frame
+from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
+
+CameraOfFrame = Callable[[int], Camera]
+Record = TypeVar("Record")
+
+_MAX_SIDE = 16384  # px of a rendered frame
+_RENDERING_VERSION = 1  # raised when the same scene and camera give other pixels than before
+
+
+@dataclass(frozen=True)
+class CameraPath:
+    """A camera for every frame index that may be rendered."""
+
+    camera: CameraOfFrame
+    num_frames: int | None  # None: any frame has a camera
+    height: int
+    width: int
+
+
+def open_camera_path(scene: CinemagraphScene, name: str, width: int | None) -> CameraPath:
+    """The camera path of a name (`CAMERA_MOVES`) or a JSON file, at a width in pixels.
+
+    Args:
+        scene: whose photo camera the named moves start from.
+        name: a move, or a path ending in `.json`.
+        width: of the frames; None keeps the photo's or the file's.
+
+    Raises:
+        InputError: no such move or file, or a width that cannot be rendered.
+    """
+    if name in CAMERA_MOVES:
+
+        def of_frame(frame: int) -> Camera:
+            return move_camera(scene.camera, name, frame, scene.num_frames)
+
+        return _sized(of_frame, None, scene.camera, width)
+    if not name.lower().endswith(".json"):
+        moves = ", ".join(CAMERA_MOVES)
+        raise InputError(f"'{name}' is no camera move; use one of {moves}, or a .json camera path")
+    cameras = read_camera_path(name)
+
+    def of_file(frame: int) -> Camera:
+        return cameras[frame]
+
+    return _sized(of_file, len(cameras), cameras[0], width)
+
+
+def _sized(
+    of_frame: CameraOfFrame, num_frames: int | None, size: Camera, width: int | None
+) -> CameraPath:
+    width = size.width if width is None else width
+    height = max(1, round(size.height * width / size.width))
+    if not 16 <= width <= _MAX_SIDE or not 1 <= height <= _MAX_SIDE:
+        raise InputError(
+            f"frames of {width}x{height} pixels were asked for; choose a width that gives "
+            f"16 to {_MAX_SIDE} pixels a side"
+        )
+
+    def resized(frame: int) -> Camera:
+        return resized_camera(of_frame(frame), height, width)
+
+    return CameraPath(resized, num_frames, height, width)
+
+
+def frame_range(text: str | None, path: CameraPath, scene: CinemagraphScene) -> range:
+    """Frames to render for "A:B" (B excluded), "A" alone, or None for the whole path.
+
+    Raises:
+        InputError: not such a range, empty, negative, or beyond the camera path's end.
+    """
+    end = scene.num_frames if path.num_frames is None else path.num_frames
+    if text is None:
+        return range(end)
+    first, colon, last = text.partition(":")
+    try:
+        start = int(first) if first else 0
+        stop = (int(last) if last else end) if colon else start + 1
+    except ValueError as error:
+        raise InputError(f"frames '{text}' are not of the form A:B, such as 0:60") from error
+    if start < 0 or stop <= start or stop > 1_000_000:
+        raise InputError(f"frames '{text}' are not a rising range from 0 on; give A:B with A < B")
+    if path.num_frames is not None and stop > path.num_frames:
+        raise InputError(
+            f"frames '{text}' were asked for but the camera path has {path.num_frames} frames"
+        )
+    return range(start, stop)
+
+
+def shot_of(path: CameraPath, frame: int) -> Shot:
+    """The camera of a frame and of its neighbours, as far as the path has them."""
+    last = frame + 1 if path.num_frames is None else min(frame + 1, path.num_frames - 1)
+    return Shot(path.camera(frame), path.camera(max(frame - 1, 0)), path.camera(last))
+
+
+def render_clip(
+    prepared: PreparedScene,
+    path: CameraPath,
+    frames: Sequence[int],
+    writer: FrameWriter,
+    *,
+    motion_vectors: bool,
+    progress: Progress = ignore_progress,
+) -> None:
+    """Renders frames in order into an open writer, leaving out what it already has."""
+    for count, frame in enumerate(frames):
+        progress(f"frame {frame}", count / len(frames))
+        if writer.needs(frame):
+            rendered = render_frame(
+                prepared, shot_of(path, frame), frame, motion_vectors=motion_vectors
+            )
+            writer.write(frame, on_device(rendered, torch.device("cpu")))
+    progress("done", 1.0)
+
+
+def fingerprint(scene_sha256: str, camera_name: str, path: CameraPath) -> str:
+    """What decides how a frame looks, as one checksum; resuming compares it."""
+    cameras = camera_name
+    if path.num_frames is not None:
+        poses = [path.camera(frame) for frame in range(path.num_frames)]
+        cameras = [[c.intrinsics.tolist(), c.world_to_camera.tolist()] for c in poses]
+    facts = [_RENDERING_VERSION, scene_sha256, cameras, path.height, path.width]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def prepare_on(scene: CinemagraphScene, device: torch.device) -> PreparedScene:
+    """The scene on a device, with its motion integrated there."""
+    return prepare(on_device(scene, device))
+
+
+def on_device(record: Record, device: torch.device) -> Record:
+    """A record with all its tensors on `device`; cameras, which are read on the CPU, stay."""
+    if not is_dataclass(record) or isinstance(record, (Camera, type)):
+        return record
+    changes: dict[str, Any] = {}
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        moved = value.to(device) if isinstance(value, torch.Tensor) else on_device(value, device)
+        changes[entry.name] = moved
+    return replace(record, **changes)
+
+
+def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
+    """Vertices of the points at a frame, for `files.ply.write_ply`.
+
+    Moving points stand where the copy that fades in most at that frame has them: the forward one
+    in the first half of each cycle, the backward one in the second.
+    """
+    scene = prepared.scene
+    cloud = scene.cloud
+    positions, flow = cloud.positions.clone(), torch.zeros_like(cloud.positions)
+    lift = PRESETS[scene.parameters["preset"]].animation.lift
+    for group in prepared.groups:
+        phase = cycle_phase(frame % scene.num_frames, scene.num_frames, group.cycles)
+        backward = phase >= 0.5
+        length = scene.num_frames / group.cycles
+        time = (1 - phase if backward else phase) * length
+        now = group_flow(scene, group, time, backward=backward, lift=lift).displacement
+        later = group_flow(scene, group, time + 1, backward=backward, lift=lift).displacement
+        positions[group.index] += now
+        flow[group.index] = now - later if backward else later - now
+    return cloud_vertices(
+        positions=positions.cpu().numpy(),
+        rgb=cloud.rgb.cpu().numpy(),
+        layer=cloud.layer.cpu().numpy(),
+        flow=flow.cpu().numpy(),
+        inpainted=cloud.inpainted.cpu().numpy(),
+    )
+
+
+def describe(scene: CinemagraphScene, scene_path: Path) -> dict[str, Any]:
+    """What `cine3d info` prints."""
+    moving = scene.velocity.abs().sum(dim=1) > 0
+    camera = scene.camera
+    return {
+        "file": str(scene_path),
+        "bytes": scene_path.stat().st_size,
+        "width": camera.width,
+        "height": camera.height,
+        "focal_px": float(camera.intrinsics[0, 0]),
+        "frames": scene.num_frames,
+        "fps": scene.fps,
+        "layers": len(scene.layer_depth),
+        "points": len(scene.cloud.positions),
+        "inpainted_points": int(scene.cloud.inpainted.sum()),
+        "moving_share": float(moving.any(dim=0).float().mean()),
+        "models": scene.models,
+        "photo_sha256": scene.photo_sha256,
+        "parameters": scene.parameters,
+    }

@@ -1,0 +1,78 @@
+"""What this installation has and lacks, for `cine3d doctor` and for bug reports."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from dataclasses import dataclass
+
+from cine3d_core import __version__
+from cine3d_core.files.models import user_models_folder, verify_models
+
+_NEEDED = (
+    "numpy",
+    "torch",
+    "scipy",
+    "opencv-python-headless",
+    "pillow",
+    "numba",
+    "safetensors",
+    "av",
+    "OpenEXR",
+)
+_OPTIONAL = {"transformers": "depth models by name or folder (pip install cine3d[depth])"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    ok: bool
+    text: str  # what is there, or what to do
+
+
+def examine() -> list[Finding]:
+    """Looks at interpreter, libraries, devices and models; never raises for what is missing."""
+    findings = [
+        Finding("cine3d", True, __version__),
+        Finding("python", sys.version_info >= (3, 11), platform.python_version()),
+        Finding("system", True, platform.platform()),
+    ]
+    findings += [_library(name, f"missing; install it: pip install {name}") for name in _NEEDED]
+    findings += [
+        _library(name, f"not installed, only needed for {purpose}", needed=False)
+        for name, purpose in _OPTIONAL.items()
+    ]
+    return findings + _devices() + _models()
+
+
+def _library(name: str, otherwise: str, *, needed: bool = True) -> Finding:
+    try:
+        return Finding(name, True, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, not needed, otherwise)
+
+
+def _devices() -> list[Finding]:
+    try:
+        import torch
+    except ImportError as error:
+        return [Finding("devices", False, f"torch cannot be imported ({error})")]
+    found = [f"cpu ({torch.get_num_threads()} threads)"]
+    if torch.cuda.is_available():
+        found.append(f"cuda ({torch.cuda.get_device_name()})")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return [Finding("devices", True, ", ".join(found))]
+
+
+def _models() -> list[Finding]:
+    results = verify_models()
+    if not results:
+        return [Finding("models", False, f"none found, not in {user_models_folder()} either")]
+    return [
+        Finding(f"model {info.name}", problem is None, problem or f"whole, {info.license}")
+        for info, problem in results
+    ]
