@@ -26,7 +26,7 @@ def picture16(height: int, width: int, seed: int = 0) -> np.ndarray:  # [H, W, 3
 
 def rendered_frame(height: int, width: int, seed: int = 0) -> RenderedFrame:
     generator = torch.Generator().manual_seed(seed)
-    rgb = torch.from_numpy(smooth_picture(height, width, seed)).permute(2, 0, 1).float()
+    rgb = torch.from_numpy(picture8(height, width, seed)).permute(2, 0, 1).float() / 255
     return RenderedFrame(
         rgb=rgb,
         alpha=torch.rand(1, height, width, generator=generator),

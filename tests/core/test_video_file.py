@@ -1,0 +1,229 @@
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import OpenEXR
+import pytest
+import torch
+from PIL import Image
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.exr import srgb_to_linear
+from cine3d_core.files.frames import frame_name
+from cine3d_core.files.video import FrameWriter, open_frame_writer
+from tests.pictures import picture8, rendered_frame
+
+HEIGHT, WIDTH = 45, 63
+
+
+def writer(path: Path, *, fingerprint: str = "scene a", **options: object) -> FrameWriter:
+    settings = {"height": HEIGHT, "width": WIDTH, "fps": 25.0, **options}
+    return open_frame_writer(path, fingerprint=fingerprint, **settings)  # type: ignore[arg-type]
+
+
+def write(path: Path, frames: range = range(5), **options: object) -> None:
+    with writer(path, **options) as out:
+        for frame in frames:
+            if out.needs(frame):
+                out.write(frame, rendered_frame(HEIGHT, WIDTH, seed=frame))
+
+
+def read_video(path: Path) -> tuple[list[np.ndarray], av.VideoStream]:
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)], stream
+
+
+def psnr(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return -10 * np.log10(np.mean((ours / 255.0 - theirs / 255.0) ** 2) + 1e-12)
+
+
+@pytest.mark.parametrize(("name", "quality"), [("v.mp4", 38), ("v.webm", 36), ("v.gif", 20)])
+def test_videos_hold_the_frames_in_order(tmp_path: Path, name: str, quality: float) -> None:
+    write(tmp_path / name)
+    frames, stream = read_video(tmp_path / name)
+    assert len(frames) == 5 and stream.average_rate == 25
+    for seed, frame in enumerate(frames):
+        assert psnr(frame[:HEIGHT, :WIDTH], picture8(HEIGHT, WIDTH, seed)) > quality
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.webm"])
+def test_videos_are_tagged_bt709_with_even_sides(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name)
+    with av.open(tmp_path / name) as container:
+        frame = next(container.decode(video=0))
+        context = container.streams.video[0].codec_context
+        assert (context.width, context.height, context.pix_fmt) == (64, 46, "yuv420p")
+        assert (context.colorspace, context.color_primaries, context.color_trc) == (1, 1, 1)
+        assert (context.color_range, frame.pts) == (1, 0)
+
+
+def test_fractional_rates_are_kept(tmp_path: Path) -> None:
+    write(tmp_path / "v.mp4", fps=24000 / 1001)
+    assert read_video(tmp_path / "v.mp4")[1].average_rate == Fraction(24000, 1001)
+
+
+def test_mp4_starts_with_its_index(tmp_path: Path) -> None:
+    write(tmp_path / "v.mp4")
+    data = (tmp_path / "v.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_gifs_loop_for_ever_at_the_right_speed(tmp_path: Path) -> None:
+    write(tmp_path / "v.gif")
+    with Image.open(tmp_path / "v.gif") as image:
+        assert image.info["loop"] == 0 and image.info["duration"] == 40
+        assert image.n_frames == 5  # type: ignore[attr-defined]
+
+
+def test_gifs_are_never_faster_than_players_allow(tmp_path: Path) -> None:
+    write(tmp_path / "v.gif", fps=60.0)
+    with Image.open(tmp_path / "v.gif") as image:
+        assert image.info["duration"] == 20
+
+
+def test_png_frames_hold_the_picture_exactly(tmp_path: Path) -> None:
+    write(tmp_path / "out")
+    assert sorted(os.listdir(tmp_path / "out")) == [f"frame_000{i}.png" for i in range(5)]
+    for seed in range(5):
+        with Image.open(tmp_path / "out" / frame_name(seed, "png")) as image:
+            assert image.mode == "RGB"
+            assert np.array_equal(np.asarray(image), picture8(HEIGHT, WIDTH, seed))
+
+
+def test_exr_frames_hold_every_channel(tmp_path: Path) -> None:
+    write(tmp_path / "out", image_format="exr")
+    frame = rendered_frame(HEIGHT, WIDTH, seed=3)
+    with OpenEXR.File(str(tmp_path / "out/frame_0003.exr"), separate_channels=True) as file:
+        stored = {name: torch.from_numpy(c.pixels) for name, c in file.channels().items()}
+    linear = srgb_to_linear(frame.rgb).half()
+    for name, plane in zip("RGB", linear, strict=True):
+        assert torch.equal(stored[name], plane)
+    assert torch.equal(stored["Z"], frame.depth[0])
+    assert torch.equal(stored["backward.u"], frame.motion[0])
+    assert torch.equal(stored["backward.v"], -frame.motion[1])
+    assert torch.equal(stored["forward.u"], frame.motion[2])
+    assert torch.equal(stored["forward.v"], -frame.motion[3])
+    assert torch.equal(stored["mask.moving"], frame.moving[0].half())
+    assert torch.equal(stored["mask.coverage"], frame.alpha[0].half())
+    assert stored["A"].min() == 1
+
+
+@pytest.mark.parametrize("image_format", ["png", "exr"])
+def test_frames_have_the_same_bytes_every_time(tmp_path: Path, image_format: str) -> None:
+    for folder in ("a", "b"):
+        write(tmp_path / folder, range(2), image_format=image_format)
+    for name in os.listdir(tmp_path / "a"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize("image_format", ["png", "exr"])
+def test_resume_writes_only_what_is_missing(tmp_path: Path, image_format: str) -> None:
+    write(tmp_path / "whole", image_format=image_format)
+    write(tmp_path / "out", range(3), image_format=image_format)
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
+    with writer(tmp_path / "out", resume=True, image_format=image_format) as out:
+        assert [out.needs(frame) for frame in range(5)] == [False] * 3 + [True] * 2
+    write(tmp_path / "out", resume=True, image_format=image_format)
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
+        assert path.stat().st_mtime_ns == kept.get(path.name, path.stat().st_mtime_ns)
+
+
+@pytest.mark.parametrize("image_format", ["png", "exr"])
+def test_resume_refuses_frames_of_another_scene(tmp_path: Path, image_format: str) -> None:
+    write(tmp_path / "out", range(2), image_format=image_format, fingerprint="scene b")
+    with pytest.raises(InputError, match="another scene"):
+        writer(tmp_path / "out", image_format=image_format, resume=True)
+
+
+@pytest.mark.parametrize("image_format", ["png", "exr"])
+def test_resume_refuses_files_that_are_not_ours(tmp_path: Path, image_format: str) -> None:
+    (tmp_path / f"frame_0000.{image_format}").write_bytes(b"something")
+    with pytest.raises(InputError, match="another scene"):
+        writer(tmp_path, image_format=image_format, resume=True)
+
+
+def test_without_resume_frames_are_written_anew(tmp_path: Path) -> None:
+    write(tmp_path / "out", range(2), fingerprint="scene b")
+    with writer(tmp_path / "out") as out:
+        assert out.needs(0)
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.webm", "v.gif"])
+def test_an_interrupted_video_leaves_the_old_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("old")
+    with pytest.raises(KeyboardInterrupt), writer(tmp_path / name) as out:
+        out.write(0, rendered_frame(HEIGHT, WIDTH))
+        raise KeyboardInterrupt
+    assert (tmp_path / name).read_text() == "old"
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_interrupted_frames_leave_only_whole_ones(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), writer(tmp_path / "out") as out:
+        for frame in range(3):
+            out.write(frame, rendered_frame(HEIGHT, WIDTH, seed=frame))
+        raise KeyboardInterrupt
+    for path in (tmp_path / "out").iterdir():
+        with Image.open(path) as image:
+            image.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("v.avi", {}, r"\.mp4, \.webm, \.gif"),
+        ("v.mp4", {"resume": True}, "cannot be resumed"),
+        ("missing/v.mp4", {}, "does not exist"),
+        ("missing/out", {}, "does not exist"),
+        ("out", {"image_format": "jpg"}, "png or exr"),
+        ("file", {}, "that is a file"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_at_once(
+    tmp_path: Path, name: str, options: dict[str, object], sentence: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=sentence):
+        writer(tmp_path / name, **options)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_slash_at_the_end_means_a_folder(tmp_path: Path) -> None:
+    with open_frame_writer(
+        f"{tmp_path}/take.1/", height=HEIGHT, width=WIDTH, fps=25, fingerprint=""
+    ) as out:
+        out.write(0, rendered_frame(HEIGHT, WIDTH))
+    assert os.listdir(tmp_path / "take.1") == ["frame_0000.png"]
+
+
+_ON_FULL_DISK = """
+import resource, sys
+from cine3d_core.errors import InputError
+from cine3d_core.files.video import open_frame_writer
+from tests.pictures import rendered_frame
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+for name in ("v.mp4", "v.webm", "v.gif", "png", "exr"):
+    kind = name if name == "exr" else "png"
+    try:
+        with open_frame_writer(f"{sys.argv[1]}/{name}", height=90, width=120, fps=25,
+                               fingerprint="", image_format=kind) as out:
+            for frame in range(30):
+                out.write(frame, rendered_frame(90, 120, seed=frame))
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _ON_FULL_DISK, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    sentences = done.stdout.splitlines()
+    assert len(sentences) == 5 and all(s.startswith("cannot write") for s in sentences), sentences
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
