@@ -1,0 +1,1 @@
+"""Scores of every stage on measured ground truth, beside trivial baselines."""

@@ -1,0 +1,1 @@
+"""Learned parts: plain modules and pure prediction functions, no files and no devices."""

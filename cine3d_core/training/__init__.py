@@ -1,0 +1,1 @@
+"""Training of the shipped networks, from photographs and synthetic scenes."""
