@@ -1,0 +1,70 @@
+"""The moving points as a viewport wants them: positions at rest and a few displacement keys.
+
+A viewport interpolates between the keys, so the motion is a function of the frame number alone and
+needs nothing of this program. Groups follow `animation.MovingGroup`: what flows through the same
+number of cycles per loop stays together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cine3d_core.animation import MovingGroup, PreparedScene, group_flow
+
+NUM_KEYS = 9  # of each direction; 12 bytes a key and point
+
+
+@dataclass(frozen=True)
+class ViewportPoints:
+    """Points that rest (`cycles` 0) or that flow through `cycles` cycles per loop."""
+
+    cycles: int
+    positions: np.ndarray  # [N, 3] float32, at rest
+    rgb: np.ndarray  # [N, 3] uint8 sRGB
+    layer: np.ndarray  # [N] int16
+    radius: np.ndarray  # [N] float32 scene units: half the way to the diagonal neighbour
+    forward: np.ndarray  # [K, N, 3] float32 displacement after k / (K - 1) of a cycle; K 0 at rest
+    backward: np.ndarray  # [K, N, 3] the same time before the cycle's end
+
+
+def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[ViewportPoints]:
+    """All points of a scene: those at rest first, then one entry per number of cycles."""
+    resting = torch.zeros((0, len(prepared.static), 3))
+    groups = [_points(prepared, prepared.static, 0, resting, resting)]
+    for group in prepared.groups:
+        forward = _keys(prepared, group, num_keys, backward=False)
+        backward = _keys(prepared, group, num_keys, backward=True)
+        groups.append(_points(prepared, group.index, group.cycles, forward, backward))
+    return groups
+
+
+def _keys(prepared: PreparedScene, group: MovingGroup, num_keys: int, *, backward: bool) -> Tensor:
+    length = prepared.scene.num_frames / group.cycles
+    times = (length * k / (num_keys - 1) for k in range(num_keys))
+    return torch.stack(
+        [
+            group_flow(prepared.scene, group, time, backward=backward, lift="surface").displacement
+            for time in times
+        ]
+    )
+
+
+def _points(
+    prepared: PreparedScene, index: Tensor, cycles: int, forward: Tensor, backward: Tensor
+) -> ViewportPoints:
+    cloud, camera = prepared.scene.cloud, prepared.scene.canvas_camera
+    positions = cloud.positions[index].float()
+    spacing = positions[:, 2] / float(camera.intrinsics[0, 0])  # the photo's camera looks along z
+    return ViewportPoints(
+        cycles=cycles,
+        positions=positions.cpu().numpy(),
+        rgb=(cloud.rgb[index] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy(),
+        layer=cloud.layer[index].to(torch.int16).cpu().numpy(),
+        radius=(spacing * 0.5**0.5).cpu().numpy(),
+        forward=forward.float().cpu().numpy(),
+        backward=backward.float().cpu().numpy(),
+    )
