@@ -94,16 +94,29 @@ def ping(job: JobInput) -> JobResult:
     return {"echo": job.arguments.get("echo"), "pid": os.getpid()}, dict(job.arrays)
 
 
-def run_job(session: Session, message: Message, jobs: Mapping[str, JobFunction]) -> None:
+def job_function(name: str) -> JobFunction:
+    """The job of that name; all but `ping` cost an import of torch the first time.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name == "ping":
+        return ping
+    from cine3d_core.worker_jobs import JOBS
+
+    if name not in JOBS:
+        raise InputError(f"the worker has no job {name!r}; install matching versions")
+    return JOBS[name]
+
+
+def run_job(session: Session, message: Message) -> None:
     """Do one job and send exactly one `result` or `error` for it."""
     job_id, name = int(message.header["id"]), str(message.header["name"])
     arguments = message.header.get("arguments") or {}
     try:
         progress = session.progress_of(job_id)
         progress("Starting", 0.0)
-        if name not in jobs:
-            raise InputError(f"the worker has no job {name!r}; install matching versions")
-        value, arrays = jobs[name](JobInput(arguments, message.arrays, progress))
+        value, arrays = job_function(name)(JobInput(arguments, message.arrays, progress))
         session.send("result", {"id": job_id, "value": value}, arrays)
     except Exception as error:  # noqa: BLE001  whatever a job does, the worker goes on
         session.send("error", {"id": job_id, **describe_error(error)})
@@ -128,7 +141,7 @@ def describe_error(error: Exception) -> dict[str, str]:
     return {"kind_of_error": kind, "message": text, "details": details}
 
 
-def serve(source: BinaryIO, output: BinaryIO, jobs: Mapping[str, JobFunction]) -> None:
+def serve(source: BinaryIO, output: BinaryIO) -> None:
     """Answer jobs from `source` until it ends."""
     session = Session(output)
     reader = threading.Thread(target=_read_all, args=(source, session), daemon=True)
@@ -143,7 +156,7 @@ def serve(source: BinaryIO, output: BinaryIO, jobs: Mapping[str, JobFunction]) -
     )
     reader.start()
     while (message := session.waiting.get()) is not None and not session.ending.is_set():
-        run_job(session, message, jobs)
+        run_job(session, message)
         session.cancelled.discard(int(message.header["id"]))
 
 
@@ -187,11 +200,11 @@ def main() -> int:
     """Serve stdin and stdout; `CINE3D_MEMORY_MB` limits the memory."""
     source, output = _own_pipes()
     _limit_memory(int(os.environ.get("CINE3D_MEMORY_MB", "0")))
-    from cine3d_core.worker_jobs import JOBS
-
-    serve(source, output, JOBS)
+    serve(source, output)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from cine3d_core import worker  # not this copy: jobs raise the other module's `Cancelled`
+
+    sys.exit(worker.main())

@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 
 from cine3d_core.animation import PreparedScene, Shot, group_flow, prepare
-from cine3d_core.cameras import move_camera
+from cine3d_core.depth import DepthParams
+from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.exr import srgb_to_linear
 from cine3d_core.files.hints import write_directions
@@ -28,19 +29,31 @@ from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.ply import cloud_vertices, write_ply
 from cine3d_core.files.scene import load_scene, save_scene
-from cine3d_core.pipeline import BuildSettings, build_scene, choose_device, render_frame
+from cine3d_core.motion import MotionParams
+from cine3d_core.motion_guess import guess_mask
+from cine3d_core.motion_view import draw_motion
+from cine3d_core.pipeline import (
+    BuildSettings,
+    build_scene,
+    choose_device,
+    direct_motion,
+    render_frame,
+)
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
+    DepthMap,
     MotionDirections,
     MotionHint,
     resized_camera,
 )
 from cine3d_core.viewport_points import viewport_points
-from cine3d_core.worker import JobFunction, JobInput, JobResult, ping
+from cine3d_core.worker import JobFunction, JobInput, JobResult
 
 PREVIEW_SIDE_PX = 640  # of a picture of the motion
 COVERAGE_SIDE_PX = 160  # of the frames that measure what a camera path uncovers
+MAX_REACH = 1.0  # scene units: as far as the nearest surface
+REACH_STEPS = 6
 SOLID_ALPHA = 0.5  # a pixel with less than this is a hole
 
 
@@ -130,24 +143,30 @@ def render(job: JobInput) -> JobResult:
 
 
 def export_ply(job: JobInput) -> JobResult:
-    """The points at one frame as a PLY file, in Blender's world."""
-    arguments = job.arguments
-    prepared = _prepared(arguments["scene_file"], "cpu")
-    scene = prepared.scene
-    matrix = torch.tensor(arguments["matrix"], dtype=torch.float64)  # [4, 4] core to Blender world
-    now = points_at(prepared, int(arguments["frame"]))
-    job.progress("Writing the points", 0.5)
-    step = points_at(prepared, int(arguments["frame"]), steps=1) - now
-    linear = matrix[:3, :3]
+    """The points at some frames as PLY files, in the space that `matrix` leads to."""
+    prepared = _prepared(job.arguments["scene_file"], "cpu")
+    files = job.arguments["files"]
+    for number, file in enumerate(files):
+        job.progress("Writing the points", number / len(files))
+        _write_frame_ply(prepared, job.arguments, int(file["frame"]), Path(file["path"]))
+    return {"points": len(prepared.scene.cloud.positions), "files": len(files)}, {}
+
+
+def _write_frame_ply(
+    prepared: PreparedScene, arguments: dict[str, Any], frame: int, path: Path
+) -> None:
+    matrix = torch.tensor(arguments["matrix"], dtype=torch.float64)  # [4, 4] from core axes
+    linear, cloud = matrix[:3, :3], prepared.scene.cloud
+    now = points_at(prepared, frame)
+    step = points_at(prepared, frame, steps=1) - now
     vertices = cloud_vertices(
         positions=(now.double() @ linear.T + matrix[:3, 3]).numpy(),
-        rgb=scene.cloud.rgb.numpy(),
-        layer=scene.cloud.layer.numpy(),
+        rgb=cloud.rgb.numpy(),
+        layer=cloud.layer.numpy(),
         flow=(step.double() @ linear.T).numpy(),
-        inpainted=scene.cloud.inpainted.numpy(),
+        inpainted=cloud.inpainted.numpy(),
     )
-    write_ply(arguments["path"], vertices, binary=bool(arguments.get("binary", True)))
-    return {"points": len(now)}, {}
+    write_ply(path, vertices, binary=bool(arguments.get("binary", True)))
 
 
 def points_at(prepared: PreparedScene, frame: int, *, steps: int = 0) -> Tensor:  # [N, 3] world
@@ -161,32 +180,79 @@ def points_at(prepared: PreparedScene, frame: int, *, steps: int = 0) -> Tensor:
     return positions
 
 
-def camera_move(job: JobInput) -> JobResult:
-    """Poses of a named camera move: `poses` [frames, 4, 4] world_to_camera."""
-    camera = _camera(job.arguments["camera"])
-    frames = int(job.arguments["frames"])
-    poses = [
-        move_camera(camera, job.arguments["move"], frame, frames).world_to_camera
-        for frame in job.arguments["at"]
-    ]
-    return {}, {"poses": torch.stack(poses).numpy()}
-
-
 def coverage(job: JobInput) -> JobResult:
     """Share of uncovered pixels for each camera: `uncovered` [n], measured on small frames."""
     prepared = _prepared(job.arguments["scene_file"], "cpu")
-    cameras = [_small(_camera(record)) for record in job.arguments["cameras"]]
+    cameras = [_camera(record) for record in job.arguments["cameras"]]
     shares = np.zeros(len(cameras), np.float64)
     for index, camera in enumerate(cameras):
         job.progress("Looking for holes", index / len(cameras))
-        alpha = render_frame(prepared, Shot(camera, camera, camera), 0).alpha
-        shares[index] = float((alpha < SOLID_ALPHA).float().mean())
+        shares[index] = _uncovered(prepared, camera)
     return {}, {"uncovered": shares}
 
 
-def _small(camera: Camera) -> Camera:
+def safe_reach(job: JobInput) -> JobResult:
+    """How far the photo's camera may go: `reach` [6, 3] places, - and + along x, y and z.
+
+    In Blender's axes. Searched by halving up to `MAX_REACH` units; each is the farthest place
+    found from which at most the share `uncovered` of the frame is a hole.
+    """
+    prepared = _prepared(job.arguments["scene_file"], "cpu")
+    limit = float(job.arguments["uncovered"])
+    camera, reach = prepared.scene.camera, np.zeros((6, 3))
+    for index in range(6):
+        axis, sign = index // 2, 2 * (index % 2) - 1
+        low, high = 0.0, MAX_REACH
+        for step in range(REACH_STEPS):
+            job.progress("Looking for holes", (index + step / REACH_STEPS) / 6)
+            middle = (low + high) / 2
+            pose = camera.world_to_camera.clone()
+            pose[axis, 3] -= sign * middle
+            solid = _uncovered(prepared, replace(camera, world_to_camera=pose)) <= limit
+            low, high = (middle, high) if solid else (low, middle)
+        reach[index, axis] = sign * low
+    return {}, {"reach": reach @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])}
+
+
+def _uncovered(prepared: PreparedScene, camera: Camera) -> float:
     share = min(1.0, COVERAGE_SIDE_PX / max(camera.height, camera.width))
-    return resized_camera(camera, max(1, round(camera.height * share)), round(camera.width * share))
+    height, width = (max(1, round(side * share)) for side in (camera.height, camera.width))
+    small = resized_camera(camera, height, width)
+    alpha = render_frame(prepared, Shot(small, small, small), 0).alpha
+    return float((alpha < SOLID_ALPHA).float().mean())
+
+
+def propose_mask(job: JobInput) -> JobResult:
+    """What seems to flow in a photo: `moving` [H, W] float32, bottom row first."""
+    photo, depth = _photo_and_depth(job.arguments["photo"], int(job.arguments["size"]))
+    guess = guess_mask(photo.rgb, depth)
+    return {"description": guess.description}, {"moving": _rows_up(guess.mask)[..., 0]}
+
+
+def preview_motion(job: JobInput) -> JobResult:
+    """The flow over the photo as a picture: `picture` [H, W, 3] uint8, bottom row first."""
+    photo, depth = _photo_and_depth(job.arguments["photo"], PREVIEW_SIDE_PX)
+    job.progress("Directing the motion", 0.5)
+    height, width = photo.rgb.shape[1:]
+    mask = job.arrays.get("mask")
+    if mask is not None:
+        small = Image.fromarray(np.ascontiguousarray(mask[::-1])).resize((width, height))
+        mask = torch.from_numpy(np.array(small) > 127)[None]
+    directions = MotionDirections(hints=_motion_hints(job.arguments.get("hints") or [], photo))
+    params = replace(MotionParams(), **job.arguments.get("motion", {}))
+    field, assumed = direct_motion(photo.rgb, depth, mask, directions, params)
+    picture = (_rows_up(draw_motion(photo.rgb, field)) * 255).round().astype(np.uint8)
+    return {"assumed": list(assumed)}, {"picture": picture}
+
+
+def _photo_and_depth(path: str, size: int) -> tuple[Photo, DepthMap]:
+    return _photo_and_depth_of_file(path, size, Path(path).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
+def _photo_and_depth_of_file(path: str, size: int, _modified: int) -> tuple[Photo, DepthMap]:
+    photo = read_photo(path, max_side=size)
+    return photo, open_depth_source(None)(photo.rgb, params=DepthParams())
 
 
 def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
@@ -209,14 +275,18 @@ def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
 
 def _write_hints(path: Path, hints: list[list[float]], photo: Photo) -> None:
     height, width = photo.rgb.shape[1:]
-    scale = (width, height)
-    arrows = tuple(
-        MotionHint((x0 * scale[0], y0 * scale[1]), (x1 * scale[0], y1 * scale[1]))
+    original = (photo.original_height, photo.original_width)
+    directions = MotionDirections(hints=_motion_hints(hints, photo))
+    write_directions(path, directions, height=height, width=width, original_size=original)
+
+
+def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, ...]:
+    """Arrows in shares of the photo's sides as arrows in its working pixels."""
+    height, width = photo.rgb.shape[1:]
+    return tuple(
+        MotionHint((x0 * width, y0 * height), (x1 * width, y1 * height))
         for x0, y0, x1, y1 in hints
     )
-    original = (photo.original_height, photo.original_width)
-    directions = MotionDirections(hints=arrows)
-    write_directions(path, directions, height=height, width=width, original_size=original)
 
 
 def _described(scene: CinemagraphScene, path: Path, photo: Path | None) -> JobResult:
@@ -295,12 +365,13 @@ def _scaled(job: JobInput, start: float, end: float):
 
 
 JOBS: dict[str, JobFunction] = {
-    "ping": ping,
     "check": check,
     "build": build,
     "open": open_scene,
     "render": render,
     "export_ply": export_ply,
-    "camera_move": camera_move,
     "coverage": coverage,
+    "safe_reach": safe_reach,
+    "propose_mask": propose_mask,
+    "preview_motion": preview_motion,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from blender_addon import worker_client
 from blender_addon.worker_client import JobCancelled, Worker, WorkerError
 

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+
 from cine3d_core.worker_protocol import (
     MAX_HEADER_BYTES,
     MAX_PAYLOAD_BYTES,

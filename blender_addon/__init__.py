@@ -1,0 +1,58 @@
+"""Cine3D: one still photo becomes a moving, camera-navigable 3D scene in Blender."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import (
+    camera_moves,
+    check,
+    commands,
+    engine,
+    export,
+    farm_guard,
+    import_photo,
+    jobs,
+    motion_drawing,
+    panels,
+    preferences,
+    properties,
+    relink,
+    setup_worker,
+)
+
+# In the order of registration; a module may need the classes of those before it.
+_MODULES = (
+    properties,
+    setup_worker,
+    preferences,
+    jobs,
+    check,
+    relink,
+    motion_drawing,
+    import_photo,
+    engine,
+    farm_guard,
+    panels,
+    camera_moves,
+    export,
+    commands,
+)
+
+
+def register() -> None:
+    """Register all classes and menu entries; fails loudly."""
+    for module in _MODULES:
+        for cls in module.CLASSES:
+            bpy.utils.register_class(cls)
+        if hasattr(module, "register"):
+            module.register()
+
+
+def unregister() -> None:
+    """Undo `register` in reverse."""
+    for module in reversed(_MODULES):
+        if hasattr(module, "unregister"):
+            module.unregister()
+        for cls in reversed(module.CLASSES):
+            bpy.utils.unregister_class(cls)

@@ -1,0 +1,90 @@
+"""Blender cameras for the core, and the photo's camera for Blender."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from . import coordinates
+
+
+def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
+    """Width and height of a whole frame in pixels, resolution percentage applied."""
+    share = render.resolution_percentage / 100
+    return int(render.resolution_x * share), int(render.resolution_y * share)
+
+
+def camera_record(
+    camera: bpy.types.Object,  # evaluated
+    depsgraph: bpy.types.Depsgraph,
+    root_matrix: Matrix,
+    *,
+    matrix_world: Matrix | None = None,
+    shift_x: float | None = None,
+) -> tuple[dict[str, Any], float]:
+    """What the worker needs of a Blender camera, and the scale of depths.
+
+    Args:
+        camera: an evaluated camera object.
+        depsgraph: where it was evaluated; its scene says the resolution and pixel aspect.
+        root_matrix: `matrix_world` of the photo's root object.
+        matrix_world: another pose (one eye of a stereo pair).
+        shift_x: another horizontal shift (one eye of a stereo pair).
+
+    Raises:
+        ValueError: the camera is not a perspective one, or the root is scaled unevenly.
+    """
+    if camera.data.type != "PERSP":
+        raise ValueError(
+            f"camera {camera.name!r} is {camera.data.type.lower()}; set its type to Perspective"
+        )
+    render = depsgraph.scene.render
+    width, height = frame_size(render)
+    projection = camera.calc_matrix_camera(
+        depsgraph,
+        x=width,
+        y=height,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
+    matrix = coordinates.intrinsics(np.array(projection), width, height)
+    if shift_x is not None:
+        matrix[0, 2] -= (shift_x - camera.data.shift_x) * _shift_unit_px(camera, render)
+    pose, scale = coordinates.world_to_camera(
+        np.array(camera.matrix_world if matrix_world is None else matrix_world),
+        np.array(root_matrix),
+    )
+    record = {
+        "K": matrix.tolist(),
+        "world_to_camera": pose.tolist(),
+        "width": width,
+        "height": height,
+    }
+    return record, scale
+
+
+def _shift_unit_px(camera: bpy.types.Object, render: bpy.types.RenderSettings) -> float:
+    """Pixels that a horizontal shift of 1 moves the picture: the side that the sensor lies on."""
+    width, height = frame_size(render)
+    aspect = render.pixel_aspect_y / render.pixel_aspect_x
+    fit = camera.data.sensor_fit
+    if fit == "AUTO":
+        return max(width, height * aspect)
+    return width if fit == "HORIZONTAL" else height * aspect
+
+
+def apply_core_camera(camera: bpy.types.Object, record: dict[str, Any]) -> None:
+    """Set lens, shift, sensor and pose of a Blender camera from a camera of the core."""
+    width, height = record["width"], record["height"]
+    data = camera.data
+    data.type = "PERSP"
+    data.sensor_fit = "AUTO"
+    lens, shift_x, shift_y = coordinates.lens_of_intrinsics(
+        np.array(record["K"]), width, height, data.sensor_width
+    )
+    data.lens, data.shift_x, data.shift_y = lens, shift_x, shift_y
+    pose = coordinates.camera_matrix_world(np.array(record["world_to_camera"]))
+    camera.matrix_basis = Matrix(pose.tolist())  # relative to the photo's root, its parent

@@ -1,0 +1,98 @@
+"""What differs between the supported Blender versions (4.2 to 5.2), in one place."""
+
+from __future__ import annotations
+
+import bpy
+from mathutils import Vector
+
+
+def modifier_input(modifier: bpy.types.NodesModifier, name: str) -> tuple[object, str]:
+    """Owner and property of a node modifier's input, as `layout.prop` wants them.
+
+    Blender 5.2 moved the inputs from custom properties of the modifier to real properties.
+    """
+    identifier = modifier.node_group.interface.items_tree[name].identifier
+    if hasattr(modifier, "properties"):
+        return getattr(modifier.properties.inputs, identifier), "value"
+    return modifier, f'["{identifier}"]'
+
+
+def set_modifier_input(modifier: bpy.types.NodesModifier, name: str, value: float | bool) -> None:
+    """Set a node modifier's input by the name that it shows."""
+    item = modifier.node_group.interface.items_tree[name]
+    typed = type(item.default_value)(value)
+    owner, attribute = modifier_input(modifier, name)
+    if attribute == "value":
+        owner.value = typed
+    else:
+        modifier[item.identifier] = typed
+    modifier.id_data.update_tag()
+
+
+def get_modifier_input(modifier: bpy.types.NodesModifier, name: str) -> float | bool:
+    """A node modifier's input by the name that it shows."""
+    owner, attribute = modifier_input(modifier, name)
+    if attribute == "value":
+        return owner.value
+    return modifier[modifier.node_group.interface.items_tree[name].identifier]
+
+
+def fcurves_of(target: bpy.types.ID) -> list[bpy.types.FCurve]:
+    """Animation curves of a data-block; 4.4 put them into slots, 5.0 removed the old list."""
+    data = target.animation_data
+    if data is None or data.action is None:
+        return []
+    if hasattr(data.action, "fcurves"):
+        return list(data.action.fcurves)
+    return [
+        curve
+        for layer in data.action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        if bag.slot == data.action_slot
+        for curve in bag.fcurves
+    ]
+
+
+def set_video_output(settings: bpy.types.ImageFormatSettings) -> None:
+    """Let a scene write videos; 5.0 wants the kind of media first."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "VIDEO"
+    settings.file_format = "FFMPEG"
+
+
+def set_multilayer_output(settings: bpy.types.ImageFormatSettings) -> None:
+    """Let a scene write EXR files with all passes; 5.0 wants the kind of media first."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+
+
+# 4.5 understands "//" in properties of add-ons; before, the option does not exist.
+RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
+
+def annotation_strokes(scene: bpy.types.Scene) -> list[list[Vector]]:
+    """World points of all visible annotation strokes in 3D space.
+
+    5.0 renamed the scene's property when grease pencil objects got their new data.
+    """
+    data = getattr(scene, "annotation", None) or getattr(scene, "grease_pencil", None)
+    if data is None:
+        return []
+    return [
+        [Vector(point.co) for point in stroke.points]
+        for layer in data.layers
+        if not (layer.annotation_hide if hasattr(layer, "annotation_hide") else layer.hide)
+        and layer.active_frame is not None
+        for stroke in layer.active_frame.strokes
+        if stroke.display_mode == "3DSPACE" and len(stroke.points) > 1
+    ]
+
+
+def modifier_input_path(modifier: bpy.types.NodesModifier, name: str) -> str:
+    """Path of a node modifier's input from its object, for drivers."""
+    identifier = modifier.node_group.interface.items_tree[name].identifier
+    if hasattr(modifier, "properties"):
+        return f'modifiers["{modifier.name}"].properties.inputs.{identifier}.value'
+    return f'modifiers["{modifier.name}"]["{identifier}"]'

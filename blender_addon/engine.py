@@ -1,0 +1,230 @@
+"""The render engine "Cine3D": F12, animations, `-f` and `-a` draw frames with the worker."""
+
+from __future__ import annotations
+
+import atexit
+import traceback
+from typing import Any
+
+import bpy
+import numpy as np
+
+from . import cameras, jobs, photo_scene, preferences, relink
+from .worker_client import JobCancelled, WorkerError
+
+MOVING_PASS = "Moving"
+_NOTHING = 1e10  # what Blender's engines write as depth where nothing is
+
+
+class CINE3D_RenderEngine(bpy.types.RenderEngine):
+    """Draws the photo of the scene from any perspective camera."""
+
+    bl_idname = "CINE3D"
+    bl_label = "Cine3D"
+    bl_use_preview = False
+    bl_use_postprocess = True
+    bl_use_shading_nodes_custom = False
+    bl_use_eevee_viewport = True  # Material Preview of the points
+
+    def update_render_passes(self, scene=None, renderlayer=None):
+        self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
+        if renderlayer.use_pass_z:
+            self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
+        if renderlayer.use_pass_vector:
+            self.register_pass(scene, renderlayer, "Vector", 4, "XYZW", "VECTOR")
+        if renderlayer.cine3d.use_pass_moving:
+            self.register_pass(scene, renderlayer, MOVING_PASS, 1, "X", "VALUE")
+
+    def render(self, depsgraph):
+        # Blender takes an exception here for a finished, blank frame (4.2 to 5.2): only a report
+        # makes the render fail.
+        try:
+            self._render_views(depsgraph)
+        except (ValueError, WorkerError) as error:
+            self.report({"ERROR"}, f"Cine3D: {error}")
+        except JobCancelled:
+            pass
+        except Exception as error:  # noqa: BLE001  see above
+            traceback.print_exc()
+            self.report({"ERROR"}, f"Cine3D: {type(error).__name__}: {error}; see the console")
+
+    def _render_views(self, depsgraph) -> None:
+        scene = depsgraph.scene
+        root = render_root(depsgraph)
+        scene_file = relink.scene_file(root)
+        left, bottom, width, height = render_region(scene.render)
+        if depsgraph.view_layer.cine3d.use_pass_moving:
+            self.add_pass(MOVING_PASS, 1, "X", layer=depsgraph.view_layer.name)
+        for view in self._views(scene.render):
+            if view:
+                self.active_view_set(view)
+            request, scale = self._request(depsgraph, root)
+            request["scene_file"] = str(scene_file)
+            request["region"] = [left, bottom, width, height]
+            value, arrays = self._drawn(request)
+            result = self.begin_result(
+                0, 0, width, height, layer=depsgraph.view_layer.name, view=view
+            )
+            fill_passes(result.layers[0].passes, arrays, scale)
+            self.end_result(result)
+        self._stamp(value)
+
+    def _views(self, render: bpy.types.RenderSettings) -> list[str]:
+        """Names of the eyes of a stereo render; one empty name without stereo."""
+        if not render.use_multiview:
+            return [""]
+        if render.views_format == "STEREO_3D":
+            return [view.name for view in render.stereo_views if view.use]
+        return [view.name for view in render.views if view.use]
+
+    def _request(self, depsgraph, root) -> tuple[dict[str, Any], float]:
+        """The job's arguments, and the scale of depths."""
+        scene = depsgraph.scene
+        camera, scale = self._camera(depsgraph, root)
+        before = after = camera
+        vectors = depsgraph.view_layer.use_pass_vector
+        frame = scene.frame_current
+        if vectors:
+            before, after = (self._camera_at(depsgraph, root, frame + step) for step in (-1, 1))
+            self.frame_set(frame, scene.frame_subframe)
+        return {
+            "camera": camera,
+            "previous": before,
+            "next": after,
+            "frame": frame - root.cine3d.first_frame,
+            "vectors": vectors,
+            "transparent": scene.render.film_transparent,
+            "device": preferences.get().device,
+        }, scale
+
+    def _camera_at(self, depsgraph, root, frame: int) -> dict[str, Any]:
+        self.frame_set(frame, 0.0)
+        return self._camera(depsgraph, root)[0]
+
+    def _camera(self, depsgraph, root) -> tuple[dict[str, Any], float]:
+        override = self.camera_override
+        camera = override or depsgraph.scene.camera
+        if camera is None:
+            raise ValueError("the scene has no camera; add one and make it the scene's camera")
+        camera = camera.evaluated_get(depsgraph)
+        matrix = shift_x = None
+        if depsgraph.scene.render.use_multiview:
+            matrix, shift_x = self.camera_model_matrix(camera), self.camera_shift_x(camera)
+        return cameras.camera_record(
+            camera,
+            depsgraph,
+            root.evaluated_get(depsgraph).matrix_world,
+            matrix_world=matrix,
+            shift_x=shift_x,
+        )
+
+    def _drawn(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        worker = jobs.worker()
+
+        def show(stage: str, fraction: float) -> None:
+            self.update_stats("Cine3D", stage)
+            self.update_progress(fraction)
+
+        return worker.wait(
+            worker.submit("render", request),
+            should_cancel=self.test_break,
+            on_progress=show,
+            interval_s=0.005,
+        )
+
+    def _stamp(self, value: dict[str, Any]) -> None:
+        """Say in the picture's metadata what drew it."""
+        result = self.get_result()
+        models = ", ".join(f"{name} {sha[:12]}" for name, sha in value["models"].items())
+        result.stamp_data_add_field("Cine3D:Scene", value["scene_sha256"])
+        result.stamp_data_add_field("Cine3D:Photo", value["photo_sha256"])
+        result.stamp_data_add_field("Cine3D:Networks", models or "none")
+
+
+def fill_passes(passes, arrays: dict[str, np.ndarray], scale: float) -> None:
+    """Copy the worker's arrays into those passes that Blender wants."""
+    depth = arrays["depth"]
+    arrays = {
+        "Combined": arrays["combined"],
+        "Depth": np.where(depth > 0, depth * np.float32(scale), np.float32(_NOTHING)),
+        "Vector": arrays["vector"],
+        MOVING_PASS: arrays["moving"],
+    }
+    for name, array in arrays.items():
+        wanted = passes.get(name)
+        if wanted is not None:
+            wanted.rect.foreach_set(np.ascontiguousarray(array, np.float32).ravel())
+
+
+def render_root(depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:
+    """The one photo that is to be rendered.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    layer_objects = depsgraph.view_layer.objects
+    found = [
+        root
+        for root in photo_scene.roots(depsgraph.scene)
+        if not root.hide_render and root.name in layer_objects
+    ]
+    if not found:
+        raise ValueError("there is no photo in the scene; use File > Import first")
+    if len(found) > 1:
+        names = ", ".join(root.name for root in found)
+        raise ValueError(f"there are several photos ({names}); disable all but one in renders")
+    return found[0]
+
+
+def render_region(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
+    """Left, bottom, width and height of what is to be rendered, in pixels of the whole frame."""
+    width, height = cameras.frame_size(render)
+    if not render.use_border:
+        return 0, 0, width, height
+    left, right = int(render.border_min_x * width), int(render.border_max_x * width)
+    bottom, top = int(render.border_min_y * height), int(render.border_max_y * height)
+    return left, bottom, right - left, top - bottom
+
+
+CLASSES = (CINE3D_RenderEngine,)
+_PANELS = (
+    "RENDER_PT_color_management",
+    "RENDER_PT_color_management_curves",
+    "DATA_PT_lens",
+    "DATA_PT_camera",
+    "DATA_PT_camera_background_image",
+    "DATA_PT_camera_display",
+    "DATA_PT_camera_safe_areas",
+    "DATA_PT_camera_stereoscopy",
+    "VIEWLAYER_PT_layer",
+)
+_registered = False
+
+
+def register() -> None:
+    """Show Blender's panels that mean something to this engine; guard the exit."""
+    global _registered
+    _registered = True
+    for panel in _shared_panels():
+        panel.COMPAT_ENGINES.add("CINE3D")
+    # Blender 4.2 crashes and 4.5 hangs for ever when it exits with a Python engine registered.
+    atexit.register(_unregister_at_exit)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    global _registered
+    _registered = False
+    atexit.unregister(_unregister_at_exit)
+    for panel in _shared_panels():
+        panel.COMPAT_ENGINES.discard("CINE3D")
+
+
+def _unregister_at_exit() -> None:
+    if _registered:
+        bpy.utils.unregister_class(CINE3D_RenderEngine)
+
+
+def _shared_panels() -> list[type]:
+    found = (getattr(bpy.types, name, None) for name in _PANELS)
+    return [panel for panel in found if hasattr(panel, "COMPAT_ENGINES")]

@@ -1,0 +1,160 @@
+"""What the add-on stores in a .blend: the photo's root, and the choices for the next build."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    IntVectorProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .compat import RELATIVE_PATH
+
+DEPTH_SOURCES = (
+    ("SHIPPED", "Shipped Network", "Estimate depth with the network that comes with Cine3D"),
+    ("FILE", "Depth Picture", "Take depth from a greyscale picture, near is bright"),
+    ("MODEL", "Model", "A depth-estimation model: a folder, or a name on the model hub"),
+)
+PRESETS = (
+    ("default", "Final", "Best quality"),
+    ("draft", "Draft", "Small and quick, for finding the motion"),
+    ("paper", "Paper", "As published, for comparison"),
+)
+
+
+class CINE3D_PG_root(bpy.types.PropertyGroup):
+    """A photo's root object: which files it stands for."""
+
+    is_root: BoolProperty(name="Is a Cine3D Photo")
+    photo: StringProperty(
+        name="Photo",
+        description="Picture that the scene was built from",
+        subtype="FILE_PATH",
+        options=RELATIVE_PATH,
+    )
+    scene_file: StringProperty(
+        name="Scene File",
+        description="The .cine3d file that the Cine3D engine renders",
+        subtype="FILE_PATH",
+        options=RELATIVE_PATH,
+    )
+    photo_sha256: StringProperty(name="Photo Checksum")
+    scene_sha256: StringProperty(name="Scene Checksum")
+    models: StringProperty(name="Networks", description="Networks that took part in the build")
+    num_frames: IntProperty(name="Loop Length", description="Frames until the picture repeats")
+    first_frame: IntProperty(name="First Frame", description="Frame at which the loop begins")
+    photo_size: IntVectorProperty(name="Size", description="Width and height in pixels", size=2)
+    intrinsics: FloatVectorProperty(
+        name="Intrinsics", description="Focal lengths and centre, in pixels", size=4
+    )
+
+
+class CINE3D_PG_scene(bpy.types.PropertyGroup):
+    """Choices for the next build in this scene."""
+
+    depth_source: EnumProperty(
+        name="Depth", description="Where depth comes from", items=DEPTH_SOURCES
+    )
+    depth_path: StringProperty(
+        name="Depth Picture",
+        description="Greyscale picture of the photo's shape, or a model's folder or name",
+        subtype="FILE_PATH",
+        options=RELATIVE_PATH,
+    )
+    frames: IntProperty(
+        name="Loop Length",
+        description="Frames until the picture repeats",
+        default=60,
+        min=2,
+        max=10000,
+        soft_max=250,
+    )
+    fps: FloatProperty(
+        name="Frame Rate", description="Frames per second", default=25, min=1, max=240
+    )
+    size: IntProperty(
+        name="Resolution",
+        description="Long side of the picture in pixels; a smaller photo is not enlarged",
+        subtype="PIXEL",
+        default=1280,
+        min=64,
+        max=8192,
+    )
+    preset: EnumProperty(name="Quality", description="How much work to spend", items=PRESETS)
+    mask: PointerProperty(
+        name="Mask",
+        description="Picture in which what moves is painted white; none proposes one",
+        type=bpy.types.Image,
+    )
+    speed: FloatProperty(
+        name="Speed",
+        description="Factor for the speed of all arrows",
+        default=1.0,
+        min=0.01,
+        soft_max=5.0,
+    )
+
+
+class CINE3D_PG_view_layer(bpy.types.PropertyGroup):
+    """Passes that only this engine has."""
+
+    use_pass_moving: BoolProperty(
+        name="Moving",
+        description="Deliver the share of moving surface in every pixel",
+        update=lambda self, context: context.view_layer.update_render_passes(),
+    )
+
+
+class CINE3D_PG_points(bpy.types.PropertyGroup):
+    """An object of points."""
+
+    cycles: IntProperty(
+        name="Cycles", description="How often the points flow within one loop, 0 if they rest"
+    )
+
+
+class CINE3D_PG_arrow(bpy.types.PropertyGroup):
+    """A curve object that directs the motion."""
+
+    is_arrow: BoolProperty(name="Directs the Motion")
+    speed: FloatProperty(
+        name="Speed",
+        description="Factor for the speed that the arrow's length says",
+        default=1.0,
+        min=0.01,
+        soft_max=5.0,
+    )
+
+
+CLASSES = (
+    CINE3D_PG_root,
+    CINE3D_PG_scene,
+    CINE3D_PG_view_layer,
+    CINE3D_PG_points,
+    CINE3D_PG_arrow,
+)
+_POINTERS = (
+    (bpy.types.Object, "cine3d", CINE3D_PG_root),
+    (bpy.types.Scene, "cine3d", CINE3D_PG_scene),
+    (bpy.types.ViewLayer, "cine3d", CINE3D_PG_view_layer),
+    (bpy.types.Object, "cine3d_points", CINE3D_PG_points),
+    (bpy.types.Object, "cine3d_arrow", CINE3D_PG_arrow),
+)
+
+
+def register() -> None:
+    """Attach the groups to Blender's types; the classes are registered already."""
+    for owner, name, group in _POINTERS:
+        setattr(owner, name, PointerProperty(type=group))
+
+
+def unregister() -> None:
+    """Take the groups off again."""
+    for owner, name, _ in reversed(_POINTERS):
+        delattr(owner, name)

@@ -1,0 +1,221 @@
+"""Set Up and Check: make a Python with PyTorch for the worker, and see whether it works.
+
+Nothing is downloaded before a person has agreed, and nothing at all while Blender is offline. The
+environment lies in the extension's user folder; removing that folder removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+# The core's dependencies; a test compares this with the package's metadata.
+REQUIREMENTS = (
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "scikit-learn>=1.4",
+    "opencv-python-headless>=4.9",
+    "pillow>=10.3",
+    "numba>=0.60",
+    "safetensors>=0.4.3",
+    "av>=12",
+    "OpenEXR>=3.3",
+    "tqdm>=4.66",
+)
+TORCH = "torch>=2.4"
+_TORCH_INDEX = "https://download.pytorch.org/whl/"
+_CUDA_BUILD = "cu126"
+
+
+def environment_folder() -> Path:
+    """Where Set Up makes the worker's Python."""
+    if __package__.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(__package__, path="worker"))
+    return Path(bpy.utils.user_resource("DATAFILES", path="cine3d_worker"))
+
+
+def environment_python() -> Path:
+    """The interpreter that Set Up makes, whether it exists or not."""
+    folder = environment_folder()
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def torch_index(platform: str, has_nvidia: bool) -> str | None:
+    """Package index with the right build of PyTorch; None is the ordinary one."""
+    if platform == "darwin":
+        return None
+    return _TORCH_INDEX + (_CUDA_BUILD if has_nvidia else "cpu")
+
+
+def setup_steps(folder: Path, python: Path, index: str | None) -> list[tuple[str, list[str]]]:
+    """What Set Up does: words for people and the command of each step."""
+    install = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    torch_source = ["--index-url", index] if index else []
+    return [
+        ("Making the environment", [sys.executable, "-m", "venv", "--clear", str(folder)]),
+        ("Installing PyTorch", [*install, *torch_source, TORCH]),
+        ("Installing the other packages", [*install, *REQUIREMENTS]),
+    ]
+
+
+@dataclass
+class Installation:
+    """Steps that run one after the other in a thread; read-only outside this class."""
+
+    steps: list[tuple[str, list[str]]]
+    stage: str = ""
+    fraction: float = 0.0
+    error: str | None = None
+    cancelled: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=50))
+    _process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Begin in the background."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def cancel(self) -> None:
+        """Stop at once; what was installed so far stays until the next attempt clears it."""
+        self.cancelled = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _run(self) -> None:
+        for number, (stage, command) in enumerate(self.steps):
+            self.stage, self.fraction = stage, number / len(self.steps)
+            if self.cancelled or not self._succeeds(command):
+                break
+        else:
+            self.fraction = 1.0
+        self.done.set()
+
+    def _succeeds(self, command: list[str]) -> bool:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=environment,
+            )
+        except OSError as error:
+            self.error = f"{self.stage} failed: {error}"
+            return False
+        with self._process as process:
+            for line in process.stdout:
+                self.log.append(line.rstrip())
+        if process.returncode and not self.cancelled:
+            last = self.log[-1] if self.log else f"exit code {process.returncode}"
+            self.error = f"{self.stage} failed: {last}"
+        return process.returncode == 0
+
+
+current: Installation | None = None
+
+
+def running() -> bool:
+    """Whether an installation is under way."""
+    return current is not None and not current.done.is_set()
+
+
+def draw_progress(layout: bpy.types.UILayout) -> None:
+    """The progress of an installation, with a button that stops it."""
+    if running():
+        row = layout.row()
+        row.progress(factor=current.fraction, type="BAR", text=current.stage)
+        row.operator("cine3d.cancel_set_up", text="", icon="X")
+
+
+def _status(text: str) -> None:
+    from . import preferences
+
+    preferences.get().status = text
+
+
+class CINE3D_OT_set_up(bpy.types.Operator):
+    """Download PyTorch and what it needs into the extension's own folder"""
+
+    bl_idname = "cine3d.set_up"
+    bl_label = "Set Up"
+
+    @classmethod
+    def poll(cls, context):
+        if running():
+            cls.poll_message_set("Set Up is running")
+            return False
+        if not bpy.app.online_access:
+            where = "command line" if bpy.app.online_access_override else "preferences"
+            cls.poll_message_set(f"Online access is switched off in the {where}")
+            return False
+        return True
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Download PyTorch?",
+            message=f"0.3 to 3 GB, into {environment_folder()}",
+        )
+
+    def execute(self, context):
+        global current
+        index = torch_index(sys.platform, shutil.which("nvidia-smi") is not None)
+        current = Installation(setup_steps(environment_folder(), environment_python(), index))
+        current.start()
+        if bpy.app.background:
+            current.done.wait()
+            return self._finish()
+        self._timer = context.window_manager.event_timer_add(0.2, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        for area in context.screen.areas:
+            area.tag_redraw()
+        if not current.done.is_set():
+            return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self._timer)
+        return self._finish()
+
+    def _finish(self) -> set[str]:
+        if current.cancelled:
+            _status("Set Up was cancelled.")
+            return {"CANCELLED"}
+        if current.error:
+            _status(current.error)
+            self.report({"ERROR"}, current.error)
+            return {"CANCELLED"}
+        _status("Set Up is done. Press Check.")
+        return {"FINISHED"}
+
+
+class CINE3D_OT_cancel_set_up(bpy.types.Operator):
+    """Stop the installation"""
+
+    bl_idname = "cine3d.cancel_set_up"
+    bl_label = "Cancel Set Up"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context):
+        return running()
+
+    def execute(self, context):
+        current.cancel()
+        return {"FINISHED"}
+
+
+CLASSES = (CINE3D_OT_set_up, CINE3D_OT_cancel_set_up)
