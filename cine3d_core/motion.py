@@ -11,7 +11,7 @@ taken as standing at the nearest place inside it; there it is followed softly, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from cine3d_core.errors import InputError
 from cine3d_core.motion_solver import solve_region
+from cine3d_core.regions import connected_regions, each_region
 from cine3d_core.scene import MotionField, MotionHint
 
 HINT_FRAMES = 50  # an arrow shows the way of 50 frames, as in the published code
@@ -84,9 +85,9 @@ def choose_cycles(
     `max_displacement_px`, but at most one cycle every other frame.
     """
     speed = velocity.norm(dim=0).cpu().numpy()
-    count, label = _connected(moving[0].cpu().numpy())
+    count, label = connected_regions(moving[0].cpu().numpy())
     per_region = np.ones(count, np.int16)
-    for number, window, region in _regions(count, label):
+    for number, window, region in each_region(count, label):
         far = float(np.percentile(speed[window][region], 95)) * num_frames
         most = max(1, num_frames // 2)
         per_region[number] = min(max(1, int(np.ceil(far / max_displacement_px - 1e-6))), most)
@@ -119,8 +120,8 @@ def rasterize_polygons(
     for polygon in polygons:
         if len(polygon) < 3:
             raise InputError(
-                f"An outline of the mask has {len(polygon)} points and encloses nothing; "
-                "draw at least three."
+                f"an outline of the mask has {len(polygon)} points and encloses nothing; "
+                "draw at least three"
             )
         union |= _inside_polygon(np.array(polygon, np.float64), height, width)
     return torch.from_numpy(union)[None]
@@ -141,19 +142,19 @@ def _inside_polygon(corners: Array, height: int, width: int) -> Mask:  # [P, 2] 
 def _check(inside: Mask, hints: Sequence[MotionHint]) -> None:
     height, width = inside.shape
     if not inside.any():
-        raise InputError("The mask is empty, so nothing would move; paint what flows.")
+        raise InputError("the mask is empty, so nothing would move; paint what flows")
     if not hints:
-        raise InputError("There is no arrow, so no direction is known; draw at least one.")
+        raise InputError("there is no arrow, so no direction is known; draw at least one")
     for hint in hints:
         (x, y), end = hint.start, hint.end
         if not np.isfinite([x, y, *end]).all() or not (0 <= x <= width and 0 <= y <= height):
             raise InputError(
-                f"An arrow starts at ({x:g}, {y:g}) but the picture is {width}x{height} pixels; "
-                "start it inside the picture."
+                f"an arrow starts at ({x:g}, {y:g}) but the picture is {width}x{height} pixels; "
+                "start it inside the picture"
             )
         if hint.start == end:
             raise InputError(
-                f"The arrow at ({x:g}, {y:g}) has no length and so no direction; draw it longer."
+                f"the arrow at ({x:g}, {y:g}) has no length and so no direction; draw it longer"
             )
 
 
@@ -172,14 +173,14 @@ def _merged(hints: Sequence[MotionHint]) -> tuple[Array, Array]:  # anchors, vec
 
 def _solve_regions(inside: Mask, anchors: Array, vectors: Array, params: MotionParams) -> Array:
     """[H, W, 2] float64, zero outside."""
-    count, label = _connected(inside)
+    count, label = connected_regions(inside)
     pixels = _pixels_inside(anchors, inside)  # [A, 2] x, y
     exact = (pixels == _pixels(anchors, inside.shape)).all(1)
     anchors = np.where(exact[:, None], anchors, pixels + 0.5)
     home = label[pixels[:, 1], pixels[:, 0]]
     velocity = np.zeros((*inside.shape, 2))
     fade_px, reach_px = (s * max(inside.shape) for s in (params.bank_fade, params.arrow_reach))
-    for number, window, region in _regions(count, label, margin=int(fade_px) + 3):
+    for number, window, region in each_region(count, label, margin=int(fade_px) + 3):
         origin = np.array([window[1].start, window[0].start])
         own = home == number
         flow = solve_region(
@@ -195,28 +196,6 @@ def _solve_regions(inside: Mask, anchors: Array, vectors: Array, params: MotionP
         flow = _honoured(flow, pixels[fixed] - origin, vectors[fixed], reach_px)
         velocity[window][region] = flow[region]
     return velocity
-
-
-def _connected(inside: Mask) -> tuple[int, NDArray[np.int32]]:
-    """Connected regions of a mask: how many labels (0 = outside), label of every pixel."""
-    count, label = cv2.connectedComponents(inside.astype(np.uint8), connectivity=4)
-    return count, np.asarray(label, np.int32)
-
-
-def _regions(
-    count: int, label: NDArray[np.int32], *, margin: int = 0
-) -> Iterator[tuple[int, tuple[slice, slice], Mask]]:
-    """Number, window of the picture, and mask inside that window, of every region.
-
-    The window has `margin` pixels more than the region on each side, but ends with the picture:
-    where the mask reaches the edge of a window, there is the picture's frame.
-    """
-    for number, box in enumerate(ndimage.find_objects(label, count - 1), start=1):
-        rows, columns = (
-            slice(max(s.start - margin, 0), min(s.stop + margin, size))
-            for s, size in zip(box, label.shape, strict=True)
-        )
-        yield number, (rows, columns), label[rows, columns] == number
 
 
 def _pixels(points: Array, shape: tuple[int, ...]) -> NDArray[np.int64]:  # [A, 2] x, y
