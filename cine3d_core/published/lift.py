@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cine3d_core.published.masked_ops import Diffusion, diffused, eroded, plan_diffusion
-from cine3d_core.scene import LayeredDepthImage
 
 EROSION = 5
 DEPTH_RANGE = (1e-3, 1000.0)
@@ -20,22 +19,23 @@ REACHED = 1e-6  # diffused mask above which a pixel takes part in the motion
 
 
 @dataclass(frozen=True)
-class LayerLift:
-    """One layer, ready to move."""
+class LayerPoints:
+    """Layers as points that can move, nearest layer first, row by row."""
 
-    depth: Tensor  # [1, 1, H, W] z of the points, diffused from the layer's inside
-    diffusion: Diffusion  # of displacement
-    moves: Tensor  # [1, 1, H, W] bool
-    solid: Tensor  # [H, W] bool: pixels that are points
-    hidden: Tensor  # [H, W] bool: not behind the nearer layers' points, to be moved there
+    layer: Tensor  # [N] int64
+    pixel: Tensor  # [N] int64: row-major source pixel
+    depth: Tensor  # [N] z, the same at all times
+    diffusions: tuple[Diffusion, ...]  # of the displacement, one per layer
+    leader: Tensor  # [N] int64: whose place the point takes; itself, or a nearer layer's point
+    retreat: Tensor  # [N] how far behind that: 1, or 1.01 for each layer between
 
 
 @dataclass(frozen=True)
-class LiftedLayer:
-    """The points of one layer at one moment."""
+class MovedPoints:
+    """The points at one moment."""
 
-    positions: Tensor  # [3, H, W] camera axes
-    visible: Tensor  # [H, W] bool: solid and still inside the picture
+    positions: Tensor  # [N, 3] camera axes
+    inside: Tensor  # [N] bool: the pixel a point moved to is still in the picture
 
 
 def clamped_depth(depth: Tensor) -> Tensor:
@@ -64,45 +64,65 @@ def composite_depth(
     return (depth * alpha * before).sum(0, keepdim=True).clamp(min=1)
 
 
-def prepared_lift(layers: LayeredDepthImage) -> tuple[LayerLift, ...]:
-    """Everything about the layers that does not depend on time."""
-    prepared, nearer = [], torch.zeros_like(layers.depth[0, 0])
-    for rgba, depth, inpainted in zip(layers.rgba, layers.depth, layers.inpainted, strict=True):
-        seen = (~inpainted)[None].to(depth.dtype)
-        diffusion = plan_diffusion(eroded(seen, EROSION))
-        moves = diffusion.mask > REACHED
-        z = torch.where(moves, diffused(depth[None], diffusion), depth[None])
-        solid = rgba[3] > 0.5
-        hidden = solid & (z[0, 0] <= nearer)
-        prepared.append(LayerLift(z, diffusion, moves, solid, hidden))
-        nearer = torch.where(solid, torch.where(hidden, 1.01 * nearer, z[0, 0]), nearer)
-    return tuple(prepared)
+def layer_points(
+    depth: Tensor,  # [L, 1, H, W] > 0 where solid
+    seen: Tensor,  # [L, 1, H, W] bool: neither invented nor at a layer's edge
+    solid: Tensor,  # [L, H, W] bool: what becomes points
+    moving: Tensor,  # [1, 1, H, W] bool: where the displacement may differ from zero
+) -> LayerPoints:
+    """Everything about moving layers that does not depend on time.
+
+    A point of a layer whose depth is not beyond the nearer layers' point of the same source pixel
+    follows that point, 1 % farther away.
+    """
+    height, width = depth.shape[-2:]
+    layer, pixel = solid.flatten(1).nonzero(as_tuple=True)
+    near_depth = torch.zeros_like(depth[0, 0]).flatten()
+    near_row = torch.zeros_like(near_depth, dtype=torch.long)
+    leader, retreat = torch.arange(len(pixel), device=pixel.device), torch.ones(len(pixel))
+    retreat, z, diffusions = retreat.to(depth), torch.zeros(len(pixel)).to(depth), []
+    for index in range(len(depth)):
+        trusted = eroded(seen[index : index + 1].to(depth.dtype), EROSION)
+        diffusions.append(plan_diffusion(trusted, support=moving))
+        rows = (layer == index).nonzero()[:, 0]
+        at = pixel[rows]
+        z[rows] = reachable_depth(depth[index : index + 1], trusted).flatten()[at]
+        hidden = z[rows] <= near_depth[at]
+        ahead = near_row[at]
+        leader[rows] = torch.where(hidden, leader[ahead], rows)
+        retreat[rows] = torch.where(hidden, 1.01 * retreat[ahead], 1.0)
+        near_depth[at] = torch.where(hidden, 1.01 * near_depth[at], z[rows])
+        near_row[at] = rows
+    return LayerPoints(layer, pixel, z, tuple(diffusions), leader, retreat)
 
 
-def lifted_layers(
-    layers: tuple[LayerLift, ...],
+def reachable_depth(
+    depth: Tensor,  # [1, 1, H, W]
+    trusted: Tensor,  # [1, 1, H, W] 0 or 1
+) -> Tensor:  # [1, 1, H, W]
+    """Depth spread outward from where it is trusted; as it was beyond that reach."""
+    plan = plan_diffusion(trusted)
+    return torch.where(plan.mask > REACHED, diffused(depth, plan), depth)
+
+
+def moved_points(
+    points: LayerPoints,
     displacement: Tensor,  # [1, 2, H, W] px
     intrinsics: Tensor,  # [3, 3], principal point in integer-centre pixels
-) -> list[LiftedLayer]:
-    """Points of all layers, displaced.
-
-    A point that would lie in front of a nearer layer's point of the same source pixel takes that
-    point's place, 1 % farther away.
-    """
+) -> MovedPoints:
+    """Points displaced in the picture, at their own depth."""
     height, width = displacement.shape[-2:]
-    ys = torch.arange(height, dtype=displacement.dtype, device=displacement.device)
-    xs = torch.arange(width, dtype=displacement.dtype, device=displacement.device)
-    grid = torch.stack((xs.expand(height, width), ys[:, None].expand(height, width)))
-    lifted, nearer = [], torch.zeros(3, height, width).to(displacement)
-    for layer in layers:
-        target = grid + (diffused(displacement, layer.diffusion) * layer.moves)[0]
-        x, y = target
-        inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-        positions = unprojected(target, layer.depth[0, 0], intrinsics)
-        positions = torch.where(layer.hidden, 1.01 * nearer, positions)
-        nearer = torch.where(layer.solid, positions, nearer)
-        lifted.append(LiftedLayer(positions, layer.solid & inside))
-    return lifted
+    x, y = points.pixel % width, points.pixel // width
+    target = torch.stack((x, y)).to(displacement.dtype)
+    for index, diffusion in enumerate(points.diffusions):
+        spread = diffused(displacement, diffusion) * (diffusion.mask > REACHED)
+        rows = points.layer == index
+        target[:, rows] += spread[0].flatten(1)[:, points.pixel[rows]]
+    x, y = target
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    positions = unprojected(target, points.depth, intrinsics).T
+    positions = positions[points.leader] * points.retreat[:, None]
+    return MovedPoints(positions, inside)
 
 
 def merged_features(

@@ -53,8 +53,8 @@ def box_mean(
 class DiffusionRound:
     """One growth of the known area; see `plan_diffusion`."""
 
-    weight: Tensor  # [1, 1, H, W] how much each pixel counts
-    fresh: Tensor  # [1, 1, H, W] 1 / mean weight around pixels filled in this round, else 0
+    weight: Tensor  # [1, 1, h, w] how much each pixel counts
+    fresh: Tensor  # [1, 1, h, w] 1 / mean weight around pixels filled in this round, else 0
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ class Diffusion:
     """How values spread from a mask: all that does not depend on the values."""
 
     known: Tensor  # [1, 1, H, W] bool: where values are given
+    mask: Tensor  # [1, 1, H, W] the mask after the last round, in [0, 1]
+    window: tuple[slice, slice]  # rows and columns that are worked on, h x w of them
     rounds: tuple[DiffusionRound, ...]
     size: int
-    mask: Tensor  # [1, 1, H, W] the mask after the last round, in [0, 1]
 
 
 def plan_diffusion(
@@ -72,17 +73,37 @@ def plan_diffusion(
     *,
     rounds: int = 7,
     size: int = 15,
+    support: Tensor | None = None,  # [1, 1, H, W] bool
 ) -> Diffusion:
-    """Prepare `diffused`: in every round the ring next to what is known becomes known."""
+    """Prepare `diffused`: in every round the ring next to what is known becomes known.
+
+    Args:
+        mask: where values are known.
+        rounds: how often the known area grows, by half a window each time.
+        size: side of the window (odd).
+        support: where values may differ from zero; all else is left out of the work.
+    """
+    known = mask > 0
+    sources = known if support is None else known & support
+    window = _grown_window(sources[0, 0], rounds * (size // 2))
     weight, steps = mask, []
     for _ in range(rounds):
         mean = box_mean(weight, size)
         # running sums leave traces of rounding where nothing is near
         mean = torch.where(mean < 1e-9, 0.0, mean)
         fresh = torch.where(weight > 0, 0.0, (mean > 0) / mean.clamp(min=1e-6))
-        steps.append(DiffusionRound(weight, fresh))
+        steps.append(DiffusionRound(*(t[(..., *window)].clone() for t in (weight, fresh))))
         weight = mean
-    return Diffusion(mask > 0, tuple(steps), size, weight)
+    return Diffusion(known, weight, window, tuple(steps), size)
+
+
+def _grown_window(mask: Tensor, border: int) -> tuple[slice, slice]:
+    """Rows and columns of the bounding box of `mask`, grown; empty for an empty mask."""
+    ys, xs = mask.nonzero().T
+    if len(ys) == 0:
+        return slice(0, 0), slice(0, 0)
+    rows = slice(max(int(ys.min()) - border, 0), int(ys.max()) + border + 1)
+    return rows, slice(max(int(xs.min()) - border, 0), int(xs.max()) + border + 1)
 
 
 def diffused(
@@ -90,10 +111,15 @@ def diffused(
     diffusion: Diffusion,
 ) -> Tensor:  # [1, C, H, W]
     """`value` kept where it is known, weighted means of it around, 0 out of reach."""
-    value = value * diffusion.known
+    result = torch.zeros_like(value)
+    inside = (..., *diffusion.window)
+    part = value[inside] * diffusion.known[inside]
+    if part.numel() == 0:
+        return result
     for step in diffusion.rounds:
-        value = value + box_mean(value * step.weight, diffusion.size) * step.fresh
-    return value
+        part = part + box_mean(part * step.weight, diffusion.size) * step.fresh
+    result[inside] = part
+    return result
 
 
 def masked_median(

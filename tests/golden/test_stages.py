@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from cine3d_core.published import depth_bins, euler, hints, lift, masked_ops, trajectories
 from cine3d_core.published.flow_post import flow_from_prediction
 from cine3d_core.published.layering import sequential_inpainting
-from cine3d_core.scene import LayeredDepthImage, MotionHint
+from cine3d_core.scene import MotionHint
 from tests.golden.filler import golden, golden_tensors
 from tests.golden.test_networks import filled
 
@@ -110,16 +110,18 @@ def test_lifted_points_and_their_features_match():
     expected = golden_tensors("lift")
     seen = expected["mask_layers"][:, 0].float()
     rgba, depth = expected["rgba_layers"][:, 0], expected["depth_layers"][:, 0]
-    layers = lift.prepared_lift(LayeredDepthImage(rgba, depth, seen == 0))
     displacement = expected["flow"].permute(0, 3, 1, 2)
-    lifted = lift.lifted_layers(layers, displacement, expected["intrinsic"][0])
+    moving = (displacement != 0).any(1, keepdim=True)
+    points = lift.layer_points(depth, seen > 0, rgba[:, 3] > 0.5, moving)
+    moved = lift.moved_points(points, displacement, expected["intrinsic"][0])
     merged = lift.merged_features(expected["featmaps"], seen)
-    for index, layer in enumerate(lifted):
-        kept, one = layer.visible, slice(index, index + 1)
-        close(layer.positions[:, kept].T, expected[f"pts_end_{index}"], 1e-4)
-        close(rgba[index][:, kept].T, expected[f"rgbas_end_{index}"], 1e-4)
+    for index in range(2):
+        rows, one = moved.inside & (points.layer == index), slice(index, index + 1)
+        kept = points.pixel[rows]
+        close(moved.positions[rows], expected[f"pts_end_{index}"], 1e-4)
+        close(rgba[index].flatten(1)[:, kept].T, expected[f"rgbas_end_{index}"], 1e-4)
         features = lift.point_features(expected["featmaps"][one], merged, seen[one])
-        close(features[0, ::4][:, kept].T, expected[f"feats_end_{index}"], 1e-4)
+        close(features[0, ::4].flatten(1)[:, kept].T, expected[f"feats_end_{index}"], 1e-4)
     close(lift.composite_depth(depth, rgba[:, 3:]), expected["mdi_depth"], 1e-4)
 
 
