@@ -74,7 +74,7 @@ def exr_fingerprint(path: Path) -> str | None:
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
             value = file.header().get(FINGERPRINT)
-    except (RuntimeError, OSError):
+    except (RuntimeError, OSError, ValueError):
         return None
     return value if isinstance(value, str) else None
 

@@ -1,6 +1,6 @@
 """Networks on disk: where they lie, whether they are whole, and how one is loaded.
 
-A model is a folder with `model.json`, `weights.safetensors` and (for people) `card.md`:
+A model is a folder of its name with `model.json`, `weights.safetensors` and, for people, `card.md`:
 
     {"name": "compact-depth", "network": "depth", "architecture": {...}, "sha256": "...",
      "license": "...", "description": "one line"}
@@ -113,18 +113,24 @@ def load_network(name: str) -> LoadedNetwork:
     Raises:
         InputError: unknown name, damaged weights, or weights that do not fit the network.
     """
-    models = {info.name: info for info in list_models()}
-    if name not in models:
-        places = ", ".join(str(folder) for folder in model_folders() if folder.is_dir())
-        raise InputError(
-            f"there is no model {name!r}; known are {', '.join(models) or 'none'} "
-            f"(looked in {places or 'no folder'})"
-        )
-    info = models[name]
+    info = find_model(name)
     problem = _problem(info)
     if problem:
         raise InputError(problem)
     return LoadedNetwork(_filled(info).eval().requires_grad_(False), info)
+
+
+def find_model(name: str) -> ModelInfo:
+    """The model of that name found first; InputError, naming those there are, if none is."""
+    for root in model_folders():
+        if Path(name).name == name and (root / name / DESCRIPTION).is_file():
+            return read_model_info(root / name)
+    places = ", ".join(str(folder) for folder in model_folders() if folder.is_dir())
+    known = ", ".join(info.name for info in list_models())
+    raise InputError(
+        f"there is no model {name!r}; known are {known or 'none'} (looked in "
+        f"{places or 'no folder'})"
+    )
 
 
 def read_model_info(folder: Path) -> ModelInfo:
@@ -136,6 +142,10 @@ def read_model_info(folder: Path) -> ModelInfo:
     for key, value in texts.items():
         if not isinstance(value, str):
             raise InputError(f'the model description {path} lacks "{key}", a text')
+    if texts["name"] != folder.name:
+        raise InputError(
+            f"the model description {path} names {texts['name']!r}; rename its folder to that"
+        )
     if texts["network"] not in NETWORKS:
         raise InputError(
             f"the model description {path} names the network {texts['network']!r}, which this "

@@ -109,35 +109,48 @@ def _converted_by_profile(image: Image.Image) -> Image.Image | None:
     upright = ImageOps.exif_transpose(image)
     source = upright if upright.mode in ("CMYK", "L", "RGB", "LAB") else upright.convert("RGB")
     try:
-        converted = ImageCms.profileToProfile(
-            source,
-            profile,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
+        if source.mode == "RGB" and _changes_nothing(profile):
+            return None
+        converted = _to_srgb(source, profile)
     except ImageCms.PyCMSError:  # a profile for other channels than these: it says nothing
         return None
-    assert converted is not None  # None only for in-place conversion
     if "A" in upright.getbands() or "transparency" in upright.info:
         converted.putalpha(upright.convert("RGBA").getchannel("A"))
     return converted
 
 
+def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image,
+        profile,
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None  # None only for in-place conversion
+    return converted
+
+
+def _changes_nothing(profile: ImageCms.ImageCmsProfile) -> bool:
+    """True for sRGB under any of its names, found out by converting a cube of colours."""
+    levels = np.arange(0, 256, 51, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(6, 36, 3)
+    converted = np.asarray(_to_srgb(Image.fromarray(cube), profile))
+    return bool(np.abs(converted.astype(int) - cube).max() <= 2)
+
+
 def _profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """The embedded profile if it is something else than sRGB."""
+    """The embedded profile, if there is one that can be read."""
     if image.mode == "LAB":
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
     data = image.info.get("icc_profile")
     if not data or image.mode.startswith(("I", "F")):
         return None
     try:
-        profile = ImageCms.getOpenProfile(io.BytesIO(data))
-        description = ImageCms.getProfileDescription(profile)
+        return ImageCms.getOpenProfile(io.BytesIO(data))
     except (ImageCms.PyCMSError, OSError):  # damaged profile: nothing to go by
         return None
-    return None if description.strip().lower().startswith("srgb") else profile
 
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -30,9 +30,12 @@ _DAMAGE = (
     KeyError,
     IndexError,
     TypeError,
-    OverflowError,
+    ArithmeticError,
+    NotImplementedError,
+    MemoryError,
     struct.error,
     zlib.error,
+    cv2.error,
 )
 
 

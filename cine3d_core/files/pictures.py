@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,17 @@ from cine3d_core.files.inputs import input_file
 from cine3d_core.files.picture_decoding import check_size, opened_picture, samples
 
 _GREY_TOLERANCE = 8 / 255  # between the channels of a grey picture that went through JPEG
+_NPY_DAMAGE = (  # what NumPy's reading of a header, which is Python source, may raise
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+    tokenize.TokenError,
+)
 _DEPTH_CHANNELS = ("Z", "Depth", "depth", "Y", "V", "R")  # last part of an EXR channel's name
 
 
@@ -94,8 +106,8 @@ def _read_grey(path: Path) -> np.ndarray:
 def _read_npy(path: Path) -> np.ndarray:
     try:
         # mapped, not read: a header that promises more than the file holds is refused unallocated
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except _NPY_DAMAGE as error:
         raise InputError(f"the depth picture {path} is not a plain .npy array ({error})") from error
     # [1, h, w] and [h, w, 1] mean the same as [h, w]
     flat = [side for side in array.shape if side != 1] if array.ndim == 3 else array.shape
@@ -130,13 +142,18 @@ def _read_pfm(path: Path) -> np.ndarray:
 def _read_exr(path: Path) -> np.ndarray:
     try:
         # the header alone first: its size decides whether pixels are read at all
-        for header in (part.header for part in OpenEXR.File(str(path), header_only=True).parts):
+        headers = [part.header for part in OpenEXR.File(str(path), header_only=True).parts]
+        for header in headers:
             low, high = header["dataWindow"]
             columns, rows = (int(side) + 1 for side in np.subtract(high, low))
             check_size(rows, columns, path, "depth picture")
         parts = OpenEXR.File(str(path), separate_channels=True).parts
-    except (RuntimeError, OSError) as error:
+    except InputError:
+        raise
+    except (RuntimeError, OSError, ValueError) as error:
         raise InputError(f"the depth picture {path} is not a readable EXR ({error})") from error
+    if len(parts) < len(headers):  # OpenEXR drops parts that it cannot decode
+        raise InputError(f"the depth picture {path} is damaged or cut off; export it again")
     found = {name: c.pixels for part in parts for name, c in part.channels.items()}
     for wanted in _DEPTH_CHANNELS:
         for name, pixels in found.items():

@@ -180,7 +180,13 @@ def _profile_with_red_and_green_swapped() -> bytes:
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     red, green = data.index(b"rXYZ"), data.index(b"gXYZ")
     data[red : red + 4], data[green : green + 4] = b"gXYZ", b"rXYZ"
-    return bytes(data).replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
+    return bytes(data)
+
+
+def test_a_picture_tagged_srgb_keeps_its_values_exactly(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(picture8(20, 20)).save(tmp_path / "p.png", icc_profile=profile)
+    assert psnr(read_photo(tmp_path / "p.png").rgb, picture8(20, 20) / 255) > 100
 
 
 def test_a_damaged_profile_is_ignored(tmp_path: Path) -> None:
@@ -243,6 +249,15 @@ def test_what_is_no_usable_photo_is_refused(tmp_path: Path, data: bytes, sentenc
     (tmp_path / "photo.jpg").write_bytes(data)
     with pytest.raises(InputError, match=sentence):
         read_photo(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize("extension", [".png", ".tif"])
+def test_16_bit_colour_cut_off_is_refused(tmp_path: Path, extension: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3)).astype(np.uint16)
+    data = cv2.imencode(extension, noise)[1].tobytes()
+    (tmp_path / "p").write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(InputError, match="damaged|not a picture"):
+        read_photo(tmp_path / "p")
 
 
 def test_a_huge_picture_is_refused_from_its_header(tmp_path: Path) -> None:
