@@ -1,4 +1,4 @@
-"""What the camera or the flow may uncover: surfaces continued behind nearer ones.
+"""What the camera or the flow may uncover: behind nearer surfaces, and beyond the frame.
 
 Background first, as in the paper (section 3.1) and in 3D Photo (Shih et al., CVPR 2020): a surface
 is continued only from itself and what lies behind it, so foreground never leaks in. Unlike there,
@@ -49,6 +49,15 @@ class InpaintParams:
 
 
 @dataclass(frozen=True)
+class ExtendedCanvas:
+    """A photo grown on every side."""
+
+    rgb: Tensor  # [3, H + 2m, W + 2m]
+    depth: Tensor  # [1, H + 2m, W + 2m]
+    inpainted: Tensor  # [1, H + 2m, W + 2m] bool, True in the margin
+
+
+@dataclass(frozen=True)
 class _Stack:
     """The layers while they are being filled; changed in place, private to one call."""
 
@@ -96,6 +105,25 @@ def inpaint_layers(
         _give_to_foreground(stack, mixed, band.covers)
         _store(stack, filled, band.hole | mixed, index, params=params, same_surface=jump / 2)
     return _to_ldi(stack)
+
+
+def extend_canvas(
+    rgb: Tensor,  # [3, H, W]
+    depth: Tensor,  # [1, H, W]
+    margin_px: int,
+) -> ExtendedCanvas:
+    """The photo mirrored into a margin on every side, its depth with it.
+
+    Colour and depth are mirrored together, so that depth edges stay on the picture's edges.
+    """
+    rows = _mirror_indices(rgb.shape[1], margin_px, rgb.device)
+    columns = _mirror_indices(rgb.shape[2], margin_px, rgb.device)
+    seen = torch.zeros_like(depth, dtype=torch.bool)
+    return ExtendedCanvas(
+        rgb=rgb[:, rows][:, :, columns],
+        depth=depth[:, rows][:, :, columns],
+        inpainted=F.pad(seen, (margin_px,) * 4, value=True),
+    )
 
 
 def _copy(ldi: LayeredDepthImage) -> _Stack:
@@ -224,6 +252,12 @@ def _store(
 def _pixels(share: float, image: Array) -> int:
     """A share of the long side in whole pixels, at least one."""
     return max(1, round(share * max(image.shape)))
+
+
+def _mirror_indices(size: int, margin: int, device: torch.device) -> Tensor:
+    """Source row of every canvas row: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..., for any margin."""
+    period = torch.arange(-margin, size + margin, device=device) % (2 * size)
+    return torch.minimum(period, 2 * size - 1 - period)
 
 
 def _window_max(values: Array, radius: int) -> Array:
