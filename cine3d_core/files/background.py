@@ -20,6 +20,7 @@ class BackgroundQueue:
     def __init__(self, depth: int = 3) -> None:
         self._waiting: queue.Queue[Callable[[], object] | None] = queue.Queue(depth)
         self._error: BaseException | None = None
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -40,16 +41,27 @@ class BackgroundQueue:
     ) -> None:
         if error is not None and self._error is None:
             self._error = error  # makes the thread drop what waits
-        self._waiting.put(None)
-        self._thread.join()
+        try:
+            self._end()
+        except BaseException as interruption:
+            # Ctrl-C while waiting: the thread must still end before its files are closed
+            self._error = interruption
+            self._end()
+            raise
         if error is None and self._error is not None:
             raise self._error
 
+    def _end(self) -> None:
+        self._waiting.put(None)
+        # an event: an interrupted Thread.join takes a running thread for ended (Python 3.11)
+        self._ended.wait()
+
     def _run(self) -> None:
-        while (piece := self._waiting.get()) is not None:
+        while (piece := self._waiting.get()) is not None:  # None: the block has ended
             if self._error is not None:
                 continue  # keep emptying the queue: a blocked submit must wake up
             try:
                 piece()
             except BaseException as error:  # handed to the caller, whatever it is
                 self._error = error
+        self._ended.set()

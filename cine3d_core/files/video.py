@@ -82,8 +82,8 @@ def open_frame_writer(
         return FolderWriter(folder, image_format=kind, resume=resume, fingerprint=fingerprint)
     if suffix not in _ENCODERS:
         raise InputError(
-            f"cannot write {path}: {suffix} is none of .mp4, .webm, .gif; use one of them or "
-            "a folder for single frames"
+            f"cannot write {path}: {suffix} is none of .mp4, .webm, .gif; use one of them, or "
+            f"{path}/ for a folder of single frames"
         )
     if resume:
         raise InputError(f"a {suffix} cannot be resumed; render into a folder to use --resume")

@@ -1,4 +1,8 @@
+import signal
+import sys
 import threading
+import time
+from types import FrameType
 
 import pytest
 
@@ -55,3 +59,25 @@ def test_no_more_than_its_depth_waits() -> None:
         assert len(submitted) == 3  # one runs, two wait
         go_on.set()
         thread.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGALRM to interrupt a wait")
+def test_an_interruption_while_waiting_for_the_end_still_waits_for_the_running_piece() -> None:
+    done: list[str] = []
+
+    def slow() -> None:
+        time.sleep(0.3)
+        done.append("slow")
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), BackgroundQueue() as queue:
+            queue.submit(slow)
+            queue.submit(lambda: done.append("dropped"))
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert done == ["slow"]

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -227,3 +228,26 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path) -> None:
     sentences = done.stdout.splitlines()
     assert len(sentences) == 5 and all(s.startswith("cannot write") for s in sentences), sentences
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+_FOR_EVER = """
+import sys
+from cine3d_core.files.video import open_frame_writer
+from tests.pictures import rendered_frame
+with open_frame_writer(sys.argv[1], height=45, width=63, fps=25, fingerprint="scene a") as out:
+    for frame in range(100_000):
+        out.write(frame, rendered_frame(45, 63, seed=frame))
+"""
+
+
+def test_a_killed_sequence_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _FOR_EVER, str(tmp_path / "out")]) as process:
+        while not (tmp_path / "out" / "frame_0005.png").exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.kill()
+    kept = len(list((tmp_path / "out").glob("frame_*.png")))
+    write(tmp_path / "out", range(kept + 3), resume=True)
+    write(tmp_path / "whole", range(kept + 3))
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
