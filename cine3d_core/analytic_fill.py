@@ -95,7 +95,7 @@ def _mirror(context: Tensor, hole: Tensor) -> _Mirror:
         source[good] = y[good] * width + x[good]
     # Halfway between two borders the steps of both cancel out.
     agreement = np.hypot(*calm.T) / np.maximum(np.hypot(*steps[:, :2].T), 1e-6)
-    fade = 1 - distance[wanted] / (0.02 * max(height, width))
+    fade = 1 - distance[wanted] / (0.05 * max(height, width))
     trust = np.clip(fade, 0, 1) * np.clip(agreement, 0, 1) ** 2
     found = torch.from_numpy(source >= 0)
     return _Mirror(
