@@ -30,28 +30,24 @@ from cine3d_core.training.depth_data import DepthBatch, DepthFiles
 class DepthTrainingConfig:
     """How the network is trained."""
 
-    steps: int = 2000  # optimiser steps
+    steps: int = 1400  # optimiser steps
     photos_per_step: int = 3  # teacher-labelled crops in a batch
     scenes_per_step: int = 5  # exact synthetic pictures in a batch
-    early_sizes: tuple[tuple[int, int], ...] = (
-        (192, 256),
-        (256, 192),
-        (224, 224),
-    )  # pixels, height by width
-    late_sizes: tuple[tuple[int, int], ...] = ((288, 384), (384, 288), (320, 320))
-    late_share: float = 0.35  # of the steps, at the end, at the late sizes
-    learning_rate: float = 1e-3  # of the decoder
-    encoder_rate: float = 0.3  # of that for the pretrained encoder
+    early_sizes: tuple[tuple[int, int], ...] = ((160, 224), (224, 160), (192, 192))  # height, width
+    late_sizes: tuple[tuple[int, int], ...] = ((224, 288), (288, 224), (256, 256))
+    late_share: float = 0.3  # of the steps, at the end, at the late sizes
+    learning_rate: float = 1.5e-3  # of the decoder
+    encoder_rate: float = 0.5  # of that for the pretrained encoder
     weight_decay: float = 0.02
     warmup_steps: int = 100
-    cooldown_share: float = 0.25  # of the steps, at the end, falling to zero
+    cooldown_share: float = 0.3  # of the steps, at the end, falling to zero
     average_decay: float = 0.995  # of the running mean of the weights, which is what ships
     gradient_weight: float = 0.5  # of edges, beside the disparity error, for exact labels
     teacher_gradient_weight: float = 0.1  # the same for teacher labels, whose edges are soft
     teacher_kept_share: float = 0.8  # best share of the pixels of a teacher's label that count
     sky_weight: float = 0.3
-    checkpoint_steps: int = 200  # between checkpoints, validations and previews
-    validation_pictures: int = 48  # of each kind
+    checkpoint_steps: int = 100  # between checkpoints, validations and previews
+    validation_pictures: int = 40  # of each kind
     validation_scenes: int = 100  # lowest seeds held out
     validation_photos: tuple[str, ...] = (
         "Bridge",
@@ -97,14 +93,6 @@ def rate_at(step: int, config: DepthTrainingConfig) -> float:
     rise = (step + 1) / max(config.warmup_steps, 1)
     fall = (config.steps - step) / max(config.cooldown_share * config.steps, 1)
     return max(0.0, min(1.0, rise, fall))
-
-
-def to_training_mode(network: networks.DepthNetwork) -> None:
-    """Training mode, but the encoder keeps ImageNet's batch statistics: batches are small."""
-    network.train()
-    for module in network.encoder.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
 
 
 def update_average(
@@ -171,7 +159,7 @@ class Trainer:
     def advance(self) -> LossTerms:
         """One optimiser step."""
         config, batch = self.config, self.draw()
-        to_training_mode(self.network)
+        self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * group["scale"] * rate_at(self.step, config)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
