@@ -22,7 +22,7 @@ Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
 
 WORK_SIZE = 320  # px, long side
-SURE_SKY, NO_SKY = 0.9, 0.1
+SURE_SKY, NO_SKY = 0.8, 0.1
 MIN_SKY_AREA = 0.01  # share of the picture
 MIN_WATER_AREA = 0.06
 MIN_WATER_WIDTH = 0.15
