@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
@@ -16,6 +17,9 @@ from cine3d_core.scene import (
     LayeredDepthImage,
     MotionField,
 )
+
+# Share of the margin that even the farthest surface keeps: flow comes in from beyond the border.
+MARGIN_FOR_FLOW = 0.35
 
 
 def assemble_scene(
@@ -79,7 +83,8 @@ def points_of_layers(
 ) -> FeaturePointCloud:
     """One point per pixel and layer that is there, nearest layer first, row by row."""
     _, _, height, width = layers.rgba.shape
-    there = (layers.rgba[:, 3] > 0.5).reshape(len(layers.rgba), -1)  # [L, H*W]
+    there = (layers.rgba[:, 3] > 0.5) & _in_reach(layers.depth[:, 0], margin_px)
+    there = there.reshape(len(layers.rgba), -1)  # [L, H*W]
     layer, pixel = torch.nonzero(there, as_tuple=True)
     depth = layers.depth.reshape(-1, height * width)[layer, pixel]
     centres = pixel_centres(height, width, like=depth)
@@ -94,3 +99,18 @@ def points_of_layers(
         pixel=pixel,
         inpainted=invented | ~inside.reshape(-1)[pixel],
     )
+
+
+def _in_reach(depth: Tensor, margin_px: int) -> Tensor:
+    """Canvas pixels that a camera or the flow may bring into the picture: [L, H, W] bool.
+
+    The margin's full width is for what lies at depth 1. What is farther comes in by less.
+    """
+    _, height, width = depth.shape
+    rows = torch.arange(height, device=depth.device)[:, None]
+    columns = torch.arange(width, device=depth.device)[None]
+    beyond_rows = torch.maximum(margin_px - rows, rows - (height - 1 - margin_px))
+    beyond_columns = torch.maximum(margin_px - columns, columns - (width - 1 - margin_px))
+    beyond = torch.maximum(beyond_rows, beyond_columns)
+    share = (1 / depth.clamp(min=1.0)).clamp(min=MARGIN_FOR_FLOW)
+    return beyond <= margin_px * share

@@ -198,10 +198,10 @@ def _build(args: argparse.Namespace) -> None:
 
 def _render(args: argparse.Namespace) -> None:
     from cine3d_core import clips
-    from cine3d_core.files.video import open_frame_writer
+    from cine3d_core.devices import choose_device
     from cine3d_core.files.inputs import sha256_of
     from cine3d_core.files.scene import load_scene
-    from cine3d_core.pipeline import choose_device
+    from cine3d_core.files.video import open_frame_writer
 
     scene = load_scene(args.scene)
     path = clips.open_camera_path(scene, args.camera, args.size)

@@ -15,11 +15,12 @@ from cine3d_core.animation import PreparedScene, Shot, cycle_phase, group_flow, 
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
 from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
-from cine3d_core.files.video import FrameWriter
 from cine3d_core.files.ply import cloud_vertices
-from cine3d_core.pipeline import PRESETS, Progress, ignore_progress, render_frame
+from cine3d_core.files.video import FrameWriter
+from cine3d_core.rendering import ANIMATION_PRESETS, render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
 
+Progress = Callable[[str, float], None]
 CameraOfFrame = Callable[[int], Camera]
 Record = TypeVar("Record")
 
@@ -119,7 +120,7 @@ def render_clip(
     writer: FrameWriter,
     *,
     motion_vectors: bool,
-    progress: Progress = ignore_progress,
+    progress: Progress,
 ) -> None:
     """Renders frames in order into an open writer, leaving out what it already has."""
     for count, frame in enumerate(frames):
@@ -168,7 +169,7 @@ def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
     scene = prepared.scene
     cloud = scene.cloud
     positions, flow = cloud.positions.clone(), torch.zeros_like(cloud.positions)
-    lift = PRESETS[scene.parameters["preset"]].animation.lift
+    lift = ANIMATION_PRESETS[scene.parameters["preset"]].lift
     for group in prepared.groups:
         phase = cycle_phase(frame % scene.num_frames, scene.num_frames, group.cycles)
         backward = phase >= 0.5

@@ -47,7 +47,13 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     velocities, cycles, depths = [], [], []
     for layer in range(len(visible)):
         own = visible[layer]
-        domain = own | _touching(component, own)
+        surfaces = _touching(component, own)
+        if not bool(surfaces.any()):  # nothing moves here, so nothing needs to be continued
+            velocities.append(torch.zeros_like(field.velocity))
+            cycles.append(torch.ones_like(field.cycles))
+            depths.append(torch.where(layers.rgba[layer, 3:] > 0.5, layers.depth[layer], depth))
+            continue
+        domain = own | surfaces
         velocities.append(_continue_velocity(field, domain))
         cycles.append(_continue_cycles(field, domain))
         depths.append(_continue_depth(layers, layer, domain, depth))
@@ -80,25 +86,25 @@ def _only_moving(field: MotionField, keep: Tensor) -> MotionField:
 
 def _touching(component: Tensor, own: Tensor) -> Tensor:
     """Pixels of all surfaces that have a part in `own`: [1, H, W] bool."""
-    inside = torch.unique(component[own])
-    return torch.isin(component, inside[inside > 0])
+    inside = torch.zeros(int(component.max()) + 1, dtype=torch.bool, device=component.device)
+    inside[component[own]] = True
+    inside[0] = False
+    return inside[component]
 
 
 def _continue_velocity(field: MotionField, domain: Tensor) -> Tensor:
-    known = domain.to(field.velocity)
-    # Resting pixels of the domain hold the flow back: what is continued next to a bank ends
-    # where the bank is nearer than the flow.
-    moving = push_pull(field.moving * known, known) >= 0.5
-    # The velocity itself comes from moving pixels only, so that it does not slow down there.
-    sources = field.moving * known
-    continued = push_pull(field.velocity * sources, sources) * moving
+    """The field where the domain is; elsewhere the flow goes on where it is nearer than a bank."""
+    moving = (field.moving & domain).to(field.velocity)
+    filled = push_pull(torch.cat([field.velocity * moving, moving]), domain.to(moving))
+    share = filled[2:]  # divided out again, so that the flow does not slow down towards banks
+    continued = filled[:2] / share.clamp(min=0.5) * (share >= 0.5)
     return torch.where(domain, field.velocity, continued)
 
 
 def _continue_cycles(field: MotionField, domain: Tensor) -> Tensor:
-    sources = domain & field.moving
-    if not bool(sources.any()):
+    if int(field.cycles.max()) == 1:
         return torch.ones_like(field.cycles)
+    sources = domain & field.moving
     # Nearest region, not a mean: the number of cycles is an integer of its region.
     away = (~sources)[0].cpu().numpy().astype(np.uint8)
     _, nearest = cv2.distanceTransformWithLabels(

@@ -1,4 +1,4 @@
-"""The whole method: a photo becomes a scene, a scene and a camera become a frame.
+"""The whole way from a photo to a scene; `rendering` goes on from there.
 
 photo -> depth -----------> canvas -> layers -> inpainted layers -> point cloud -+-> scene
   +----> mask + arrows -> motion -> canvas motion -> motion of each layer -------+
@@ -13,19 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from cine3d_core.animation import (
-    AnimationParams,
-    PreparedScene,
-    Shot,
-    blend_directions,
-    splat_channels,
-    splat_directions,
-)
 from cine3d_core.assembly import assemble_scene
-from cine3d_core.decoding import Decoder, pass_through
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.errors import InputError
@@ -43,9 +33,7 @@ from cine3d_core.scene import (
     LayeredDepthImage,
     MotionDirections,
     MotionField,
-    RenderedFrame,
 )
-from cine3d_core.splatting import PUBLISHED_SPLAT
 
 Preset = Literal["default", "paper", "draft"]
 Progress = Callable[[str, float], None]
@@ -70,23 +58,18 @@ class BuildSettings:
 class StageParams:
     """Parameters of every stage; a preset is one value of this."""
 
-    margin: float = 0.025  # of the long side: canvas beyond the photo's border
+    margin: float = 0.06  # of the long side: canvas beyond the photo's border
     depth: DepthParams = field(default_factory=DepthParams)
     layering: LayeringParams = field(default_factory=LayeringParams)
     inpainting: InpaintParams = field(default_factory=InpaintParams)
     motion: MotionParams = field(default_factory=MotionParams)
-    animation: AnimationParams = field(default_factory=AnimationParams)
 
 
 PRESETS: dict[str, StageParams] = {
     "default": StageParams(),
-    # The published behaviour with our networks: one cycle, no margin, source depth, its splat and
-    # blend. With the authors' networks `published/` follows the code step by step.
-    "paper": StageParams(
-        margin=0.0,
-        motion=MotionParams(max_displacement=1e6),
-        animation=AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend="eq4"),
-    ),
+    # The published behaviour with our networks: one cycle, no margin (and `rendering`'s lift,
+    # splat and blend). With the authors' networks `published/` follows the code step by step.
+    "paper": StageParams(margin=0.0, motion=MotionParams(max_displacement=1e6)),
     "draft": StageParams(margin=0.0, layering=LayeringParams(max_layers=2)),
 }
 DRAFT_SIZE = 640  # px: a draft is never larger
@@ -94,25 +77,6 @@ DRAFT_SIZE = 640  # px: a draft is never larger
 
 def ignore_progress(stage: str, fraction: float) -> None:
     """A progress callback for those who do not look."""
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device for "auto", "cpu", "cuda" or "mps".
-
-    Raises:
-        InputError: this machine has no such device.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
-    if not available.get(name.split(":")[0], False):
-        usable = ", ".join(kind for kind, there in available.items() if there)
-        raise InputError(f"device '{name}' is not available on this machine; use one of: {usable}")
-    return torch.device(name)
 
 
 def build_scene(
@@ -216,19 +180,20 @@ def direct_motion(
     Raises:
         InputError: nothing was drawn and nothing that flows was found.
     """
-    guess = guess_mask(rgb, depth, mask=mask)
+    hints = directions.hints
+    guess = guess_mask(rgb, depth, mask=mask, hints=hints)
     assumed = [] if mask is not None else [guess.description]
     if not bool(guess.mask.any()):
         raise InputError(
             "no mask was given and no water, sky or smoke was found in the photo; "
             "paint what moves and pass it with --mask"
         )
-    hints = directions.hints
     if not hints:
         guessed = guess_directions(rgb, depth, guess)
         hints = guessed.hints
         assumed.append(guessed.description)
-    return motion_from_hints(guess.mask, hints, params=params), tuple(assumed)
+    motion = motion_from_hints(guess.mask, hints, params=params)
+    return motion, tuple(sentence for sentence in assumed if sentence)
 
 
 def _layered_canvas(
@@ -238,50 +203,3 @@ def _layered_canvas(
     margin = round(params.margin * max(rgb.shape[1:]))
     canvas = extend_canvas(rgb, depth.depth, margin)
     return build_layers(canvas.rgb, canvas.depth, params.layering), margin
-
-
-def render_frame(
-    prepared: PreparedScene,
-    shot: Shot,
-    frame: int,
-    *,
-    decoder: Decoder = pass_through,
-    params: AnimationParams | None = None,
-    motion_vectors: bool = False,
-) -> RenderedFrame:
-    """One frame of a scene; depends on its arguments only, bit for bit.
-
-    Args:
-        prepared: from `animation.prepare`.
-        shot: the camera now and at the neighbouring frames.
-        frame: index, any integer; frame `num_frames` is frame 0.
-        decoder: draws the colours.
-        params: how to splat and blend; None takes what the scene's preset says.
-        motion_vectors: fill `motion`, which costs about a third more; else it is zero.
-    """
-    scene = prepared.scene
-    params = params or PRESETS[scene.parameters["preset"]].animation
-    channels = splat_channels(scene.cloud.features.shape[1])
-    frame %= scene.num_frames
-    forward, backward = splat_directions(
-        prepared, shot, frame, params, motion_vectors=motion_vectors
-    )
-    image = blend_directions(
-        forward,
-        backward,
-        channels,
-        loop_phase=frame / scene.num_frames,
-        disparity_range=scene.disparity_range,
-        params=params,
-    )
-    solid = image.alpha > 0
-    inverse = 1 / image.disparity.clamp(min=1e-6)
-    height, width = shot.camera.height, shot.camera.width
-    motion = image.features[channels.motion] if motion_vectors else None
-    return RenderedFrame(
-        rgb=decoder(image, channels),
-        alpha=image.alpha.clamp(0, 1),
-        depth=torch.where(solid, inverse, torch.zeros_like(inverse)),
-        motion=torch.zeros(4, height, width) if motion is None else motion,
-        moving=image.features[channels.moving : channels.moving + 1] * solid,
-    )

@@ -6,9 +6,12 @@ coarser pictures until all is known, then push them up again into what is still 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from cine3d_core import push_pull_kernels as kernels
 
 
 def push_pull(
@@ -19,8 +22,34 @@ def push_pull(
 
     Differentiable in `values`; the time is linear in the number of pixels.
     """
+    compiled = values.dtype == torch.float32 and values.device.type == "cpu"
+    if compiled and not values.requires_grad:
+        # copies, since the kernels work in place
+        filled = values.contiguous().numpy().copy()
+        _push_pull_compiled(filled, weights[0].to(values).contiguous().numpy().copy())
+        return torch.from_numpy(filled)
+    return push_pull_torch(values, weights)
+
+
+def push_pull_torch(values: Tensor, weights: Tensor) -> Tensor:
+    """`push_pull` in torch operations: any device and dtype, gradients to the values."""
     filled, _ = _push_pull(values[None], weights[None].to(values))
     return filled[0]
+
+
+def _push_pull_compiled(values: np.ndarray, weights: np.ndarray) -> None:
+    """One level of the pyramid and all above it, in place: [C, H, W] and [H, W] float32."""
+    channels, height, width = values.shape
+    if height == 1 and width == 1:
+        values *= weights > 0
+        return
+    if bool((weights >= 1).all()):
+        return
+    coarse_values = np.empty((channels, -(-height // 2), -(-width // 2)), np.float32)
+    coarse_weights = np.empty(coarse_values.shape[1:], np.float32)
+    kernels.pull(values, weights, coarse_values, coarse_weights)
+    _push_pull_compiled(coarse_values, coarse_weights)
+    kernels.push(coarse_values, coarse_weights, values, weights)
 
 
 def _push_pull(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
