@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -215,3 +218,17 @@ def test_the_preview_tints_only_what_moves():
     assert picture.shape == rgb.shape
     assert (picture[:, :40] - 0.5).abs().max() < 0.01
     assert (picture[:, 70:] - 0.5).abs().max() > 0.2
+
+
+def test_the_sample_arrows_stand_in_the_sample_mask_and_are_honoured():
+    path = Path(__file__).parents[2] / "docs" / "sample" / "hints.json"
+    sample = json.loads(path.read_text(encoding="utf-8"))
+    mask = rasterize_polygons(sample["mask"], 937, 1280)
+    hints = [MotionHint(tuple(h["start"]), tuple(h["end"])) for h in sample["hints"]]
+    field = motion_from_hints(mask, hints)
+    for hint in hints:
+        wanted = np.subtract(hint.end, hint.start)
+        assert mask[0, int(hint.start[1]), int(hint.start[0])]
+        assert np.linalg.norm(at(field, *hint.start).numpy() - wanted) < 0.1 * np.linalg.norm(
+            wanted
+        )
