@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+
 import bpy
 
 from . import (
@@ -47,10 +49,14 @@ def register() -> None:
             bpy.utils.register_class(cls)
         if hasattr(module, "register"):
             module.register()
+    # Blender disables add-ons when it ends; as a Python module it does not, and then 4.2 crashes
+    # and 4.5 hangs for ever over an engine or a command that is still registered.
+    atexit.register(unregister)
 
 
 def unregister() -> None:
     """Undo `register` in reverse."""
+    atexit.unregister(unregister)
     for module in reversed(_MODULES):
         if hasattr(module, "unregister"):
             module.unregister()

@@ -7,8 +7,9 @@ import math
 import bpy
 import numpy as np
 from bpy.props import EnumProperty, FloatProperty
-from cine3d_core.cameras import CAMERA_MOVES, move_translation
 from mathutils import Matrix, Vector
+
+from cine3d_core.cameras import CAMERA_MOVES, move_translation
 
 from . import cameras, jobs, photo_scene, relink
 from .compat import fcurves_of

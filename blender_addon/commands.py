@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     except (ValueError, RuntimeError) as error:  # operators raise RuntimeError with their report
         print(f"cine3d: {str(error).removeprefix('Error: ').strip()}", file=sys.stderr)
         return WRONG_INPUT
-    except Exception:  # noqa: BLE001  a script that calls us needs an exit code, not a crash
+    except Exception:  # a script that calls us needs an exit code, not a crash
         traceback.print_exc()
         return OUR_FAULT
     return OK

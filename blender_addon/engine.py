@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import traceback
 from typing import Any
 
@@ -44,7 +43,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             self.report({"ERROR"}, f"Cine3D: {error}")
         except JobCancelled:
             pass
-        except Exception as error:  # noqa: BLE001  see above
+        except Exception as error:  # see above
             traceback.print_exc()
             self.report({"ERROR"}, f"Cine3D: {type(error).__name__}: {error}; see the console")
 
@@ -198,31 +197,18 @@ _PANELS = (
     "DATA_PT_camera_stereoscopy",
     "VIEWLAYER_PT_layer",
 )
-_registered = False
 
 
 def register() -> None:
-    """Show Blender's panels that mean something to this engine; guard the exit."""
-    global _registered
-    _registered = True
+    """Show Blender's panels that mean something to this engine."""
     for panel in _shared_panels():
         panel.COMPAT_ENGINES.add("CINE3D")
-    # Blender 4.2 crashes and 4.5 hangs for ever when it exits with a Python engine registered.
-    atexit.register(_unregister_at_exit)
 
 
 def unregister() -> None:
     """Undo `register`."""
-    global _registered
-    _registered = False
-    atexit.unregister(_unregister_at_exit)
     for panel in _shared_panels():
         panel.COMPAT_ENGINES.discard("CINE3D")
-
-
-def _unregister_at_exit() -> None:
-    if _registered:
-        bpy.utils.unregister_class(CINE3D_RenderEngine)
 
 
 def _shared_panels() -> list[type]:

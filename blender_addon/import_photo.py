@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from . import jobs, motion_drawing, photo_scene, preferences, relink
+from . import jobs, motion_drawing, photo_scene, preferences
 from .properties import CINE3D_PG_scene
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
@@ -61,7 +61,7 @@ class _BuildOperator(jobs.WorkerOperator):
     def photo_path(self, context) -> Path:
         raise NotImplementedError
 
-    def options(self) -> photo_scene.SceneOptions:
+    def scene_options(self) -> photo_scene.SceneOptions:
         raise NotImplementedError
 
     def request(self, context):
@@ -84,7 +84,7 @@ class _BuildOperator(jobs.WorkerOperator):
     def deliver(self, context, value, arrays):
         scene = bpy.data.scenes.get(self._scene) or context.scene
         root = photo_scene.show_photo(
-            scene, self._photo, self._scene_file, value, arrays, self.options()
+            scene, self._photo, self._scene_file, value, arrays, self.scene_options()
         )
         count = sum(len(obj.data.vertices) for obj in photo_scene.point_objects(root))
         told = "; ".join([f"{root.name}: {count:,} points", *value["assumed"]])
@@ -129,7 +129,7 @@ class CINE3D_OT_import_photo(_BuildOperator, bpy.types.Operator, ImportHelper):
     def photo_path(self, context) -> Path:
         return Path(bpy.path.abspath(self.filepath))
 
-    def options(self) -> photo_scene.SceneOptions:
+    def scene_options(self) -> photo_scene.SceneOptions:
         return photo_scene.SceneOptions(**{name: getattr(self, name) for name in _OPTIONS})
 
     def draw(self, context):
@@ -159,7 +159,7 @@ class CINE3D_OT_rebuild(_BuildOperator, bpy.types.Operator):
         root = photo_scene.active_root(context)
         return Path(bpy.path.abspath(root.cine3d.photo))
 
-    def options(self) -> photo_scene.SceneOptions:
+    def scene_options(self) -> photo_scene.SceneOptions:
         return photo_scene.SceneOptions(
             set_camera=False,
             set_render_size=False,

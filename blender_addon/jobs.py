@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +157,6 @@ class CINE3D_OT_free_memory(bpy.types.Operator):
 CLASSES = (CINE3D_OT_cancel, CINE3D_OT_free_memory)
 
 
-def register() -> None:
-    """End the worker with Blender, also where Blender never disables the add-on."""
-    atexit.register(stop)
-
-
 def unregister() -> None:
-    """End the worker now."""
-    atexit.unregister(stop)
+    """End the worker with the add-on."""
     stop()

@@ -7,6 +7,7 @@ import bpy
 from . import import_photo, jobs, photo_scene
 from .compat import modifier_input
 
+
 class _Sidebar:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"

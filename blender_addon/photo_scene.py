@@ -1,10 +1,10 @@
 """The photo's objects in a .blend: made, found again, and updated when the photo is built anew.
 
-    collection NAME
-      NAME                empty; the root: move, turn and scale the whole picture with it
-      NAME Static         points that rest
-      NAME Moving 1, ...  points that flow, one object for each number of cycles per loop
-      NAME Camera         the camera that took the photo, with the photo as background picture
+collection NAME
+NAME                empty; the root: move, turn and scale the whole picture with it
+NAME Static         points that rest
+NAME Moving 1, ...  points that flow, one object for each number of cycles per loop
+NAME Camera         the camera that took the photo, with the photo as background picture
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
+
 from cine3d_core.errors import InputError
 from cine3d_core.files.scene_arrays import read_scene_info
 

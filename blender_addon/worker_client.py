@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cine3d_core
 import numpy as np
+
+import cine3d_core
 from cine3d_core import worker_protocol
 from cine3d_core.worker_protocol import ProtocolError, read_message, write_message
 

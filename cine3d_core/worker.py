@@ -118,7 +118,7 @@ def run_job(session: Session, message: Message) -> None:
         progress("Starting", 0.0)
         value, arrays = job_function(name)(JobInput(arguments, message.arrays, progress))
         session.send("result", {"id": job_id, "value": value}, arrays)
-    except Exception as error:  # noqa: BLE001  whatever a job does, the worker goes on
+    except Exception as error:  # whatever a job does, the worker goes on
         session.send("error", {"id": job_id, **describe_error(error)})
 
 
@@ -129,7 +129,7 @@ def describe_error(error: Exception) -> dict[str, str]:
         return {"kind_of_error": worker_protocol.CANCELLED, "message": "cancelled", "details": ""}
     if isinstance(error, InputError):
         kind, text = worker_protocol.INPUT_ERROR, str(error)
-    elif isinstance(error, ImportError):
+    elif isinstance(error, ImportError) and "cine3d_core" not in str(error):
         kind = worker_protocol.INPUT_ERROR
         text = f"the worker's Python lacks a package ({error}); run Set Up in the preferences"
     elif isinstance(error, MemoryError) or "out of memory" in str(error).lower():

@@ -19,15 +19,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cine3d_core.animation import PreparedScene, Shot, group_flow, prepare
+from cine3d_core.animation import PreparedScene, Shot, prepare
+from cine3d_core.clips import cloud_at, on_device, prepare_on
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.devices import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.exr import srgb_to_linear
 from cine3d_core.files.hints import write_directions
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import Photo, read_photo
-from cine3d_core.files.ply import cloud_vertices, write_ply
+from cine3d_core.files.ply import write_ply
 from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_guess import guess_mask
@@ -35,10 +37,9 @@ from cine3d_core.motion_view import draw_motion
 from cine3d_core.pipeline import (
     BuildSettings,
     build_scene,
-    choose_device,
     direct_motion,
-    render_frame,
 )
+from cine3d_core.rendering import render_frame
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -110,9 +111,9 @@ def open_scene(job: JobInput) -> JobResult:
 def render(job: JobInput) -> JobResult:
     """One frame, as Blender's passes.
 
-    `combined` [H, W, 4] scene-linear (premultiplied by coverage if `transparent`), `depth` [H, W, 1]
-    core units (0: nothing), `vector` [H, W, 4] px with y up: to the previous and to the next frame,
-    `moving` [H, W, 1]. `region` (left, bottom, width, height) cuts a part out.
+    `combined` [H, W, 4] scene-linear (premultiplied by coverage if `transparent`); `depth`
+    [H, W, 1] core units, 0 where nothing is; `vector` [H, W, 4] px with y up, to the previous and
+    to the next frame; `moving` [H, W, 1]. `region` (left, bottom, width, height) cuts a part out.
     """
     arguments = job.arguments
     prepared = _prepared(arguments["scene_file"], arguments.get("device", "auto"))
@@ -124,12 +125,13 @@ def render(job: JobInput) -> JobResult:
         int(arguments["frame"]),
         motion_vectors=bool(arguments.get("vectors")),
     )
+    frame = on_device(frame, torch.device("cpu"))
     job.progress("Handing over", 0.95)
     linear = srgb_to_linear(frame.rgb)
     alpha = torch.ones_like(frame.alpha)
     if arguments.get("transparent"):
         alpha, linear = frame.alpha, linear * frame.alpha
-    flipped = frame.motion * torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None].to(frame.motion)
+    flipped = frame.motion * torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None]
     arrays = {
         "combined": _rows_up(torch.cat([linear, alpha])),
         "depth": _rows_up(frame.depth),
@@ -155,29 +157,12 @@ def export_ply(job: JobInput) -> JobResult:
 def _write_frame_ply(
     prepared: PreparedScene, arguments: dict[str, Any], frame: int, path: Path
 ) -> None:
-    matrix = torch.tensor(arguments["matrix"], dtype=torch.float64)  # [4, 4] from core axes
-    linear, cloud = matrix[:3, :3], prepared.scene.cloud
-    now = points_at(prepared, frame)
-    step = points_at(prepared, frame, steps=1) - now
-    vertices = cloud_vertices(
-        positions=(now.double() @ linear.T + matrix[:3, 3]).numpy(),
-        rgb=cloud.rgb.numpy(),
-        layer=cloud.layer.numpy(),
-        flow=(step.double() @ linear.T).numpy(),
-        inpainted=cloud.inpainted.numpy(),
-    )
+    matrix = np.array(arguments["matrix"], np.float64)  # [4, 4] from core axes
+    vertices = cloud_at(prepared, frame)
+    for names, shift in (("x", "y", "z"), matrix[:3, 3]), (("flow_x", "flow_y", "flow_z"), 0.0):
+        moved = np.stack([vertices[name] for name in names], axis=1) @ matrix[:3, :3].T + shift
+        vertices |= {name: moved[:, i].astype(np.float32) for i, name in enumerate(names)}
     write_ply(path, vertices, binary=bool(arguments.get("binary", True)))
-
-
-def points_at(prepared: PreparedScene, frame: int, *, steps: int = 0) -> Tensor:  # [N, 3] world
-    """Where the forward cloud is at `frame`, or `steps` frames later in the same cycle."""
-    scene = prepared.scene
-    positions = scene.cloud.positions.clone()
-    for group in prepared.groups:
-        time_in_cycle = (frame * group.cycles % scene.num_frames) / group.cycles + steps
-        flow = group_flow(scene, group, time_in_cycle, backward=False, lift="surface")
-        positions[group.index] += flow.displacement
-    return positions
 
 
 def coverage(job: JobInput) -> JobResult:
@@ -284,8 +269,7 @@ def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, .
     """Arrows in shares of the photo's sides as arrows in its working pixels."""
     height, width = photo.rgb.shape[1:]
     return tuple(
-        MotionHint((x0 * width, y0 * height), (x1 * width, y1 * height))
-        for x0, y0, x1, y1 in hints
+        MotionHint((x0 * width, y0 * height), (x1 * width, y1 * height)) for x0, y0, x1, y1 in hints
     )
 
 
@@ -328,13 +312,12 @@ def _prepared(scene_file: str, device: str) -> PreparedScene:
     path = Path(scene_file)
     if not path.is_file():
         raise InputError(f"the scene file {path} is not there; use Relink to say where it is")
-    choose_device(device)
-    return _prepared_file(str(path), path.stat().st_mtime_ns)
+    return _prepared_file(str(path), path.stat().st_mtime_ns, choose_device(device))
 
 
 @lru_cache(maxsize=1)  # a scene is hundreds of megabytes; an animation asks for the same one
-def _prepared_file(path: str, _modified: int) -> PreparedScene:
-    return prepare(load_scene(path))
+def _prepared_file(path: str, _modified: int, device: torch.device) -> PreparedScene:
+    return prepare_on(load_scene(path), device)
 
 
 def _camera(record: dict[str, Any]) -> Camera:

@@ -77,7 +77,7 @@ def write_message(
     stream.write(_PREFIX.pack(MAGIC, len(text), payload))
     stream.write(text)
     for array in contiguous.values():
-        stream.write(memoryview(array.reshape(-1)).cast("B") if array.size else b"")
+        stream.write(array.reshape(-1).data.cast("B") if array.size else b"")
     stream.flush()
 
 
@@ -133,7 +133,7 @@ def _byte_count(dtype: str, shape: tuple[int, ...]) -> int:
 def _read_array(stream: BinaryIO, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     array = np.empty(shape, dtype)
     if array.size:
-        view = memoryview(array.reshape(-1)).cast("B")
+        view = array.reshape(-1).data.cast("B")
         filled = 0
         while filled < len(view):
             count = stream.readinto(view[filled:])  # type: ignore[attr-defined]

@@ -17,10 +17,8 @@ def addon():
     """The add-on, registered; unregistered before Blender exits (4.5 would hang otherwise)."""
     import blender_addon
 
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "blender_addon"
     blender_addon.register()
-    entry.preferences.python_path = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
+    _use_preferences()
     yield blender_addon
     blender_addon.unregister()
 
@@ -29,13 +27,49 @@ def addon():
 def scene(addon):
     """An empty factory scene with the add-on's classes registered."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    if "blender_addon" not in bpy.context.preferences.addons:
-        bpy.context.preferences.addons.new().module = "blender_addon"
-    preferences = bpy.context.preferences.addons["blender_addon"].preferences
-    preferences.python_path = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
+    _use_preferences()
     return bpy.context.scene
+
+
+def _use_preferences():
+    """The repository's folder as if it had been enabled, with the tests' Python for the worker."""
+    addons = bpy.context.preferences.addons
+    if "blender_addon" not in addons:
+        addons.new().module = "blender_addon"
+    preferences = addons["blender_addon"].preferences
+    preferences.python_path = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def river_files(tmp_path_factory):
+    """Photo, depth and mask of the river."""
+    from tests.blender.river_photo import write_river
+
+    return write_river(tmp_path_factory.mktemp("river"))
+
+
+@pytest.fixture(scope="session")
+def river_blend(addon, river_files, tmp_path_factory) -> Path:
+    """A saved .blend with the imported river, built once for all tests."""
+    from tests.blender.river_photo import import_river
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    _use_preferences()
+    import_river(bpy.context.scene, river_files)
+    path = tmp_path_factory.mktemp("blend") / "river.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+@pytest.fixture
+def river(river_blend):
+    """The river's scene, freshly opened."""
+    bpy.ops.wm.open_mainfile(filepath=str(river_blend))
+    _use_preferences()
+    bpy.context.scene.render.dither_intensity = 0  # its noise depends on the place in the picture
+    return bpy.context.scene

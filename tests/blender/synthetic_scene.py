@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from blender_addon import photo_scene
 
 NUM_FRAMES, KEYS = 12, 5

@@ -6,9 +6,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+
 from blender_addon import camera_moves, cameras, motion_drawing, photo_scene, point_nodes
 from blender_addon.compat import fcurves_of, get_modifier_input, set_modifier_input
-
 from tests.blender.synthetic_scene import NUM_FRAMES, expected_points, show, worker_answer
 
 pytestmark = pytest.mark.blender

@@ -1,0 +1,109 @@
+"""Build the extension: `python -m blender_addon.build [FOLDER]` makes cine3d-<version>.zip.
+
+Blender wants the add-on's `__init__.py` at the root of the zip, and takes Python packages as
+wheels. So a stage is made of the manifest, this folder, and the core with the models as a wheel;
+Blender's own tool (part of Blender and of the `bpy` wheel) validates and packs it. The same files
+give the same wheel, byte for byte. Needs only the standard library and, for its path, `bpy`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_DEVELOPMENT = {"build.py", "__pycache__"}
+_TOOL = "scripts/addons_core/bl_pkg/cli/blender_ext.py"
+
+
+def manifest() -> dict:
+    """The extension's manifest."""
+    return tomllib.loads((REPOSITORY / "blender_manifest.toml").read_text(encoding="utf-8"))
+
+
+def write_wheel(folder: Path, version: str) -> Path:
+    """The core and the models as a wheel that needs no compiler and no build tool."""
+    dist_info = f"cine3d_core-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: cine3d-core\nVersion: {version}\n"
+    tag = "Wheel-Version: 1.0\nGenerator: cine3d\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    contents = dict(_package_files())
+    contents[f"{dist_info}/METADATA"] = metadata.encode()
+    contents[f"{dist_info}/WHEEL"] = tag.encode()
+    record = [f"{name},{_hash(data)},{len(data)}" for name, data in contents.items()]
+    record.append(f"{dist_info}/RECORD,,")
+    contents[f"{dist_info}/RECORD"] = ("\n".join(record) + "\n").encode()
+    path = folder / f"cine3d_core-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+    return path
+
+
+def _package_files() -> Iterator[tuple[str, bytes]]:
+    for source, target in (
+        (REPOSITORY / "cine3d_core", "cine3d_core"),
+        (REPOSITORY / "models", "cine3d_core/_models"),
+    ):
+        for path in sorted(source.rglob("*")):
+            relative = path.relative_to(source)
+            if path.is_file() and "__pycache__" not in relative.parts:
+                yield f"{target}/{relative.as_posix()}", path.read_bytes()
+
+
+def _hash(data: bytes) -> str:
+    digest = hashlib.sha256(data).digest()
+    return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def stage(folder: Path) -> None:
+    """Lay out the extension as Blender's builder wants it."""
+    version = manifest()["version"]
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.is_file() and path.name not in _DEVELOPMENT:
+            shutil.copy(path, folder / path.name)
+    for name in ("blender_manifest.toml", "LICENSE", "README.md"):
+        if (REPOSITORY / name).is_file():
+            shutil.copy(REPOSITORY / name, folder / name)
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    write_wheel(wheels, version)
+
+
+def blender_tool() -> Path:
+    """Blender's extension tool, out of the installed `bpy` wheel."""
+    spec = importlib.util.find_spec("bpy")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the build needs the bpy package: pip install bpy")
+    found = sorted(Path(spec.origin).parent.glob(f"*/{_TOOL}"))
+    if not found:
+        raise SystemExit(f"this bpy has no extension tool at {_TOOL}; use bpy 4.2 or newer")
+    return found[-1]
+
+
+def build(output: Path) -> Path:
+    """Stage, validate, pack and validate again; gives the zip."""
+    tool = [sys.executable, str(blender_tool())]
+    path = output / f"cine3d-{manifest()['version']}.zip"
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        stage(Path(temporary))
+        subprocess.run([*tool, "validate", temporary], check=True)
+        subprocess.run(
+            [*tool, "build", "--source-dir", temporary, "--output-filepath", str(path)], check=True
+        )
+    subprocess.run([*tool, "validate", str(path)], check=True)
+    return path
+
+
+if __name__ == "__main__":
+    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "dist"))
