@@ -41,17 +41,53 @@ def analytic_fill(
     context: Tensor,  # [1, H, W] bool, not empty
     hole: Tensor,  # [1, H, W] bool
 ) -> FilledPicture:
-    """The hole filled from the context alone; the rest as it was."""
-    smooth = context_mean(rgb, context, max(1, round(0.006 * max(rgb.shape))))
+    """The hole filled from the context within a tenth of the long side; the rest as it was."""
+    scale = max(rgb.shape)
+    rows, columns = window_around(hole, round(0.1 * scale))
+    part = (slice(None), rows, columns)
+    if not context[part].any():
+        part = (slice(None), slice(None), slice(None))
+    filled_rgb, filled_depth = rgb.clone(), depth.clone()
+    inside = _fill(rgb[part], depth[part], context[part], hole[part], scale)
+    filled_rgb[part], filled_depth[part] = inside.rgb, inside.depth
+    return FilledPicture(rgb=filled_rgb, depth=filled_depth)
+
+
+def context_mean(
+    values: Tensor,  # [C, H, W]
+    context: Tensor,  # [1, H, W] bool
+    radius: int,
+) -> Tensor:  # [C, H, W]
+    """Mean of the context in a window; zero where the window holds none."""
+    planes = torch.cat([values * context, context.to(values)]).cpu().numpy()
+    sums = torch.from_numpy(np.stack([box_mean(plane, radius) for plane in planes])).to(values)
+    return sums[:-1] / sums[-1:].clamp(min=1e-6)
+
+
+def window_around(mask: Tensor, margin_px: int) -> tuple[slice, slice]:
+    """Rows and columns of a mask [1, H, W] that is not empty, and a margin."""
+    sides = []
+    for axis in (2, 1):
+        places = torch.nonzero(mask[0].any(dim=axis - 1))
+        first, last = int(places[0]), int(places[-1])
+        sides.append(slice(max(0, first - margin_px), last + 1 + margin_px))
+    return sides[0], sides[1]
+
+
+def _fill(rgb: Tensor, depth: Tensor, context: Tensor, hole: Tensor, scale: int) -> FilledPicture:
+    """`analytic_fill` of a part of a picture whose long side is `scale`."""
+    smooth = context_mean(rgb, context, max(1, round(0.006 * scale)))
     known = torch.cat([smooth, 1.0 / depth.clamp(min=1e-6)])
     membrane = push_pull(known, context.to(rgb))
     colour = torch.where(hole, membrane[:3], rgb).flatten(1)
-    mirror = _mirror(context, hole)
+    mirror = _mirror(context, hole, scale)
     image = rgb.flatten(1)[:, mirror.source]
+    detail = rgb - smooth
     # Without the structure it belongs to, a strong edge would stand out of the texture.
-    spread = context_mean((rgb - smooth).square(), context, max(1, round(0.02 * max(rgb.shape))))
-    limit = 1.5 * spread.flatten(1)[:, mirror.source].clamp(min=0).sqrt()
-    texture = (image - smooth.flatten(1)[:, mirror.source]).clamp(-limit, limit)
+    contrast = detail.square().mean(dim=0, keepdim=True)
+    spread = context_mean(contrast, context, max(1, round(0.02 * scale)))
+    limit = 1.5 * spread.flatten()[mirror.source].clamp(min=0).sqrt()
+    texture = detail.flatten(1)[:, mirror.source].clamp(-limit, limit)
     trust = mirror.trust.to(rgb)
     colour[:, mirror.target] = torch.lerp(colour[:, mirror.target] + texture, image, trust)
     return FilledPicture(
@@ -60,19 +96,7 @@ def analytic_fill(
     )
 
 
-def context_mean(
-    rgb: Tensor,  # [3, H, W]
-    context: Tensor,  # [1, H, W] bool
-    radius: int,
-) -> Tensor:  # [3, H, W]
-    """Mean colour of the context in a window; zero where the window holds none."""
-    weighted = torch.cat([rgb * context, context.to(rgb)]).permute(1, 2, 0)
-    means = torch.from_numpy(box_mean(weighted.contiguous().cpu().numpy(), radius)).to(rgb)
-    means = means.permute(2, 0, 1)
-    return means[:3] / means[3:].clamp(min=1e-6)
-
-
-def _mirror(context: Tensor, hole: Tensor) -> _Mirror:
+def _mirror(context: Tensor, hole: Tensor, scale: int) -> _Mirror:
     known, wanted = context[0].cpu().numpy(), hole[0].cpu().numpy()
     height, width = known.shape
     distance, nearest = nearest_pixel(known)
@@ -82,7 +106,7 @@ def _mirror(context: Tensor, hole: Tensor) -> _Mirror:
     # A ragged border would scatter the mirror image; averaged over a window it stays in one piece.
     spread = np.zeros((height, width, 3), np.float32)
     spread[wanted] = steps
-    mean = box_mean(spread, max(1, round(0.004 * max(height, width))))[wanted]
+    mean = box_mean(spread, max(1, round(0.004 * scale)))[wanted]
     calm = mean[:, :2] / np.maximum(mean[:, 2:], 1e-6)
 
     source = np.full(len(rows), -1)
@@ -95,7 +119,7 @@ def _mirror(context: Tensor, hole: Tensor) -> _Mirror:
         source[good] = y[good] * width + x[good]
     # Halfway between two borders the steps of both cancel out.
     agreement = np.hypot(*calm.T) / np.maximum(np.hypot(*steps[:, :2].T), 1e-6)
-    fade = 1 - distance[wanted] / (0.05 * max(height, width))
+    fade = 1 - distance[wanted] / (0.05 * scale)
     trust = np.clip(fade, 0, 1) * np.clip(agreement, 0, 1) ** 2
     found = torch.from_numpy(source >= 0)
     return _Mirror(

@@ -23,7 +23,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.analytic_fill import FilledPicture, analytic_fill, context_mean
+from cine3d_core.analytic_fill import (
+    FilledPicture,
+    analytic_fill,
+    context_mean,
+    window_around,
+)
 from cine3d_core.nearest import nearest_pixel
 from cine3d_core.scene import LayeredDepthImage
 
@@ -191,14 +196,20 @@ def _foreground_in_fringe(
     photo: Tensor, filled: Tensor, band: _Band, params: InpaintParams
 ) -> Mask:
     """Fringe pixels on the way from the filled background's colour to the foreground's."""
-    foreground = context_mean(photo, _like(band.covers), 2 * _pixels(params.fringe, band.covers))
+    mixed = np.zeros_like(band.fringe)
+    if not band.fringe.any():
+        return mixed
+    radius = 2 * _pixels(params.fringe, mixed)
+    part = window_around(_like(band.fringe), radius)
+    covers, photo, filled = band.covers[part], photo[:, *part], filled[:, *part]
+    foreground = context_mean(photo, _like(covers), radius)
     towards = foreground - filled
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
-    mixed: Mask = band.fringe & (share > params.fringe_share).cpu().numpy()
+    some: Mask = band.fringe[part] & (share > params.fringe_share).cpu().numpy()
     # Only what hangs together with the foreground is part of it; specks are texture.
     size = 2 * _pixels(params.jump_width, mixed) + 1
-    whole = cv2.medianBlur((mixed | band.covers).astype(np.uint8), size) > 0
-    return mixed & whole
+    mixed[part] = some & (cv2.medianBlur((some | covers).astype(np.uint8), size) > 0)
+    return mixed
 
 
 def _give_to_foreground(stack: _Stack, mixed: Mask, covers: Mask) -> None:
