@@ -20,15 +20,15 @@ from torch.nn import functional
 
 from cine3d_core.euler import DisplacementKeys, displacement_at, displacement_keys
 from cine3d_core.geometry import pixel_centres, project
-from cine3d_core.scene import Camera, CinemagraphScene, SplatImage
-from cine3d_core.scene_flow import Lift, SceneFlow, scene_flow
+from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
+from cine3d_core.scene_flow import Lift, flowed_positions, scene_flow
 from cine3d_core.splatting import (
     Fragments,
     Points,
     SplatParams,
-    composite,
+    composite_with_disparity,
+    place_points,
     rasterize,
-    splat_radius,
 )
 
 Blend = Literal["variance", "linear", "eq4"]
@@ -65,6 +65,9 @@ class PreparedScene:
     scene: CinemagraphScene
     static: Tensor  # [n] rows of the cloud that never move
     groups: tuple[MovingGroup, ...]
+    # What the splatter carries, in the order of drawing, static points first: colour, features,
+    # and one channel per group that is 1 for its points. [N, 3 + C + G]
+    carried: Tensor
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,18 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0])
         for count in torch.unique(cycles[moving])
     )
-    return PreparedScene(scene, torch.nonzero(~moving)[:, 0], groups)
+    static = torch.nonzero(~moving)[:, 0]
+    return PreparedScene(scene, static, groups, _carried(scene, static, groups))
+
+
+def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]) -> Tensor:
+    order = torch.cat([static, *(group.index for group in groups)])
+    belongs = torch.zeros(len(order), len(groups), device=order.device)
+    start = len(static)
+    for number, group in enumerate(groups):
+        belongs[start : start + len(group.index), number] = 1
+        start += len(group.index)
+    return torch.cat([scene.cloud.rgb[order], scene.cloud.features[order], belongs], dim=1)
 
 
 def _moving_group(scene: CinemagraphScene, cycles: int, index: Tensor) -> MovingGroup:
@@ -154,98 +168,104 @@ def splat_directions(
 
     Without `motion_vectors` the motion channels are absent.
     """
-    scene, camera = prepared.scene, shot.camera
-    cloud = scene.cloud
-    rest = cloud.positions[prepared.static]
-    static_points, static_disparity = _project(rest, scene, camera, params)
-    base = rasterize(static_points, camera.height, camera.width, params=params.splat)
-    static_rows = _rows(prepared.static, scene, phase=0.0, moving=False, disparity=static_disparity)
+    view = _View(prepared, shot, frame, params)
+    rest = prepared.scene.cloud.positions[prepared.static]
+    points = view.place(rest)
+    base = rasterize(points, shot.camera.height, shot.camera.width, params=params.splat)
+    vectors = None
     if motion_vectors:
-        vectors = _motion(rest, torch.zeros_like(rest), static_points.pixels, shot)
-        static_rows = torch.cat([static_rows, vectors], dim=1)
-    images = [
-        _splat_one(prepared, shot, frame, params, base, static_rows, backward, motion_vectors)
-        for backward in (False, True)
-    ]
-    return images[0], images[1]
+        vectors = _motion(rest, torch.zeros_like(rest), points.pixels, shot)
+    forward = _splat_one(view, base, vectors, backward=False)
+    return forward, _splat_one(view, base, vectors, backward=True)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What the two clouds of a frame share."""
+
+    prepared: PreparedScene
+    shot: Shot
+    frame: int
+    params: AnimationParams
+
+    def place(self, positions: Tensor) -> Points:
+        camera, photo = self.shot.camera, self.prepared.scene.camera
+        # The photo's camera looks along z from the origin, so a point's z is its depth there, also
+        # after it has flowed: on the canvas flowing points keep their spacing of one pixel.
+        zoom = float(camera.intrinsics[1, 1] / photo.intrinsics[1, 1])
+        return place_points(positions, camera, zoom=zoom, params=self.params.splat)
 
 
 def _splat_one(
-    prepared: PreparedScene,
-    shot: Shot,
-    frame: int,
-    params: AnimationParams,
-    base: Fragments,
-    static_rows: Tensor,
-    backward: bool,
-    motion_vectors: bool,
+    view: _View, base: Fragments, static_vectors: Tensor | None, *, backward: bool
 ) -> SplatImage:
-    """One cloud: the static fragments with the displaced moving points added."""
-    scene, camera = prepared.scene, shot.camera
-    fragments, rows = base, [static_rows]
-    for group in prepared.groups:
-        phase = cycle_phase(frame, scene.num_frames, group.cycles)
-        length = scene.num_frames / group.cycles
-        time = (1 - phase) * length if backward else phase * length
-        flow = group_flow(scene, group, time, backward=backward, lift=params.lift)
-        positions = scene.cloud.positions[group.index] + flow.displacement
-        points, disparity = _project(positions, scene, camera, params)
+    """One cloud: the static fragments with the displaced moving points added.
+
+    Args:
+        view: scene, camera and frame.
+        base: fragments of the static points.
+        static_vectors: their motion vectors [n, 4], or None when none are wanted.
+        backward: which of the two clouds.
+    """
+    scene, camera = view.prepared.scene, view.shot.camera
+    fragments, phases, vectors = base, [], [static_vectors]
+    for group in view.prepared.groups:
+        phase = cycle_phase(view.frame, scene.num_frames, group.cycles)
+        phases.append(phase if backward else 1 - phase)
+        time = (1 - phase if backward else phase) * scene.num_frames / group.cycles
+        positions = _positions_at(scene, group, time, backward, view.params.lift)
+        points = view.place(positions)
         fragments = rasterize(
-            points, camera.height, camera.width, params=params.splat, base=fragments
+            points, camera.height, camera.width, params=view.params.splat, base=fragments
         )
-        weight = phase if backward else 1 - phase
-        row = _rows(group.index, scene, phase=weight, moving=True, disparity=disparity)
-        if motion_vectors:
-            later = group_flow(scene, group, time + 1, backward=backward, lift=params.lift)
-            step = later.displacement - flow.displacement
-            step = -step if backward else step
-            row = torch.cat([row, _motion(positions, step, points.pixels, shot)], dim=1)
-        rows.append(row)
-    return _splat_image(fragments, torch.cat(rows), params)
+        if static_vectors is not None:
+            later = _positions_at(scene, group, time + 1, backward, view.params.lift)
+            step = positions - later if backward else later - positions
+            vectors.append(_motion(positions, step, points.pixels, view.shot))
+    carried = view.prepared.carried
+    if static_vectors is not None:
+        carried = torch.cat([carried, torch.cat([v for v in vectors if v is not None])], dim=1)
+    total, alpha = composite_with_disparity(fragments, carried, view.params.splat)
+    return _splat_image(total / alpha.clamp(min=1e-6), alpha, phases, scene)
 
 
-def _splat_image(fragments: Fragments, rows: Tensor, params: AnimationParams) -> SplatImage:
-    """Averages over what is covered; the first column of the rows is the disparity."""
-    total, alpha = composite(fragments, rows, params.splat)
-    average = total / alpha.clamp(min=1e-6)
-    return SplatImage(features=average[1:], alpha=alpha, disparity=average[:1])
-
-
-def _project(
-    positions: Tensor,  # [n, 3]
-    scene: CinemagraphScene,
-    camera: Camera,
-    params: AnimationParams,
-) -> tuple[Points, Tensor]:
-    """Points on the screen, and their disparity [n]."""
-    pixels, depth = project(positions, camera)
-    zoom = float(camera.intrinsics[1, 1] / scene.camera.intrinsics[1, 1])
-    # The photo's camera looks along z from the origin, so a point's z is its depth there, also
-    # after it has flowed: on the canvas flowing points keep their spacing of one pixel.
-    radius = splat_radius(positions[:, 2], depth, zoom, params.splat)
-    return Points(pixels.float(), depth.float(), radius.float()), 1 / depth.clamp(min=1e-3)
-
-
-def _rows(
-    index: Tensor, scene: CinemagraphScene, *, phase: float, moving: bool, disparity: Tensor
+def _positions_at(
+    scene: CinemagraphScene, group: MovingGroup, time: float, backward: bool, lift: Lift
 ) -> Tensor:
-    """Disparity, then the channels of `splat_channels` without motion: [n, 1 + 3 + C + 2]."""
-    cloud = scene.cloud
-    constant = torch.tensor([phase, float(moving)], dtype=torch.float32, device=disparity.device)
-    columns = [
-        disparity[:, None].float(),
-        cloud.rgb[index],
-        cloud.features[index],
-        constant.expand(len(index), 2),
-    ]
-    return torch.cat(columns, dim=1)
+    """World positions [n, 3] of a group `time` frames after, or before, it was at rest."""
+    keys = group.backward if backward else group.forward
+    return flowed_positions(
+        group.start_px,
+        group.layer,
+        displacement_at(keys, time),
+        scene.layer_depth,
+        scene.canvas_camera,
+        lift=lift,
+    )
+
+
+def _splat_image(
+    average: Tensor,  # [3 + C + G (+ 4) + 1, H, W] as carried, motion vectors, disparity
+    alpha: Tensor,  # [1, H, W]
+    phases: list[float],  # cross-fade weight of each group
+    scene: CinemagraphScene,
+) -> SplatImage:
+    """Channels as `splat_channels` orders them."""
+    own = 3 + scene.cloud.features.shape[1]
+    belongs = average[own : own + len(phases)]
+    weights = torch.tensor(phases, dtype=average.dtype, device=average.device)
+    phase = (belongs * weights[:, None, None]).sum(dim=0, keepdim=True)
+    moving = belongs.sum(dim=0, keepdim=True)
+    vectors = average[own + len(phases) : -1]
+    features = torch.cat([average[:own], phase, moving, vectors])
+    return SplatImage(features=features, alpha=alpha, disparity=average[-1:])
 
 
 def _motion(positions: Tensor, step: Tensor, pixels: Tensor, shot: Shot) -> Tensor:
     """Screen motion to the previous and to the next frame: [n, 4] px."""
     before, _ = project(positions - step, shot.previous)
     after, _ = project(positions + step, shot.next)
-    return torch.cat([before.float() - pixels, after.float() - pixels], dim=1)
+    return torch.cat([before - pixels, after - pixels], dim=1)
 
 
 def blend_directions(

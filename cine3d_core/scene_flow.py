@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
+from numba import njit, prange
 from torch import Tensor
 
 from cine3d_core.geometry import unproject
@@ -26,22 +28,95 @@ def scene_flow(
     *,
     lift: Lift = "surface",
 ) -> SceneFlow:
-    """Motion in space of points that move on the canvas.
+    """Motion in space of points that move on the canvas; see `flowed_positions`."""
+    still = torch.zeros_like(displacement_px)
+    rest = flowed_positions(start_px, layer, still, layer_depth, canvas_camera, lift=lift)
+    moved = flowed_positions(
+        start_px, layer, displacement_px, layer_depth, canvas_camera, lift=lift
+    )
+    return SceneFlow(displacement=moved - rest, displacement_px=displacement_px)
+
+
+def flowed_positions(
+    start_px: Tensor,  # [N, 2]
+    layer: Tensor,  # [N]
+    displacement_px: Tensor,  # [N, 2]
+    layer_depth: Tensor,  # [L, 1, H, W]
+    canvas_camera: Camera,
+    *,
+    lift: Lift = "surface",
+) -> Tensor:  # [N, 3] world
+    """Where points stand that have moved by `displacement_px` on the canvas.
 
     Args:
         start_px: resting pixels, pixel centres at +0.5.
         layer: the layer whose surface carries the point.
         displacement_px: motion on the canvas, 0 for a point at rest.
         layer_depth: z-depth of each layer's surface.
-        canvas_camera: camera of the canvas.
+        canvas_camera: camera of the canvas, at the world's origin.
         lift: "surface" follows the surface; "source" keeps the depth, as published.
     """
+    if start_px.device.type != "cpu":
+        return flowed_positions_torch(
+            start_px, layer, displacement_px, layer_depth, canvas_camera, lift=lift
+        )
+    out = torch.empty(len(start_px), 3)
+    _flow_points(
+        start_px.contiguous().numpy(),
+        layer.contiguous().numpy(),
+        displacement_px.contiguous().numpy(),
+        layer_depth.contiguous().numpy(),
+        torch.linalg.inv(canvas_camera.intrinsics).float().numpy(),
+        lift == "source",
+        out.numpy(),
+    )
+    return out
+
+
+def flowed_positions_torch(
+    start_px: Tensor,
+    layer: Tensor,
+    displacement_px: Tensor,
+    layer_depth: Tensor,
+    canvas_camera: Camera,
+    *,
+    lift: Lift = "surface",
+) -> Tensor:
+    """`flowed_positions` in torch operations, for any device."""
     target_px = start_px + displacement_px
-    depth_now = sample_layers(layer_depth, layer, start_px)
-    depth_then = depth_now if lift == "source" else sample_layers(layer_depth, layer, target_px)
-    rest = unproject(start_px, depth_now, canvas_camera)
-    moved = unproject(target_px, depth_then, canvas_camera)
-    return SceneFlow(displacement=moved - rest, displacement_px=displacement_px)
+    depth_at = start_px if lift == "source" else target_px
+    return unproject(target_px, sample_layers(layer_depth, layer, depth_at), canvas_camera)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _flow_points(
+    start_px: np.ndarray,  # [N, 2] float32
+    layer: np.ndarray,  # [N] int64
+    displacement_px: np.ndarray,  # [N, 2] float32
+    layer_depth: np.ndarray,  # [L, 1, H, W] float32
+    inverse: np.ndarray,  # [3, 3] float32 inverse intrinsics
+    keep_depth: bool,
+    out: np.ndarray,  # [N, 3] float32
+) -> None:
+    _, _, height, width = layer_depth.shape
+    half, zero = np.float32(0.5), np.float32(0.0)
+    for point in prange(start_px.shape[0]):
+        u = start_px[point, 0] + displacement_px[point, 0]
+        v = start_px[point, 1] + displacement_px[point, 1]
+        at_u = start_px[point, 0] if keep_depth else u
+        at_v = start_px[point, 1] if keep_depth else v
+        x = min(max(at_u - half, zero), np.float32(width - 1))
+        y = min(max(at_v - half, zero), np.float32(height - 1))
+        left, top = int(x), int(y)
+        right, below = min(left + 1, width - 1), min(top + 1, height - 1)
+        share_x, share_y = x - np.float32(left), y - np.float32(top)
+        surface = layer_depth[layer[point], 0]
+        upper = surface[top, left] + share_x * (surface[top, right] - surface[top, left])
+        lower = surface[below, left] + share_x * (surface[below, right] - surface[below, left])
+        depth = upper + share_y * (lower - upper)
+        out[point, 0] = (inverse[0, 0] * u + inverse[0, 1] * v + inverse[0, 2]) * depth
+        out[point, 1] = (inverse[1, 0] * u + inverse[1, 1] * v + inverse[1, 2]) * depth
+        out[point, 2] = depth
 
 
 def sample_layers(
@@ -61,9 +136,7 @@ def sample_layers(
     below = (row + 1).clamp(max=height - 1)
     flat = maps.reshape(-1)
     base = layer.long() * (height * width)
-    upper = torch.lerp(
-        flat[base + row * width + column], flat[base + row * width + right], share_x
-    )
+    upper = torch.lerp(flat[base + row * width + column], flat[base + row * width + right], share_x)
     lower = torch.lerp(
         flat[base + below * width + column], flat[base + below * width + right], share_x
     )

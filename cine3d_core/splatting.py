@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from cine3d_core import splatting_kernels as kernels
-from cine3d_core.geometry import NEAR_PLANE
+from cine3d_core.geometry import NEAR_PLANE, project
+from cine3d_core.scene import Camera
 
 EMPTY = 2**31 - 1  # point index of an unused fragment; sorts behind every real one
 
@@ -79,6 +80,34 @@ def splat_radius(
     return radius.clamp(params.min_radius_px, params.max_radius_px)
 
 
+def place_points(
+    positions: Tensor,  # [N, 3] float32 world; z is the depth for the photo's camera
+    camera: Camera,
+    *,
+    zoom: float,
+    params: SplatParams,
+) -> Points:
+    """Points on the screen of a camera, with the radius of `splat_radius`."""
+    if positions.device.type != "cpu":
+        pixels, depth = project(positions, camera)
+        return Points(pixels, depth, splat_radius(positions[:, 2], depth, zoom, params))
+    count = len(positions)
+    points = Points(torch.empty(count, 2), torch.empty(count), torch.empty(count))
+    projection = camera.intrinsics.double() @ camera.world_to_camera[:3].double()
+    kernels.place(
+        positions.contiguous().numpy(),
+        projection.float().numpy(),
+        NEAR_PLANE,
+        params.radius_px * zoom,
+        params.min_radius_px,
+        params.max_radius_px,
+        points.pixels.numpy(),
+        points.depth.numpy(),
+        points.radius.numpy(),
+    )
+    return points
+
+
 def rasterize(
     points: Points, height: int, width: int, *, params: SplatParams, base: Fragments | None = None
 ) -> Fragments:
@@ -119,22 +148,41 @@ def composite(
     The sum is not divided by the coverage. Differentiable in `features`.
     """
     if features.device.type == "cpu" and not features.requires_grad:
-        height, width, _ = fragments.index.shape
-        out = torch.empty(features.shape[1], height, width)
-        alpha = torch.empty(1, height, width)
-        kernels.composite(
-            fragments.index.numpy(),
-            fragments.depth.numpy(),
-            fragments.weight.numpy(),
-            features.contiguous().numpy(),
-            params.compositing == "over",
-            params.same_surface,
-            params.crack_gain,
-            out.numpy(),
-            alpha.numpy(),
-        )
-        return out, alpha
+        return _composite_cpu(fragments, features, params, features.shape[1])
     return composite_torch(fragments, features, params)
+
+
+def composite_with_disparity(
+    fragments: Fragments,
+    features: Tensor,  # [N, C]
+    params: SplatParams,
+) -> tuple[Tensor, Tensor]:
+    """`composite` with the disparity 1 / depth as one more channel: [C + 1, H, W], [1, H, W]."""
+    if features.device.type == "cpu" and not features.requires_grad:
+        return _composite_cpu(fragments, features, params, features.shape[1] + 1)
+    total, alpha = composite_torch(fragments, features, params)
+    disparity = (fragment_shares(fragments, params) / fragments.depth).sum(dim=-1)
+    return torch.cat([total, disparity[None]]), alpha
+
+
+def _composite_cpu(
+    fragments: Fragments, features: Tensor, params: SplatParams, channels: int
+) -> tuple[Tensor, Tensor]:
+    height, width, _ = fragments.index.shape
+    out = torch.empty(channels, height, width)
+    alpha = torch.empty(1, height, width)
+    kernels.composite(
+        fragments.index.numpy(),
+        fragments.depth.numpy(),
+        fragments.weight.numpy(),
+        features.contiguous().numpy(),
+        params.compositing == "over",
+        params.same_surface,
+        params.crack_gain,
+        out.numpy(),
+        alpha.numpy(),
+    )
+    return out, alpha
 
 
 def fragment_shares(fragments: Fragments, params: SplatParams) -> Tensor:

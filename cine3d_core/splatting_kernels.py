@@ -82,30 +82,32 @@ def composite(
     over: bool,
     same_surface: float,
     crack_gain: float,
-    out: np.ndarray,  # [C, H, W] float32
+    out: np.ndarray,  # [C, H, W] float32, or [C + 1, H, W]: disparity last
     alpha: np.ndarray,  # [1, H, W] float32
 ) -> None:
     """Share out every pixel among its fragments and add up their features."""
     height, width, count = index.shape
     channels = features.shape[1]
+    with_disparity = out.shape[0] > channels
     surface = np.float32(1.0 + same_surface)
     most = np.float32(crack_gain)
     empty = np.float32(np.inf)
+    one = np.float32(1.0)
     for row in prange(height):
-        total = np.empty(channels, dtype=np.float32)
+        total = np.empty(out.shape[0], dtype=np.float32)
         for column in range(width):
             total[:] = 0
             covered = np.float32(0.0)
             limit = depth[row, column, 0] * surface
-            gain = np.float32(1.0)
+            gain = one
             if not over:
                 first = np.float32(0.0)
                 for k in range(count):
                     if depth[row, column, k] == empty or depth[row, column, k] > limit:
                         break
                     first += weight[row, column, k]
-                gain = min(max(np.float32(1.0) / max(first, np.float32(1e-6)), gain), most)
-            left = np.float32(1.0)
+                gain = min(max(one / max(first, np.float32(1e-6)), gain), most)
+            left = one
             for k in range(count):
                 z = depth[row, column, k]
                 if z == empty or left <= 0:
@@ -122,6 +124,36 @@ def composite(
                 point = index[row, column, k]
                 for channel in range(channels):
                     total[channel] += share * features[point, channel]
-            for channel in range(channels):
+                if with_disparity:
+                    total[channels] += share / z
+            for channel in range(out.shape[0]):
                 out[channel, row, column] = total[channel]
             alpha[0, row, column] = covered
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def place(
+    positions: np.ndarray,  # [N, 3] float32 world
+    projection: np.ndarray,  # [3, 4] float32, K [R | t]
+    near: float,
+    radius_scale: float,
+    min_radius: float,
+    max_radius: float,
+    out_pixels: np.ndarray,  # [N, 2] float32
+    out_depth: np.ndarray,  # [N] float32
+    out_radius: np.ndarray,  # [N] float32
+) -> None:
+    """Project points and size their footprints."""
+    nearest = np.float32(near)
+    scale = np.float32(radius_scale)
+    least, most = np.float32(min_radius), np.float32(max_radius)
+    for point in prange(positions.shape[0]):
+        x, y, z = positions[point, 0], positions[point, 1], positions[point, 2]
+        u = projection[0, 0] * x + projection[0, 1] * y + projection[0, 2] * z + projection[0, 3]
+        v = projection[1, 0] * x + projection[1, 1] * y + projection[1, 2] * z + projection[1, 3]
+        w = projection[2, 0] * x + projection[2, 1] * y + projection[2, 2] * z + projection[2, 3]
+        inverse = np.float32(1.0) / max(w, nearest)
+        out_pixels[point, 0] = u * inverse
+        out_pixels[point, 1] = v * inverse
+        out_depth[point] = w
+        out_radius[point] = min(max(scale * z * inverse, least), most)

@@ -1,7 +1,12 @@
 import torch
 
 from cine3d_core.geometry import photo_camera, project, unproject
-from cine3d_core.scene_flow import sample_layers, scene_flow
+from cine3d_core.scene_flow import (
+    flowed_positions,
+    flowed_positions_torch,
+    sample_layers,
+    scene_flow,
+)
 
 
 def plane(height: int = 30, width: int = 40) -> torch.Tensor:
@@ -47,3 +52,19 @@ def test_the_published_lift_keeps_the_source_depth():
     move, layer = torch.tensor([[0.0, 9.0]]), torch.zeros(1).long()
     flow = scene_flow(start, layer, move, plane(), camera, lift="source")
     assert float(flow.displacement[0, 2]) == 0
+
+
+def test_the_compiled_flow_equals_its_torch_twin():
+    generator = torch.Generator().manual_seed(7)
+    start = torch.rand(200, 2, generator=generator) * torch.tensor([40.0, 30.0])
+    move = torch.randn(200, 2, generator=generator) * 9
+    layer = torch.randint(2, (200,), generator=generator)
+    depth = torch.rand(2, 1, 30, 40, generator=generator) + 1
+    for lift in ("surface", "source"):
+        arguments = (start, layer, move, depth, photo_camera(30, 40))
+        torch.testing.assert_close(
+            flowed_positions(*arguments, lift=lift),
+            flowed_positions_torch(*arguments, lift=lift),
+            atol=1e-5,
+            rtol=0,
+        )

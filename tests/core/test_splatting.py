@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cine3d_core.geometry import pixel_centres
+from cine3d_core.cameras import move_camera
+from cine3d_core.geometry import photo_camera, pixel_centres, project
 from cine3d_core.splatting import (
     EMPTY,
     PUBLISHED_SPLAT,
@@ -12,9 +13,12 @@ from cine3d_core.splatting import (
     SplatParams,
     composite,
     composite_torch,
+    composite_with_disparity,
     fragment_shares,
+    place_points,
     rasterize,
     rasterize_torch,
+    splat_radius,
 )
 from tests.reference.naive_splatter import splat as naive_splat
 from tests.tolerances import ABSOLUTE
@@ -154,3 +158,27 @@ def test_nothing_drawn_leaves_an_empty_picture():
     image, alpha = composite(fragments, torch.zeros(0, 3), SplatParams())
     assert bool((fragments.index == EMPTY).all())
     assert float(image.abs().sum() + alpha.sum()) == 0
+
+
+def test_disparity_comes_along_as_the_last_channel():
+    points = random_points(300, 10, 10, seed=11)
+    features = features_of(points)
+    for params in STYLES:
+        fragments = rasterize(points, 10, 10, params=params)
+        rows = torch.cat([features, 1 / points.depth[:, None]], dim=1)
+        wanted, _ = composite(fragments, rows, params)
+        total, _ = composite_with_disparity(fragments, features, params)
+        torch.testing.assert_close(total, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_points_are_placed_where_the_camera_projects_them():
+    generator = torch.Generator().manual_seed(12)
+    positions = torch.randn(100, 3, generator=generator) + torch.tensor([0.0, 0.0, 3.0])
+    camera = move_camera(photo_camera(36, 64), "zoom-in", 40, 60)
+    points = place_points(positions, camera, zoom=1.2, params=SplatParams())
+    pixels, depth = project(positions, camera)
+    radius = splat_radius(positions[:, 2], depth, 1.2, SplatParams())
+    torch.testing.assert_close(points.depth, depth)
+    ahead = depth > 0.1
+    torch.testing.assert_close(points.pixels[ahead], pixels[ahead], atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(points.radius[ahead], radius[ahead])
