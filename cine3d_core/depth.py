@@ -40,6 +40,7 @@ class DepthParams:
     edge_radius: float = 0.024  # of the long side: how far a soft or shifted edge is looked for
     edge_epsilon: float = 1e-3  # variance of colour too small to tell two sides apart
     edge_jump: float = 0.05  # disparity01: smaller jumps are left alone
+    clear_jump: float = 0.2  # disparity01: up to here, only an edge of colour proves a jump
     edge_slope: float = 5.0  # disparity01 per long side: gentler slopes are surfaces
     edge_contrast: float = 2.5  # an edge is this much steeper than what lies beside it
 
@@ -50,6 +51,7 @@ class _Edges:
 
     near: Array  # [H, W] disparity of the near side
     far: Array  # [H, W]
+    jump: Array  # [H, W] how much of that difference lies in steep ramps
     ramp: Mask  # [H, W] neither near nor far
     zone: Mask  # [H, W] ramp and what a shifted edge may have put on the wrong side
 
@@ -122,9 +124,9 @@ def remove_flying_pixels(
     if not edges.zone.any():
         return disparity
     share = (values - edges.far) / np.maximum(edges.near - edges.far, 1e-6)
-    is_near = _choose_side(share, guide, edges, params)
+    is_near, proven = _choose_side(share, guide, edges, params)
     # A pixel outside the ramp that keeps its side keeps its value too, and lends it to others.
-    moved = edges.zone & (edges.ramp | (is_near != (share > 0.5)))
+    moved = edges.zone & proven & (edges.ramp | (is_near != (share > 0.5)))
     # Away from edges there are no sides.
     lends = ~moved & (edges.near - edges.far > params.edge_jump)
     near = _continue_side(values, is_near & lends, edges.near, moved)
@@ -169,14 +171,18 @@ def _find_edges(values: Array, params: DepthParams) -> _Edges:
     distance = cv2.distanceTransform((~steep).astype(np.uint8), cv2.DIST_L2, 5)
     # An edge lies wrong by about its own softness.
     zone = distance <= np.clip(0.75 * width, 1, radius)
-    return _Edges(near=near, far=far, ramp=steep, zone=zone & (near - far > params.edge_jump))
+    zone &= near - far > params.edge_jump
+    return _Edges(near=near, far=far, jump=jump, ramp=steep, zone=zone)
 
 
-def _choose_side(share: Array, guide: Array, edges: _Edges, params: DepthParams) -> Mask:
-    """True where a pixel belongs to the near surface.
+def _choose_side(
+    share: Array, guide: Array, edges: _Edges, params: DepthParams
+) -> tuple[Mask, Mask]:
+    """Whether a pixel belongs to the near surface, and whether there is a jump at all.
 
     `share` is 1 at the near and 0 at the far value of the pixel's window.
     """
+    proven = edges.jump > params.clear_jump
     height, width = share.shape
     radius = _pixels(params.edge_radius, share.shape)
     # Windows this wide vary slowly: their statistics are as good from a smaller picture.
@@ -197,13 +203,15 @@ def _choose_side(share: Array, guide: Array, edges: _Edges, params: DepthParams)
         )
         regression = resized(regression, height, width)
         by_colour = predict_from_colour(regression, guide)
+        # Later rounds explain what earlier ones have put in: only the first is a proof.
+        proven = proven | ((teaches is sure) & (regression.explained > 0.3))
         # Where colour explains little it gives no side: there the disparity itself decides.
         trust = np.clip(1.5 * regression.explained - 0.1, 0, 1)
         side = trust * by_colour + (1 - trust) * share > 0.5
         belief = np.where(edges.zone, side, belief).astype(np.float32)
     speckle = 2 * _pixels(0.0024, share.shape) + 1
     smooth = cv2.medianBlur((belief > 0.5).astype(np.uint8), speckle) > 0
-    return np.where(edges.zone, smooth, belief > 0.5)
+    return np.where(edges.zone, smooth, belief > 0.5), proven
 
 
 def _continue_side(values: Array, known: Mask, extreme: Array, wanted: Mask) -> Array:
