@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cine3d_core.guided_filter import box_mean, predict_from_colour, regress_on_colour
+from cine3d_core.guided_filter import box_mean, predict_from_colour, regress_on_colour, resized
 from cine3d_core.regions import connected_regions
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
@@ -82,7 +82,7 @@ def find_water(clues: Clues, sky: Mask) -> Mask:  # [h, w]
         return np.zeros_like(seeds)
     label = np.full(seeds.shape, cv2.GC_PR_BGD, np.uint8)
     label[seeds] = cv2.GC_PR_FGD
-    label[ndimage.binary_erosion(seeds, iterations=3)] = cv2.GC_FGD
+    label[np.asarray(ndimage.binary_erosion(seeds, iterations=3), bool)] = cv2.GC_FGD
     label[(score < WATER_EDGE) | sky] = cv2.GC_BGD
     water = _grab_cut(clues.colour, label) & (score > WATER_EDGE)
     water = np.asarray(ndimage.binary_opening(water, iterations=2), bool)
@@ -183,8 +183,9 @@ def _components(mask: Mask, keep: Callable[[Mask, Array], bool], score: Array) -
 def enlarge(mask: Mask, colour: Array) -> Mask:  # [h, w], [H, W, 3] -> [H, W]
     """The mask at the photo's size, its border moved to the photo's edges by a guided filter."""
     height, width = colour.shape[:2]
-    soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    radius = max(2, round(1.5 * max(height, width) / WORK_SIZE))
-    weights = np.ones_like(soft)
-    regression = regress_on_colour(colour, soft, weights, radius=radius, epsilon=1e-4)
-    return predict_from_colour(regression, colour) > 0.5
+    scale = min(1.0, 2 * WORK_SIZE / max(height, width))
+    size = (round(width * scale), round(height * scale))
+    guide = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    regression = regress_on_colour(guide, soft, np.ones_like(soft), radius=3, epsilon=1e-4)
+    return predict_from_colour(resized(regression, height, width), colour) > 0.5

@@ -56,10 +56,10 @@ def solve_region(
     all_anchors: Array,  # [M, 2] feet of every arrow of the picture
     all_vectors: Array,  # [M, 2]
     *,
-    cells: int,  # of the grid's long side
+    block_px: int,  # side of the grid's cells
 ) -> Array:  # [H, W, 2]
     """Velocity of a region; meaningful inside it only."""
-    grid = make_grid(region, cells)
+    grid = make_grid(region, block_px)
     guide = guide_vectors(grid.centres, all_anchors, all_vectors)  # [n, 2]
     flow = _nearest_flow(grid, region, guide, anchors)
     flow = _even_speed(flow, guide)
@@ -98,7 +98,7 @@ def _nearness(grid: Grid, anchors: Array, share: float) -> Array:  # [n] in [0, 
     if len(anchors) == 0:
         return np.ones(grid.count)
     radius = share * max(grid.index.shape) * grid.block
-    squared = ((grid.centres[:, None] - anchors[None]) ** 2).sum(-1).min(1)
+    squared = np.min([((grid.centres - anchor) ** 2).sum(1) for anchor in anchors], axis=0)
     return np.exp(-squared / radius**2)
 
 
@@ -123,22 +123,24 @@ def _fitted_speed(flow: Array, grid: Grid, anchors: Array, vectors: Array) -> Ar
 
 def guide_vectors(points: Array, anchors: Array, vectors: Array) -> Array:  # [n, 2]
     """What the arrows say at [n, 2] points by distance alone: weights 1 / distance^2."""
-    offset = points[:, None] - anchors[None]
-    weight = 1 / ((offset**2).sum(-1) + 1.0)
-    return (weight @ vectors) / weight.sum(1, keepdims=True)
+    total, weights = np.zeros((len(points), vectors.shape[1])), np.zeros((len(points), 1))
+    for anchor, vector in zip(anchors, vectors, strict=True):  # points x arrows would fill memory
+        weight = 1 / (((points - anchor) ** 2).sum(1, keepdims=True) + 1.0)
+        total += weight * vector
+        weights += weight
+    return total / weights
 
 
-def make_grid(region: Mask, cells: int) -> Grid:
-    """Cuts a region into blocks, at most about `cells` along the longer side."""
+def make_grid(region: Mask, block: int) -> Grid:
+    """Cuts a region into blocks of `block` pixels."""
     height, width = region.shape
-    block = -(-max(height, width) // cells)
     padded = np.pad(region, ((0, -height % block), (0, -width % block)))
     h, w = padded.shape[0] // block, padded.shape[1] // block
     inside = padded.reshape(h, block, w, block).any((1, 3))
     index = np.full((h, w), -1)
     index[inside] = np.arange(inside.sum())
     y, x = np.nonzero(inside)
-    return Grid(index, (np.stack([x, y], 1) + 0.5) * block, block)
+    return Grid(index, (np.array([x, y], np.float64).T + 0.5) * block, block)
 
 
 def _flow_energy(grid: Grid) -> sparse.csr_matrix:  # [2n, 2n]
