@@ -1,3 +1,53 @@
-"""Cine3D: one still photo becomes a moving, camera-navigable 3D scene."""
+"""Cine3D: one still photo becomes a moving, camera-navigable 3D scene.
+
+    scene = build_scene(Path("photo.jpg"), BuildSettings())
+    save_scene(scene, "photo.cine3d")
+    frame = render_frame(prepare(scene), Shot(camera, camera, camera), 0)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cine3d_core.animation import Shot, prepare
+    from cine3d_core.cameras import move_camera
+    from cine3d_core.errors import InputError
+    from cine3d_core.files.scene import load_scene, save_scene
+    from cine3d_core.pipeline import BuildSettings, build_scene
+    from cine3d_core.rendering import render_frame
+
+# Name -> its module. Resolved on first use: importing the package must not import torch.
+_PUBLIC = {
+    "BuildSettings": "cine3d_core.pipeline",
+    "InputError": "cine3d_core.errors",
+    "Shot": "cine3d_core.animation",
+    "build_scene": "cine3d_core.pipeline",
+    "load_scene": "cine3d_core.files.scene",
+    "move_camera": "cine3d_core.cameras",
+    "prepare": "cine3d_core.animation",
+    "render_frame": "cine3d_core.rendering",
+    "save_scene": "cine3d_core.files.scene",
+}
+
+__all__ = [
+    "BuildSettings",
+    "InputError",
+    "Shot",
+    "__version__",
+    "build_scene",
+    "load_scene",
+    "move_camera",
+    "prepare",
+    "render_frame",
+    "save_scene",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)

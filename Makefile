@@ -1,0 +1,62 @@
+# make demo: the sample photo becomes a cinemagraph in out/. make test: all that CI runs.
+# Both need Python 3.11, make and a package index, set up what they need, and may be repeated.
+
+PYTHON ?= python3.11
+OUT ?= out
+VENV := .venv
+RUN := $(VENV)/bin/python
+# The Blender versions that CI tests, and those that are tested by hand as well.
+BLENDERS := 4.5.15 5.0.1
+BLENDERS_BY_HAND := 4.2.23 5.2.3
+PYTHON_OF_5.2.3 := python3.13
+
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension bench clean
+
+setup: $(VENV)/.installed
+
+# uv is several times faster than pip; it is told where pip looks for wheels.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" $(VENV)/bin/uv pip install --quiet --python $(RUN) \
+		--constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	mkdir -p $(OUT)
+	$(RUN) -m cine3d_core.cli build docs/sample/photo.jpg --hints docs/sample/hints.json \
+		-o $(OUT)/sample.cine3d
+	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o $(OUT)/sample.mp4 --camera circle
+	$(RUN) -m cine3d_core.cli export $(OUT)/sample.cine3d -o $(OUT)/sample.ply
+	@echo "Done: $(OUT)/sample.mp4, $(OUT)/sample.cine3d, $(OUT)/sample.ply"
+
+test: lint test-core test-blender
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/pyright
+
+test-core: setup
+	$(RUN) -m pytest
+
+# Blender's Python has no torch; the worker is the core's.
+.venv-bpy-%/.installed: $(VENV)/.installed
+	$(VENV)/bin/uv venv --quiet --clear --python $(or $(PYTHON_OF_$*),$(PYTHON)) .venv-bpy-$*
+	$(VENV)/bin/uv pip install --quiet --python .venv-bpy-$*/bin/python bpy==$* 'pytest>=8'
+	touch $@
+
+test-blender-%: .venv-bpy-%/.installed
+	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-$*/bin/python -m pytest -m blender tests/blender
+
+test-blender: $(addprefix test-blender-,$(BLENDERS))
+
+test-blender-all: $(addprefix test-blender-,$(BLENDERS) $(BLENDERS_BY_HAND))
+
+extension: .venv-bpy-4.5.15/.installed
+	.venv-bpy-4.5.15/bin/python -m blender_addon.build dist
+
+bench: setup
+	$(RUN) -m tests.benchmarks
+
+clean:
+	rm -rf $(OUT) dist build .venv .venv-bpy-*

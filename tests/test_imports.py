@@ -1,0 +1,126 @@
+"""The structure that the design asks for, read from the source itself."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = ROOT / "cine3d_core"
+
+# A module may import from its own rank and from lower ones only.
+RANKS = (
+    {"errors"},
+    {"scene"},
+    {"geometry", "push_pull", "push_pull_kernels", "nearest", "guided_filter", "regions"},
+    {"cameras", "depth", "layering", "euler", "motion_solver", "scene_flow", "splatting_kernels"},
+    {"splatting", "motion", "analytic_fill", "fluid_mask", "layer_motion"},
+    {"inpainting", "motion_guess", "motion_view", "assembly", "animation"},
+    {"decoding", "networks"},
+    {"rendering", "files", "viewport_points", "devices"},
+    {"depth_sources", "doctor", "published"},
+    {"pipeline", "clips"},
+    {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "cli"},
+)
+RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
+
+
+def core_modules() -> list[Path]:
+    return sorted(CORE.rglob("*.py"))
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Dotted names that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_of(module: str) -> str | None:
+    """The first name below `cine3d_core`, if it is one of the ranked parts."""
+    names = module.split(".")
+    return names[1] if names[0] == "cine3d_core" and len(names) > 1 and names[1] in RANK else None
+
+
+def test_every_module_has_a_rank():
+    parts = {path.relative_to(CORE).parts[0].removesuffix(".py") for path in core_modules()}
+    assert parts - {"__init__"} == set(RANK)
+
+
+@pytest.mark.parametrize("path", core_modules(), ids=lambda path: str(path.relative_to(CORE)))
+def test_imports_point_downwards(path: Path):
+    own = path.relative_to(CORE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    above = {
+        part for part in map(part_of, imported_modules(path)) if part and RANK[part] > RANK[own]
+    }
+    assert not above, f"{own} imports from above: {above}"
+
+
+def test_the_core_never_imports_blender():
+    for path in core_modules():
+        roots = {name.split(".")[0] for name in imported_modules(path)}
+        assert not roots & {"bpy", "mathutils", "bpy_extras", "blender_addon"}, path
+
+
+def test_the_addon_never_imports_torch():
+    for path in (ROOT / "blender_addon").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {
+            alias.name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        } | {
+            (node.module or "").split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.level == 0
+        }
+        assert "torch" not in names, path
+
+
+def test_importing_the_package_does_not_import_torch():
+    code = "import sys, cine3d_core, cine3d_core.scene, cine3d_core.cli; print('torch' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "False"
+
+
+def test_what_blenders_side_uses_of_the_core_does_not_import_torch():
+    code = (
+        "import sys, cine3d_core.worker_protocol, cine3d_core.files.scene_arrays, "
+        "cine3d_core.files.ply; print('torch' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.strip() == "False"
+
+
+def test_the_public_names_are_these():
+    import cine3d_core
+
+    assert cine3d_core.__all__ == [
+        "BuildSettings",
+        "InputError",
+        "Shot",
+        "__version__",
+        "build_scene",
+        "load_scene",
+        "move_camera",
+        "prepare",
+        "render_frame",
+        "save_scene",
+    ]
+    for name in cine3d_core.__all__:
+        assert getattr(cine3d_core, name) is not None
