@@ -112,8 +112,8 @@ def render(job: JobInput) -> JobResult:
     """One frame, as Blender's passes.
 
     `combined` [H, W, 4] scene-linear (premultiplied by coverage if `transparent`); `depth`
-    [H, W, 1] core units, 0 where nothing is; `vector` [H, W, 4] px with y up, to the previous and
-    to the next frame; `moving` [H, W, 1]. `region` (left, bottom, width, height) cuts a part out.
+    [H, W, 1] core units, 0 where nothing is; `vector` [H, W, 4] px with y up, from here to the
+    previous frame and from the next frame to here, as Cycles has it; `moving` [H, W, 1]. `region` (left, bottom, width, height) cuts a part out.
     """
     arguments = job.arguments
     prepared = _prepared(arguments["scene_file"], arguments.get("device", "auto"))
@@ -131,7 +131,7 @@ def render(job: JobInput) -> JobResult:
     alpha = torch.ones_like(frame.alpha)
     if arguments.get("transparent"):
         alpha, linear = frame.alpha, linear * frame.alpha
-    flipped = frame.motion * torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None, None]
+    flipped = frame.motion * torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None]
     arrays = {
         "combined": _rows_up(torch.cat([linear, alpha])),
         "depth": _rows_up(frame.depth),

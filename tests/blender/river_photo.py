@@ -1,4 +1,4 @@
-"""A small photo made of numbers: sky, a far hill, a river, a post in it; with its depth and mask."""
+"""A small photo made of numbers: sky, a river, a post in it; with depth and mask."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ def write_png(path: Path, values: np.ndarray) -> None:
     rgba = np.ones((*values.shape[:2], 4), np.float32)
     rgba[..., :3] = values if values.ndim == 3 else values[..., None]
     image = bpy.data.images.new(path.stem, values.shape[1], values.shape[0])
-    image.pixels.foreach_set(np.ascontiguousarray(rgba[::-1]).ravel())
+    image.pixels.foreach_set(np.ascontiguousarray(rgba[::-1]).ravel())  # bottom row first
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()
     bpy.data.images.remove(image)

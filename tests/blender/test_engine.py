@@ -49,8 +49,7 @@ def probe(monkeypatch):
 def test_the_still_at_frame_1_looks_like_the_photo(river, river_files, tmp_path):
     rendered = render_still(river, tmp_path / "still.png")
     photo = read_png(river_files.photo)
-    error = np.sqrt(np.mean((rendered - photo) ** 2))
-    assert -20 * np.log10(error) > 34  # 8-bit rounding on the way through linear light
+    assert np.abs(rendered - photo).max() <= 1.5 / 255
 
 
 def test_the_frame_after_the_loop_is_the_first_bit_for_bit(river, tmp_path):
@@ -75,7 +74,7 @@ def test_all_passes_arrive(river, tmp_path, probe):
     assert moving[-5:, -40:].mean() > 0.9 and moving[:20].mean() < 0.1
 
 
-def test_vectors_point_to_where_the_scene_was_and_will_be(river, tmp_path, probe):
+def test_vectors_are_those_of_cycles(river, tmp_path, probe):
     river.view_layers[0].use_pass_vector = True
     camera = river.camera
     for frame, x in ((5, -0.01), (6, 0.0), (7, 0.01)):
@@ -84,7 +83,8 @@ def test_vectors_point_to_where_the_scene_was_and_will_be(river, tmp_path, probe
     render_still(river, tmp_path / "still.png", 6)
     sky = probe.seen["Vector"][5, WIDTH // 2]
     # The camera goes right: what is seen was farther right before and will be farther left.
-    assert sky[0] > 0 and sky[0] == pytest.approx(-sky[2], rel=0.05)
+    # Cycles gives the way to the previous place, and the way back from the next.
+    assert sky[0] > 0 and sky[0] == pytest.approx(sky[2], rel=0.05)
 
 
 def test_depth_is_in_blenders_units_when_the_photo_is_scaled(river, tmp_path, probe):

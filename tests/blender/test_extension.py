@@ -1,0 +1,170 @@
+"""The zip: built by Blender's tool, installed into a clean profile, enabled, used, removed."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+
+import bpy
+import pytest
+
+from blender_addon import build, setup_worker
+
+pytestmark = pytest.mark.blender
+
+INSTALLED = """
+import os, sys
+import bpy
+zip_file, python = sys.argv[1:3]
+bpy.ops.extensions.package_install_files(
+    filepath=zip_file, repo="user_default", enable_on_install=True)
+name = "bl_ext.user_default.cine3d"
+preferences = bpy.context.preferences.addons[name].preferences
+preferences.python_path = python
+import cine3d_core
+assert cine3d_core.__file__.startswith(os.environ["BLENDER_USER_RESOURCES"]), cine3d_core
+assert "torch" not in sys.modules
+jobs = sys.modules[name + ".jobs"]
+assert jobs.worker().wait(jobs.worker().submit("ping", {"echo": 7}))[0]["echo"] == 7
+assert bpy.ops.cine3d.import_photo.poll()
+models = os.path.join(os.path.dirname(cine3d_core.__file__), "_models")
+print("MODELS", len(os.listdir(models)) if os.path.isdir(models) else 0)
+bpy.ops.preferences.addon_disable(module=name)
+assert "import_photo" not in dir(bpy.ops.cine3d)
+bpy.ops.extensions.package_uninstall(repo_index=1, pkg_id="cine3d")
+print("CLEAN", not os.path.exists(os.path.dirname(sys.modules[name].__file__)))
+"""
+
+
+@pytest.fixture(scope="module")
+def extension(tmp_path_factory):
+    return build.build(tmp_path_factory.mktemp("dist"))
+
+
+def test_the_zip_installs_into_a_clean_profile_and_leaves_it(extension, tmp_path):
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)}
+    environment.pop("PYTHONPATH", None)
+    python = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALLED, str(extension), python],
+        cwd=tmp_path,
+        env=environment,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    assert "CLEAN True" in done.stdout
+
+
+def test_the_zip_holds_no_compiled_code_and_no_second_wheel(extension):
+    with zipfile.ZipFile(extension) as archive:
+        names = archive.namelist()
+        wheels = [name for name in names if name.endswith(".whl")]
+        with archive.open(wheels[0]) as wheel, zipfile.ZipFile(wheel) as inner:
+            names += inner.namelist()
+    assert len(wheels) == 1 and "py3-none-any" in wheels[0]
+    assert not [name for name in names if re.search(r"\.(so|pyd|dll|dylib|pyc)$", name)]
+    assert "cine3d_core/worker.py" in names
+
+
+def test_the_wheel_is_the_same_bytes_every_time(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first, second = (build.write_wheel(tmp_path / name, "0.1.0") for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_manifest_core_and_wheel_have_one_version(repository):
+    import cine3d_core
+
+    manifest = build.manifest()
+    assert manifest["version"] == cine3d_core.__version__
+    assert manifest["wheels"] == [f"./wheels/cine3d_core-{manifest['version']}-py3-none-any.whl"]
+    assert len(manifest["tagline"]) <= 64
+    assert all(len(text) <= 64 for text in manifest["permissions"].values())
+
+
+def test_set_up_installs_what_the_core_needs(repository):
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    needed = {*setup_worker.REQUIREMENTS, setup_worker.TORCH}
+    assert needed == set(project["dependencies"])
+
+
+def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
+    allowed = {
+        "cine3d_core",
+        "cine3d_core.cameras",
+        "cine3d_core.errors",
+        "cine3d_core.files.scene_arrays",
+        "cine3d_core.worker_protocol",
+    }
+    for path in (repository / "blender_addon").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+                if node.module == "cine3d_core":
+                    names = [f"cine3d_core.{alias.name}" for alias in node.names]
+            ours = {name for name in names if name.split(".")[0] in {"cine3d_core", "torch"}}
+            assert ours <= allowed, (path.name, ours)
+
+
+def test_registering_twice_leaves_blender_as_it_was(addon):
+    before = set(dir(bpy.types)), len(bpy.app.handlers.save_pre)
+    addon.unregister()
+    between = [name for name in dir(bpy.types) if name.startswith("CINE3D")]
+    assert not between and not hasattr(bpy.types.Object, "cine3d")
+    addon.register()
+    assert (set(dir(bpy.types)), len(bpy.app.handlers.save_pre)) == before
+
+
+def test_everything_has_a_tooltip_in_blenders_manner(addon):
+    texts = {}
+    for cls in (cls for module in addon._MODULES for cls in module.CLASSES):
+        texts[cls.__name__] = (cls.__doc__ or "").split("\n")[0]
+        for rna in getattr(cls, "bl_rna", cls).properties if hasattr(cls, "bl_rna") else ():
+            name = f"{cls.__name__}.{rna.identifier}"
+            if rna.identifier in cls.__annotations__ and not rna.is_hidden:
+                texts[name] = rna.description or rna.name
+    assert not [name for name, text in texts.items() if not text]
+    operators = {name: text for name, text in texts.items() if "_OT_" in name}
+    assert not [name for name, text in operators.items() if text.endswith(".")]
+
+
+def test_set_up_does_nothing_while_blender_is_offline(scene):
+    assert not bpy.app.online_access
+    assert not bpy.ops.cine3d.set_up.poll()
+
+
+def test_an_installation_shows_its_steps_and_can_be_cancelled():
+    quick = [("One", [sys.executable, "-c", "print('a')"]), ("Two", [sys.executable, "-c", ""])]
+    installation = setup_worker.Installation(quick)
+    installation.start()
+    assert installation.done.wait(30) and installation.error is None
+    assert installation.fraction == 1.0
+    slow = [("Slow", [sys.executable, "-c", "import time; time.sleep(60)"]), *quick]
+    installation = setup_worker.Installation(slow)
+    installation.start()
+    installation.done.wait(0.5)
+    installation.cancel()
+    assert installation.done.wait(5) and installation.cancelled and installation.error is None
+
+
+def test_a_failing_installation_says_at_which_step_and_why():
+    steps = [
+        ("Installing PyTorch", [sys.executable, "-c", "import sys; sys.exit('no space left')"])
+    ]
+    installation = setup_worker.Installation(steps)
+    installation.start()
+    assert installation.done.wait(30)
+    assert installation.error == "Installing PyTorch failed: no space left"
+
+
+def test_the_right_build_of_pytorch_is_chosen():
+    assert setup_worker.torch_index("darwin", False) is None
+    assert setup_worker.torch_index("linux", False).endswith("/cpu")
+    assert "/cu" in setup_worker.torch_index("win32", True)

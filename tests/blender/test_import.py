@@ -1,0 +1,127 @@
+"""Importing a photo: what comes out, what is refused, and that Blender lives on."""
+
+import os
+import threading
+import time
+
+import bpy
+import pytest
+
+from blender_addon import import_photo, jobs, photo_scene
+from tests.blender.river_photo import WIDTH, import_river
+
+pytestmark = pytest.mark.blender
+
+
+def test_a_photo_is_imported_with_points_that_move(river):
+    root = photo_scene.roots(river)[0]
+    static, *moving = photo_scene.point_objects(root)
+    assert len(static.data.vertices) > 5000 and moving
+    assert river.render.resolution_x == WIDTH
+    assert root.cine3d.scene_file.endswith("river.cine3d")
+
+
+def test_paths_in_a_saved_blend_are_relative_to_it(scene, river_files, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mine.blend"))
+    root = import_river(scene, river_files)
+    assert root.cine3d.scene_file.replace("\\", "/") == "//cine3d/river.cine3d"
+    assert (tmp_path / "cine3d" / "river.cine3d").is_file()
+
+
+def test_what_cannot_be_imported_is_refused_in_words(scene, tmp_path):
+    with pytest.raises(RuntimeError, match="no picture"):
+        bpy.ops.cine3d.import_photo(filepath=str(tmp_path / "none.jpg"))
+    text = tmp_path / "text.jpg"
+    text.write_text("not a picture")
+    with pytest.raises(RuntimeError, match="text.jpg"):
+        bpy.ops.cine3d.import_photo(filepath=str(text))
+    assert not photo_scene.roots(scene)
+    assert not list(tmp_path.glob("*.cine3d"))
+
+
+def test_an_empty_mask_is_refused_in_words(scene, river_files):
+    scene.cine3d.mask = bpy.data.images.new("Mask", 32, 32)
+    with pytest.raises(RuntimeError, match="mask 'Mask' is empty"):
+        bpy.ops.cine3d.import_photo(filepath=str(river_files.photo))
+
+
+def test_arrows_decide_where_the_river_flows(river):
+    root = photo_scene.roots(river)[0]
+    for start, end in (((0.6, 0.8), (0.9, 0.8)), ((0.9, 0.8), (0.6, 0.8))):
+        for obj in [obj for obj in river.objects if obj.cine3d_arrow.is_arrow]:
+            bpy.data.objects.remove(obj)
+        bpy.ops.cine3d.add_arrow(start=start, end=end)
+        bpy.context.view_layer.update()
+        assert bpy.ops.cine3d.rebuild() == {"FINISHED"}
+        obj = photo_scene.point_objects(root)[1]
+        flow = [value.vector.x for value in obj.data.attributes["fwd_1"].data]
+        assert (sum(flow) > 0) == (end[0] > start[0])
+
+
+def test_preview_motion_and_proposed_mask_need_no_build(river):
+    root = photo_scene.roots(river)[0]
+    bpy.ops.cine3d.add_arrow()
+    bpy.context.view_layer.update()
+    assert bpy.ops.cine3d.preview_motion() == {"FINISHED"}
+    shown = {b.image.name: b.show_background_image for b in river.camera.data.background_images}
+    assert shown[f"{root.name} Motion"]
+    assert bpy.ops.cine3d.hide_motion() == {"FINISHED"}
+    shown = {b.image.name: b.show_background_image for b in river.camera.data.background_images}
+    assert not shown[f"{root.name} Motion"]
+
+
+def test_the_camera_path_is_checked_for_holes(river, capfd):
+    assert bpy.ops.cine3d.check_path() == {"FINISHED"}
+    assert "path is safe" in capfd.readouterr().out
+    river.camera.location.x = 2.0
+    assert bpy.ops.cine3d.check_path() == {"FINISHED"}
+    assert "is not covered" in capfd.readouterr().out
+    assert bpy.ops.cine3d.safe_volume() == {"FINISHED"}
+
+
+def test_a_worker_killed_in_mid_build_is_told_and_the_next_build_works(scene, river_files):
+    worker = jobs.worker()
+    worker.wait(worker.submit("ping"))
+
+    def kill_when_busy():
+        while jobs.current is None or jobs.current.fraction < 0.02:
+            time.sleep(0.002)
+        os.kill(worker.pid, 9)
+
+    jobs.current = None
+    threading.Thread(target=kill_when_busy, daemon=True).start()
+    with pytest.raises(RuntimeError, match="stopped unexpectedly"):
+        import_river(scene, river_files)
+    assert not photo_scene.roots(scene)
+    assert import_river(scene, river_files)
+
+
+def test_a_build_can_be_cancelled_within_a_second(scene, river_files):
+    scene.cine3d.depth_source, scene.cine3d.depth_path = "FILE", str(river_files.depth)
+    worker = jobs.worker()
+    arguments = {
+        "photo": str(river_files.photo),
+        "scene_file": str(river_files.photo.with_name("cancelled.cine3d")),
+        "settings": import_photo.build_settings(scene.cine3d),
+    }
+    for seconds in (0.0, 0.3, 1.0):
+        job = worker.submit("build", arguments)
+        job.done.wait(seconds)
+        start = time.monotonic()
+        worker.cancel(job)
+        assert job.done.wait(1.5)
+        assert time.monotonic() - start < 1.0 + 0.3  # the load of other processes is allowed for
+
+
+def test_the_check_says_what_works(scene):
+    assert bpy.ops.cine3d.check() == {"FINISHED"}
+    preferences = bpy.context.preferences.addons["blender_addon"].preferences
+    assert preferences.status.startswith("Works: PyTorch")
+
+
+def test_the_check_says_what_is_missing(scene, tmp_path):
+    preferences = bpy.context.preferences.addons["blender_addon"].preferences
+    preferences.python_path = str(tmp_path / "python")
+    with pytest.raises(RuntimeError, match="cannot be started"):
+        bpy.ops.cine3d.check()
+    assert preferences.status.startswith("Does not work")
