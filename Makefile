@@ -16,7 +16,7 @@ setup: $(VENV)/.installed
 
 # uv is several times faster than pip; it is told where pip looks for wheels.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear $(VENV)
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	UV_FIND_LINKS="$$PIP_FIND_LINKS" $(VENV)/bin/uv pip install --quiet --python $(RUN) \
 		--constraint constraints.txt --editable '.[dev]'
@@ -41,7 +41,8 @@ test-core: setup
 
 # Blender's Python has no torch; the worker is the core's.
 .venv-bpy-%/.installed: $(VENV)/.installed
-	$(VENV)/bin/uv venv --quiet --clear --python $(or $(PYTHON_OF_$*),$(PYTHON)) .venv-bpy-$*
+	test -x .venv-bpy-$*/bin/python || \
+		$(VENV)/bin/uv venv --quiet --python $(or $(PYTHON_OF_$*),$(PYTHON)) .venv-bpy-$*
 	$(VENV)/bin/uv pip install --quiet --python .venv-bpy-$*/bin/python bpy==$* 'pytest>=8'
 	touch $@
 

@@ -1,8 +1,6 @@
 """Cine3D: one still photo becomes a moving, camera-navigable 3D scene.
 
-    scene = build_scene(Path("photo.jpg"), BuildSettings())
-    save_scene(scene, "photo.cine3d")
-    frame = render_frame(prepare(scene), Shot(camera, camera, camera), 0)
+`build_scene` makes a scene of a photo, `prepare` readies it, `render_frame` draws a frame of it.
 """
 
 from __future__ import annotations
