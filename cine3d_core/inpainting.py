@@ -49,7 +49,7 @@ class InpaintParams:
     jump_slope: float = 5.0  # disparity per long side: what is steeper is a jump, not a surface
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
     fringe: float = 0.005  # of the long side: where background may hold foreground colour
-    fringe_share: float = 0.3  # a pixel that is foreground by this share counts as foreground
+    fringe_share: float = 0.4  # foreground by this share at the fringe's end is foreground
     clearance: float = 0.03  # a filled pixel is farther than what covers it by this share
 
 
@@ -82,6 +82,7 @@ class _Band:
     fringe: Mask  # visible pixels of this layer beside the hole
     covers: Mask  # in front of the nearest shore
     context: Mask  # this layer and behind, without what covers and without fringe
+    distance: Array  # px to the nearest shore
 
 
 def inpaint_layers(
@@ -105,7 +106,8 @@ def inpaint_layers(
         wanted = band.hole | band.fringe
         if not band.hole.any() or not band.context.any():
             continue
-        filled = fill(stack.rgb, _like(stack.depth, stack), _like(band.context), _like(wanted))
+        surface = _like(_surface_depth(stack, band, index), stack)
+        filled = fill(stack.rgb, surface, _like(band.context), _like(wanted))
         mixed = _foreground_in_fringe(stack.rgb, filled.rgb, band, params)
         _give_to_foreground(stack, mixed, band.covers)
         _store(stack, filled, band.hole | mixed, index, params=params, same_surface=jump / 2)
@@ -174,7 +176,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     shore = behind & beside & ~near_side & (gap > jump)
     if not (shore & (stack.layer == index)).any():
         nothing = np.zeros_like(shore)
-        return _Band(hole=nothing, fringe=nothing, covers=nothing, context=behind)
+        return _Band(nothing, nothing, nothing, context=behind, distance=gap)
     distance, nearest = nearest_pixel(shore)
     covers = disparity > disparity.flat[nearest] + jump / 2
     # What comes out from behind the foreground, even where a thin strip lies between the two.
@@ -189,7 +191,20 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
         covers=covers,
         # The near side of another jump may be half of something else, in depth and colour.
         context=behind & ~covers & ~fringe & ~near_side,
+        distance=distance,
     )
+
+
+def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
+    """Depth of layer `index`, taken from its nearest pixel where the context lies behind it.
+
+    Otherwise a fill would slope from this surface down to those behind, and be stretched apart.
+    """
+    own = band.context & (stack.layer == index)
+    if not own.any():
+        return stack.depth
+    _, nearest = nearest_pixel(own)
+    return stack.depth.flat[nearest]
 
 
 def _foreground_in_fringe(
@@ -205,7 +220,9 @@ def _foreground_in_fringe(
     foreground = context_mean(photo, _like(covers), radius)
     towards = foreground - filled
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
-    some: Mask = band.fringe[part] & (share > params.fringe_share).cpu().numpy()
+    # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
+    needed = params.fringe_share * band.distance[part] / _pixels(params.fringe, mixed)
+    some: Mask = band.fringe[part] & (share.cpu().numpy() > needed + 0.05)
     # Only what hangs together with the foreground is part of it; specks are texture.
     size = 2 * _pixels(params.jump_width, mixed) + 1
     mixed[part] = some & (cv2.medianBlur((some | covers).astype(np.uint8), size) > 0)
