@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 ALPHA, DISPARITY = 3, -1  # channels of a splat: R, G, B, coverage, features ..., disparity
@@ -37,8 +38,7 @@ def blend(
     factor: float | Tensor,
 ) -> Tensor:  # [B, C, H, W]
     """Both splats in one; every channel is blended, coverage and disparity too."""
-    splats = (forward, backward)
     disparities = forward[:, DISPARITY:], backward[:, DISPARITY:]
     alphas = forward[:, ALPHA : ALPHA + 1], backward[:, ALPHA : ALPHA + 1]
     weights = blend_weights(disparities, alphas, time, factor)
-    return splats[0] * weights[0] + splats[1] * weights[1]
+    return torch.addcmul(forward * weights[0], backward, weights[1])

@@ -38,6 +38,13 @@ class MovedPoints:
     inside: Tensor  # [N] bool: the pixel a point moved to is still in the picture
 
 
+def integer_centred(intrinsics: Tensor) -> Tensor:
+    """Intrinsics for pixel coordinates whose centres are integers."""
+    shifted = intrinsics.clone()
+    shifted[:2, 2] -= 0.5
+    return shifted
+
+
 def clamped_depth(depth: Tensor) -> Tensor:
     """Depth inside the range that the authors allow."""
     return depth.clamp(*DEPTH_RANGE)

@@ -1,0 +1,190 @@
+"""The authors' way from a scene and a camera to a frame.
+
+scene, frame -> displacement both ways -> moved points -> two splats -> blend -> decoder -> frame
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cine3d_core.geometry import NEAR_PLANE, project
+from cine3d_core.networks.official.image_decoder import ImageDecoder
+from cine3d_core.published.blend import ALPHA, DISPARITY, blend
+from cine3d_core.published.euler import EulerPath, displacement_after, trace
+from cine3d_core.published.lift import (
+    LayerPoints,
+    MovedPoints,
+    integer_centred,
+    layer_points,
+    moved_points,
+)
+from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
+from cine3d_core.splatting import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
+
+BORDER = 32  # px that the authors cut from every side of a finished frame
+JITTERED_FRAMES, JITTER = 0.4, 0.1  # share of frames; largest relative change of a radius
+
+
+@dataclass(frozen=True)
+class PreparedPublished:
+    """A published scene with all that does not depend on the frame worked out."""
+
+    scene: CinemagraphScene
+    points: LayerPoints
+    carried: Tensor  # [N, 3 + C] colour and features
+    moving: Tensor  # [N] float32, 1 where the flow is not zero
+    forward: EulerPath
+    backward: EulerPath
+
+
+@dataclass(frozen=True)
+class _View:
+    """One cloud before the camera."""
+
+    points: Points
+    disparity: Tensor  # [N] 1 / depth
+    drawn: Tensor  # [N] bool
+
+
+@torch.inference_mode()
+def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
+    """Integrates the flow both ways and works out how the layers hang together."""
+    layers, _, height, width = scene.layer_depth.shape
+    cloud, flow = scene.cloud, scene.velocity[0]
+    flat = cloud.layer.long() * (height * width) + cloud.pixel
+    solid = torch.zeros(layers * height * width, dtype=torch.bool, device=flow.device)
+    seen = solid.clone()
+    solid[flat] = True
+    # The published masks are the points that were seen, but for runs of a pixel or two at the
+    # picture's end, which their erosion removes.
+    seen[flat[~cloud.inpainted]] = True
+    shape = (layers, height, width)
+    moves = (flow != 0).any(0)
+    points = layer_points(
+        scene.layer_depth, seen.view(shape)[:, None], solid.view(shape), moves[None, None]
+    )
+    return PreparedPublished(
+        scene,
+        points,
+        carried=torch.cat((cloud.rgb, cloud.features), dim=1),
+        moving=moves.flatten()[cloud.pixel].float(),
+        forward=trace(flow, scene.num_frames),
+        backward=trace(-flow, scene.num_frames),
+    )
+
+
+@torch.inference_mode()
+def render_published_frame(
+    prepared: PreparedPublished,
+    camera: Camera,
+    frame: int,
+    decoder: ImageDecoder,
+    *,
+    jitter_seed: int | None = None,
+) -> RenderedFrame:
+    """One frame, before the border is cut; depends on its arguments only.
+
+    Args:
+        prepared: from `prepare_published`.
+        camera: any; the published paths are in `trajectories`.
+        frame: index, any integer; frame `num_frames` is frame 0.
+        decoder: the authors'; also holds the factor of the blend.
+        jitter_seed: vary the points' radii on some frames, as published; None: never.
+    """
+    count = prepared.scene.num_frames
+    steps = frame % count
+    moved = (
+        _moved(prepared, prepared.forward, steps),
+        _moved(prepared, prepared.backward, count - steps),
+    )
+    views = [_view(cloud, prepared.scene, camera) for cloud in moved]
+    if jitter_seed is not None:
+        views = _jittered(views, torch.Generator().manual_seed(jitter_seed * count + steps))
+    limits = _disparity_limits(views)
+    splats, shares = zip(*(_splat(prepared, view, camera, limits) for view in views), strict=True)
+    time = steps / count
+    blended = blend(splats[0], splats[1], time, decoder.alpha)
+    moving = torch.lerp(shares[0], shares[1], time)
+    del splats
+    return _finished(blended, moving, limits, decoder)
+
+
+def without_border(picture: Tensor) -> Tensor:  # [C, H, W] -> [C, H - 64, W - 64]
+    """What the authors keep of a frame."""
+    return picture[:, BORDER:-BORDER, BORDER:-BORDER]
+
+
+def _moved(prepared: PreparedPublished, path: EulerPath, steps: int) -> MovedPoints:
+    intrinsics = integer_centred(prepared.scene.canvas_camera.intrinsics)
+    return moved_points(prepared.points, displacement_after(path, steps)[None], intrinsics)
+
+
+def _view(cloud: MovedPoints, scene: CinemagraphScene, camera: Camera) -> _View:
+    """Points on the screen, half a pixel up and to the left of where they belong.
+
+    The published program hands coordinates with integer pixel centres to a rasteriser whose
+    centres are at +0.5.
+    """
+    pixels, depth = project(cloud.positions, camera)
+    drawn = cloud.inside & (depth > NEAR_PLANE)
+    zoom = float(camera.intrinsics[1, 1] / scene.camera.intrinsics[1, 1])
+    radius = splat_radius(cloud.positions[:, 2], depth, zoom, PUBLISHED_SPLAT)
+    shown_depth = torch.where(drawn, depth, 0.0)  # not beyond the near plane: not drawn
+    points = Points((pixels - 0.5).float(), shown_depth.float(), radius.float())
+    return _View(points, 1 / depth.clamp(min=NEAR_PLANE), drawn)
+
+
+def _jittered(views: list[_View], generator: torch.Generator) -> list[_View]:
+    if float(torch.rand((), generator=generator)) >= JITTERED_FRAMES:
+        return views
+    result = []
+    for view in views:
+        noise = torch.rand(len(view.points.radius), generator=generator) * 2 - 1
+        radius = view.points.radius * (1 + JITTER * noise.to(view.points.radius))
+        points = Points(view.points.pixels, view.points.depth, radius)
+        result.append(_View(points, view.disparity, view.drawn))
+    return result
+
+
+def _disparity_limits(views: list[_View]) -> tuple[float, float]:
+    """Smallest and largest disparity of both clouds of this frame."""
+    disparity = torch.cat([view.disparity[view.drawn] for view in views])
+    if len(disparity) == 0:
+        return 0.0, 1.0
+    return float(disparity.min()), float(disparity.max())
+
+
+def _splat(
+    prepared: PreparedPublished, view: _View, camera: Camera, limits: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
+    """A cloud's channels [1, 3 + 1 + C + 1, H, W] (see `blend`) and its moving share [1, H, W]."""
+    low, high = limits
+    fragments = rasterize(view.points, camera.height, camera.width, params=PUBLISHED_SPLAT)
+    disparity = (view.disparity - low) / max(high - low, 1e-9)
+    own = torch.stack((disparity.float(), prepared.moving), dim=1)
+    carried, alpha = composite(fragments, prepared.carried, PUBLISHED_SPLAT)
+    own, _ = composite(fragments, own, PUBLISHED_SPLAT)
+    return torch.cat((carried[:3], alpha, carried[3:], own[:1]))[None], own[1:]
+
+
+def _finished(
+    blended: Tensor,  # [1, C, H, W]
+    moving: Tensor,  # [1, H, W]
+    limits: tuple[float, float],
+    decoder: ImageDecoder,
+) -> RenderedFrame:
+    """The decoded frame. The method has no motion vectors: `motion` is zero."""
+    low, high = limits
+    alpha = blended[0, ALPHA : ALPHA + 1].clone()
+    solid = alpha > 0
+    disparity = blended[0, DISPARITY:] / alpha.clamp(min=1e-6) * (high - low) + low
+    return RenderedFrame(
+        rgb=decoder(blended)[0],
+        alpha=alpha.clamp(0, 1),
+        depth=torch.where(solid, 1 / disparity.clamp(min=1e-6), 0.0),
+        motion=torch.zeros(4, *alpha.shape[1:], device=alpha.device),
+        moving=moving,
+    )
