@@ -18,6 +18,7 @@ from torch import Tensor
 from cine3d_core.assembly import assemble_scene
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.devices import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.hints import read_directions
 from cine3d_core.files.photo import Photo, read_photo
@@ -34,6 +35,7 @@ from cine3d_core.scene import (
     MotionDirections,
     MotionField,
 )
+from cine3d_core.water_surface import SurfaceParams, smooth_surfaces
 
 Preset = Literal["default", "paper", "draft"]
 Progress = Callable[[str, float], None]
@@ -63,13 +65,14 @@ class StageParams:
     layering: LayeringParams = field(default_factory=LayeringParams)
     inpainting: InpaintParams = field(default_factory=InpaintParams)
     motion: MotionParams = field(default_factory=MotionParams)
+    surface: SurfaceParams | None = field(default_factory=SurfaceParams)  # None: as estimated
 
 
 PRESETS: dict[str, StageParams] = {
     "default": StageParams(),
     # The published behaviour with our networks: one cycle, no margin (and `rendering`'s lift,
     # splat and blend). With the authors' networks `published/` follows the code step by step.
-    "paper": StageParams(margin=0.0, motion=MotionParams(max_displacement=1e6)),
+    "paper": StageParams(margin=0.0, motion=MotionParams(max_displacement=1e6), surface=None),
     "draft": StageParams(margin=0.0, layering=LayeringParams(max_layers=2)),
 }
 DRAFT_SIZE = 640  # px: a draft is never larger
@@ -97,15 +100,20 @@ def build_scene(
     progress("reading the photo", 0.0)
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
     photo = read_photo(photo_path, max_side=size)
+    device = choose_device(settings.device)
     source = open_depth_source(settings.depth)
     directions, mask = _read_motion(settings, photo)
 
     progress("estimating depth", 0.05)
-    depth = source(photo.rgb, params=params.depth)
+    depth = source(photo.rgb.to(device), params=params.depth)
+    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu())  # what follows is the CPU's work
 
     progress("directing the motion", 0.35)
     motion_params = replace(params.motion, num_frames=settings.frames)
     motion, assumed = direct_motion(photo.rgb, depth, mask, directions, motion_params)
+
+    if params.surface is not None:
+        depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
     progress("cutting into layers", 0.5)
     layers, margin = _layered_canvas(photo.rgb, depth, params)

@@ -16,7 +16,7 @@ RANKS = (
     {"scene"},
     {"geometry", "push_pull", "push_pull_kernels", "nearest", "guided_filter", "regions"},
     {"cameras", "depth", "layering", "euler", "motion_solver", "scene_flow", "splatting_kernels"},
-    {"splatting", "motion", "analytic_fill", "fluid_mask", "layer_motion"},
+    {"splatting", "motion", "analytic_fill", "fluid_mask", "layer_motion", "water_surface"},
     {"inpainting", "motion_guess", "motion_view", "assembly", "animation"},
     {"decoding", "networks"},
     {"rendering", "files", "viewport_points", "devices"},
