@@ -52,12 +52,14 @@ def motion_from_hints(
     hints: Sequence[MotionHint],
     *,
     params: MotionParams | None = None,
+    behind: Tensor | None = None,  # [1, H, W] bool, sky: its borders only hide how it goes on
 ) -> MotionField:
     """Flow inside `mask` that honours every arrow within 10 % at its foot.
 
     Nothing flows across the border of the mask (it fades over `bank_fade`; flow along the border
     stays) except at the picture's own frame. Where an arrow itself points across a bank, the arrow
     wins in its close neighbourhood. Arrows within one pixel of each other count as their mean.
+    Regions that lie mostly in `behind` know no banks: they drift on behind what stands before them.
 
     Raises:
         InputError: an empty mask, no arrows, an arrow outside the picture or without length.
@@ -66,7 +68,8 @@ def motion_from_hints(
     inside = mask[0].cpu().numpy().astype(bool)
     _check(inside, hints)
     anchors, vectors = _merged(hints)
-    velocity = _solve_regions(inside, anchors, vectors, params)
+    free = np.zeros_like(inside) if behind is None else behind[0].cpu().numpy().astype(bool)
+    velocity = _solve_regions(inside, free, anchors, vectors, params)
     velocity = _slowed(velocity, params.max_speed * max(inside.shape)).astype(np.float32)
     field = torch.from_numpy(velocity).permute(2, 0, 1).contiguous().to(mask.device)
     limit = params.max_displacement * max(inside.shape)
@@ -175,37 +178,79 @@ def _merged(hints: Sequence[MotionHint]) -> tuple[Array, Array]:  # anchors, vec
     )
 
 
-def _solve_regions(inside: Mask, anchors: Array, vectors: Array, params: MotionParams) -> Array:
+@dataclass(frozen=True)
+class _Arrows:
+    """Arrows on a mask."""
+
+    feet: Array  # [A, 2] x, y, each inside the mask
+    vectors: Array  # [A, 2] px/frame
+    pixels: NDArray[np.int64]  # [A, 2] x, y of the feet's pixels
+    exact: Mask  # [A] whether the foot stands where it was drawn
+    region: NDArray[np.int32]  # [A] label of the region that it stands in
+
+
+def _placed(feet: Array, vectors: Array, label: NDArray[np.int32]) -> _Arrows:
+    """Arrows with feet outside the mask moved to the nearest pixel inside."""
+    drawn = np.clip(feet.astype(np.int64), 0, [label.shape[1] - 1, label.shape[0] - 1])
+    pixels = drawn
+    if not label[drawn[:, 1], drawn[:, 0]].all():
+        nearest = ndimage.distance_transform_edt(
+            label == 0, return_distances=False, return_indices=True
+        )
+        pixels = np.asarray(nearest)[::-1, drawn[:, 1], drawn[:, 0]].T
+    exact = (pixels == drawn).all(1)
+    feet = np.where(exact[:, None], feet, pixels + 0.5)
+    return _Arrows(feet, vectors, pixels, exact, label[pixels[:, 1], pixels[:, 0]])
+
+
+def _solve_regions(
+    inside: Mask, free: Mask, feet: Array, vectors: Array, params: MotionParams
+) -> Array:
     """[H, W, 2] float64, zero outside."""
     count, label = connected_regions(inside)
-    pixels = _pixels_inside(anchors, inside)  # [A, 2] x, y
-    exact = (pixels == _pixels(anchors, inside.shape)).all(1)
-    anchors = np.where(exact[:, None], anchors, pixels + 0.5)
-    home = label[pixels[:, 1], pixels[:, 0]]
-    finest_px = max(1, round(params.finest_cell * max(inside.shape)))
+    arrows = _placed(feet, vectors, label)
     velocity = np.zeros((*inside.shape, 2))
-    specks = _specks(count, label, home)
+    specks = _specks(count, label, arrows.region)
     y, x = np.nonzero(specks[label])
-    velocity[y, x] = guide_vectors(np.array([x, y], np.float64).T + 0.5, anchors, vectors)
-    fade_px, reach_px = (s * max(inside.shape) for s in (params.bank_fade, params.arrow_reach))
-    for number, window, region in each_region(count, label, margin=int(fade_px) + 3):
-        if specks[number]:
-            continue
-        origin = np.array([window[1].start, window[0].start])
-        own = home == number
-        flow = solve_region(
-            region,
-            anchors[own] - origin,
-            vectors[own],
-            anchors - origin,
-            vectors,
-            block_px=max(finest_px, -(-max(region.shape) // params.grid_cells)),
-        )
-        flow = _along_banks(flow, region, fade_px)
-        fixed = own & exact
-        flow = _honoured(flow, pixels[fixed] - origin, vectors[fixed], reach_px)
-        velocity[window][region] = flow[region]
+    centres = np.array([x, y], np.float64).T + 0.5
+    velocity[y, x] = guide_vectors(centres, arrows.feet, vectors)
+    side = max(inside.shape)
+    margin = int(params.bank_fade * side) + 3
+    for number, window, region in each_region(count, label, margin=margin):
+        if not specks[number]:
+            banks = bool(free[window][region].mean() <= 0.5)
+            flow = _region_flow(arrows, number, window, region, params, banks=banks, side=side)
+            velocity[window][region] = flow[region]
     return velocity
+
+
+def _region_flow(
+    arrows: _Arrows,
+    number: int,
+    window: tuple[slice, slice],
+    region: Mask,  # [h, w] of the window
+    params: MotionParams,
+    *,
+    banks: bool,
+    side: int,  # the picture's long side, px
+) -> Array:  # [h, w, 2]
+    own = arrows.region == number
+    origin = np.array([window[1].start, window[0].start])
+    finest_px = max(1, round(params.finest_cell * side))
+    flow = solve_region(
+        region,
+        arrows.feet[own] - origin,
+        arrows.vectors[own],
+        arrows.feet - origin,
+        arrows.vectors,
+        block_px=max(finest_px, -(-max(region.shape) // params.grid_cells)),
+        banks=banks,
+    )
+    if banks:
+        flow = _along_banks(flow, region, params.bank_fade * side)
+    fixed = own & arrows.exact
+    reach_px = params.arrow_reach * side
+    return _honoured(flow, arrows.pixels[fixed] - origin, arrows.vectors[fixed], reach_px)
 
 
 def _specks(count: int, label: NDArray[np.int32], home: NDArray[np.int32]) -> Mask:  # [count]
@@ -214,19 +259,6 @@ def _specks(count: int, label: NDArray[np.int32], home: NDArray[np.int32]) -> Ma
     specks[0] = False
     specks[home] = False  # an arrow stands there
     return specks
-
-
-def _pixels(points: Array, shape: tuple[int, ...]) -> NDArray[np.int64]:  # [A, 2] x, y
-    return np.clip(points.astype(np.int64), 0, [shape[1] - 1, shape[0] - 1])
-
-
-def _pixels_inside(points: Array, inside: Mask) -> NDArray[np.int64]:  # [A, 2] x, y
-    """The pixel of each point; for points outside the mask, the nearest pixel inside."""
-    pixels = _pixels(points, inside.shape)
-    if inside[pixels[:, 1], pixels[:, 0]].all():
-        return pixels
-    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    return np.asarray(nearest)[::-1, pixels[:, 1], pixels[:, 0]].T
 
 
 def _along_banks(flow: Array, region: Mask, fade_px: float) -> Array:

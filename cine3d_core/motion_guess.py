@@ -37,6 +37,7 @@ SKY_SPEED = 5e-4
 RIPPLE_SPEED = 4e-4
 RUN_SPEED = 1.2e-3
 
+SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
 MIN_REGION = 0.002  # share of the picture that deserves an arrow; smaller ones follow the others
 RUNNING = 0.7  # height / width from which water is taken to run towards the viewer
 
@@ -74,18 +75,16 @@ def guess_mask(
     stand on: sky or water found as usual, else a region grown from the arrow along the picture's
     edges.
     """
-    clues = _clues(rgb, depth)
-    colour = _image(rgb)
     if mask is not None:
-        inside = mask[0].cpu().numpy().astype(bool)
-        return _described(inside, _kinds(inside, depth), "the mask is as drawn", rgb)
+        kind = _kinds(mask[0].cpu().numpy().astype(bool), _plane(depth.sky))
+        return _described(kind, "the mask is as drawn", rgb)
+    clues = _clues(rgb, depth)
     sky = find_sky(clues)
-    fluid = sky | find_water(clues, sky)
+    small = np.where(sky, SKY, np.where(find_water(clues, sky), WATER, 0)).astype(np.uint8)
     if hints:
-        fluid = _under_arrows(clues, fluid, hints, max(rgb.shape[1:]))
-    inside = enlarge(fluid, colour)
-    kind = _kinds(inside, depth)
-    return _described(inside, kind, _found(kind), rgb)
+        small = _under_arrows(clues, small, hints, max(rgb.shape[1:]))
+    kind = _enlarged(small, _image(rgb))
+    return _described(kind, _found(kind), rgb)
 
 
 def guess_directions(rgb: Tensor, depth: DepthMap, guess: MaskGuess) -> DirectionGuess:
@@ -133,29 +132,45 @@ def _nearness(depth: DepthMap) -> Array:  # [H, W] in [0, 1]
     return np.clip((disparity - low) / max(high - low, 1e-9), 0, 1).astype(np.float32)
 
 
-def _under_arrows(clues: Clues, fluid: Mask, hints: Sequence[MotionHint], side: int) -> Mask:
+def _under_arrows(
+    clues: Clues, kind: NDArray[np.uint8], hints: Sequence[MotionHint], side: int
+) -> NDArray[np.uint8]:
     """The found regions that arrows stand on, and regions grown from the other arrows."""
-    scale = max(fluid.shape) / side
-    _, label = connected_regions(fluid)
-    out = np.zeros_like(fluid)
-    strokes = np.zeros(fluid.shape, np.uint8)
+    scale = max(kind.shape) / side
+    _, label = connected_regions(kind > 0)
+    chosen = np.zeros_like(kind)
+    strokes = np.zeros(kind.shape, np.uint8)
     for hint in hints:
         line = (np.array([hint.start, hint.end]) * scale).astype(int)
-        line = np.clip(line, 0, [fluid.shape[1] - 1, fluid.shape[0] - 1])
+        line = np.clip(line, 0, [kind.shape[1] - 1, kind.shape[0] - 1])
         number = label[line[0, 1], line[0, 0]]
         if number > 0:
-            out |= label == number
+            chosen = np.where(label == number, kind, chosen)
         else:
             cv2.line(strokes, line[0].tolist(), line[1].tolist(), 1)
-    return out | grow_from_strokes(clues, strokes > 0) if strokes.any() else out
+    if not strokes.any():
+        return chosen
+    grown = grow_from_strokes(clues, strokes > 0) & (chosen == 0)
+    return np.maximum(chosen, _kinds(grown, clues.sky))
 
 
-def _kinds(inside: Mask, depth: DepthMap) -> NDArray[np.uint8]:  # [H, W]
+def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # [H, W]
+    """Kinds at the photo's size, along its edges, without specks."""
+    kind = np.zeros(colour.shape[:2], np.uint8)
+    for value in (WATER, SKY):
+        if (small == value).any():
+            kind[enlarge(small == value, colour)] = value
+    count, label = connected_regions(kind > 0)
+    area = np.bincount(label.ravel(), minlength=count)
+    return np.where((area > SMALLEST * kind.size)[label], kind, 0).astype(np.uint8)
+
+
+def _kinds(inside: Mask, sky: Array) -> NDArray[np.uint8]:  # [H, W], [H, W] -> [H, W]
     """Every connected region is sky if most of it probably is, else water."""
     count, label = connected_regions(inside)
     area = np.bincount(label.ravel(), minlength=count)
-    sky = np.bincount(label.ravel(), _plane(depth.sky).ravel(), count) / np.maximum(area, 1)
-    table = np.where(sky > 0.5, SKY, WATER).astype(np.uint8)
+    mean = np.bincount(label.ravel(), sky.ravel(), count) / np.maximum(area, 1)
+    table = np.where(mean > 0.5, SKY, WATER).astype(np.uint8)
     table[0] = 0
     return table[label]
 
@@ -166,12 +181,9 @@ def _found(kind: NDArray[np.uint8]) -> str:
     return "found " + " and ".join(parts) if parts else "found neither sky nor water"
 
 
-def _described(inside: Mask, kind: NDArray[np.uint8], text: str, rgb: Tensor) -> MaskGuess:
-    return MaskGuess(
-        mask=torch.from_numpy(inside)[None].to(rgb.device),
-        kind=torch.from_numpy(kind)[None].to(rgb.device),
-        description=text,
-    )
+def _described(kind: NDArray[np.uint8], text: str, rgb: Tensor) -> MaskGuess:
+    values = torch.from_numpy(kind)[None].to(rgb.device)
+    return MaskGuess(mask=values > 0, kind=values, description=text)
 
 
 def _regions(kind: NDArray[np.uint8]) -> Iterator[tuple[Mask, int]]:

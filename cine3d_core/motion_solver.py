@@ -57,23 +57,26 @@ def solve_region(
     all_vectors: Array,  # [M, 2]
     *,
     block_px: int,  # side of the grid's cells
+    banks: bool = True,  # whether the region's borders hold the flow
 ) -> Array:  # [H, W, 2]
     """Velocity of a region; meaningful inside it only."""
     grid = make_grid(region, block_px)
     guide = guide_vectors(grid.centres, all_anchors, all_vectors)  # [n, 2]
-    flow = _nearest_flow(grid, region, guide, anchors)
+    tensors = _bank_tensors(grid, region) if banks else _no_banks(grid)
+    flow = _nearest_flow(grid, guide, anchors, *tensors)
     flow = _even_speed(flow, guide)
     if len(anchors):
         flow = _fitted_speed(flow, grid, anchors, vectors)
     return _to_pixels(grid, flow, region.shape)
 
 
-def _nearest_flow(grid: Grid, region: Mask, guide: Array, anchors: Array) -> Array:  # [n, 2]
+def _nearest_flow(
+    grid: Grid, guide: Array, anchors: Array, rocks: Array, outer: Array
+) -> Array:  # [n, 2]
     """Flow nearest to the guide with all outer borders closed, or if that fails, with some open."""
     pull = sparse.diags(np.tile(GUIDE_FAR + GUIDE_NEAR * _nearness(grid, anchors, NEAR), 2))
     energy = _flow_energy(grid) + pull
     right = pull @ guide.T.ravel()
-    rocks, outer = _bank_tensors(grid, region)
     closed = CLOSED_BANK * (rocks + outer)
     flow = _solve(energy + _quadratic(closed), right)
     across = _across(outer, guide)
@@ -174,6 +177,11 @@ def _bank_tensors(grid: Grid, region: Mask) -> tuple[Array, Array]:  # [n, 2, 2]
     """Borders of the region's holes, and its outer border."""
     filled = np.asarray(ndimage.binary_fill_holes(region), bool)
     return _border_tensor(~(filled & ~region), grid), _border_tensor(filled, grid)
+
+
+def _no_banks(grid: Grid) -> tuple[Array, Array]:
+    none = np.zeros((grid.count, 2, 2))
+    return none, none
 
 
 def _quadratic(tensor: Array) -> sparse.csr_matrix:  # [n, 2, 2] -> [2n, 2n]

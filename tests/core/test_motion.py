@@ -238,3 +238,10 @@ def test_a_noisy_mask_of_thousands_of_specks_moves_and_does_not_take_forever():
     noise = torch.rand(1, 300, 400, generator=torch.Generator().manual_seed(0)) > 0.7
     field = motion_from_hints(noise, [arrow(200, 150, 25, 0)])
     assert (field.velocity[0, noise[0]] > 0.1).float().mean() > 0.9
+
+
+def test_sky_drifts_on_behind_what_stands_before_it():
+    sky = box(0, 0, WIDTH, 80) & ~box(80, 30, 120, 80)
+    field = motion_from_hints(sky, [arrow(40, 40, 25, 0)], behind=sky)
+    expected = torch.tensor([0.5, 0.0])[:, None].expand(2, int(sky.sum()))
+    torch.testing.assert_close(field.velocity[:, sky[0]], expected, atol=1e-3, rtol=0)
