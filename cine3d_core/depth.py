@@ -40,6 +40,7 @@ class DepthParams:
     edge_radius: float = 0.024  # of the long side: how far a soft or shifted edge is looked for
     edge_epsilon: float = 1e-3  # variance of colour too small to tell two sides apart
     edge_jump: float = 0.05  # disparity01: smaller jumps are left alone
+    edge_proof: float = 0.45  # share of a jump that colour must explain to prove it
     clear_jump: float = 0.2  # disparity01: up to here, only an edge of colour proves a jump
     edge_slope: float = 5.0  # disparity01 per long side: gentler slopes are surfaces
     edge_contrast: float = 2.5  # an edge is this much steeper than what lies beside it
@@ -125,13 +126,16 @@ def remove_flying_pixels(
         return disparity
     share = (values - edges.far) / np.maximum(edges.near - edges.far, 1e-6)
     is_near, proven = _choose_side(share, guide, edges, params)
+    # Texture leaves gaps in a ramp; what lies in them would lend ramp values to both sides.
+    ramp = _closed(edges.ramp & proven, _pixels(params.edge_radius / 3, values.shape))
     # A pixel outside the ramp that keeps its side keeps its value too, and lends it to others.
-    moved = edges.zone & proven & (edges.ramp | (is_near != (share > 0.5)))
+    moved = edges.zone & proven & (ramp | (is_near != (share > 0.5)))
     # Away from edges there are no sides.
     lends = ~moved & (edges.near - edges.far > params.edge_jump)
     near = _continue_side(values, is_near & lends, edges.near, moved)
     far = np.minimum(_continue_side(values, ~is_near & lends, edges.far, moved), near)
-    return _as_tensor(np.where(moved, np.where(is_near, near, far), values), disparity)
+    gentle = _soften(values, edges.ramp & ~proven, moved, params)
+    return _as_tensor(np.where(moved, np.where(is_near, near, far), gentle), disparity)
 
 
 def refine_depth(
@@ -172,7 +176,7 @@ def _find_edges(values: Array, params: DepthParams) -> _Edges:
     # An edge lies wrong by about its own softness.
     zone = distance <= np.clip(0.75 * width, 1, radius)
     zone &= near - far > params.edge_jump
-    return _Edges(near=near, far=far, jump=jump, ramp=steep, zone=zone)
+    return _Edges(near=near, far=far, jump=np.minimum(jump, near - far), ramp=steep, zone=zone)
 
 
 def _choose_side(
@@ -204,7 +208,7 @@ def _choose_side(
         regression = resized(regression, height, width)
         by_colour = predict_from_colour(regression, guide)
         # Later rounds explain what earlier ones have put in: only the first is a proof.
-        proven = proven | ((teaches is sure) & (regression.explained > 0.3))
+        proven = proven | ((teaches is sure) & (regression.explained > params.edge_proof))
         # Where colour explains little it gives no side: there the disparity itself decides.
         trust = np.clip(1.5 * regression.explained - 0.1, 0, 1)
         side = trust * by_colour + (1 - trust) * share > 0.5
@@ -228,6 +232,24 @@ def _without_texture(guide: Array) -> Array:
     """The guide's edges without its fine texture, which is no edge of depth (bilateral filter)."""
     radius = _pixels(0.0016, guide.shape)
     return cv2.bilateralFilter(guide, 2 * radius + 1, 0.12, radius, borderType=cv2.BORDER_REFLECT)
+
+
+def _soften(values: Array, ramp: Mask, moved: Mask, params: DepthParams) -> Array:
+    """Ramps that are no jumps, spread out until a camera move does not tear them."""
+    radius = _pixels(params.edge_radius, values.shape)
+    half = max(1, radius // 2)
+    share = _window_max(ramp.astype(np.float32), half) * ~_dilated(moved, radius)
+    share = box_mean(share.astype(np.float32), half) * ~_dilated(moved, half)
+    return values + share * (box_mean(box_mean(values, half), half) - values)
+
+
+def _closed(mask: Mask, radius: int) -> Mask:
+    grown = _dilated(mask, radius)
+    return ~_dilated(~grown, radius) | mask
+
+
+def _dilated(mask: Mask, radius: int) -> Mask:
+    return _window_max(mask.astype(np.uint8), radius) > 0
 
 
 def _steepness(values: Array) -> Array:
