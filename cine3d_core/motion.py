@@ -59,7 +59,7 @@ def motion_from_hints(
     Nothing flows across the border of the mask (it fades over `bank_fade`; flow along the border
     stays) except at the picture's own frame. Where an arrow itself points across a bank, the arrow
     wins in its close neighbourhood. Arrows within one pixel of each other count as their mean.
-    Regions that lie mostly in `behind` know no banks: they drift on behind what stands before them.
+    What lies in `behind` knows no banks: it drifts on behind what stands before it.
 
     Raises:
         InputError: an empty mask, no arrows, an arrow outside the picture or without length.
@@ -207,7 +207,9 @@ def _solve_regions(
     inside: Mask, free: Mask, feet: Array, vectors: Array, params: MotionParams
 ) -> Array:
     """[H, W, 2] float64, zero outside."""
-    count, label = connected_regions(inside)
+    hidden, label = connected_regions(inside & free)
+    count, banked = connected_regions(inside & ~free)
+    count, label = count + hidden - 1, np.where(banked > 0, banked + hidden - 1, label)
     arrows = _placed(feet, vectors, label)
     velocity = np.zeros((*inside.shape, 2))
     specks = _specks(count, label, arrows.region)
@@ -218,7 +220,7 @@ def _solve_regions(
     margin = int(params.bank_fade * side) + 3
     for number, window, region in each_region(count, label, margin=margin):
         if not specks[number]:
-            banks = bool(free[window][region].mean() <= 0.5)
+            banks = number >= hidden
             flow = _region_flow(arrows, number, window, region, params, banks=banks, side=side)
             velocity[window][region] = flow[region]
     return velocity
@@ -235,14 +237,14 @@ def _region_flow(
     side: int,  # the picture's long side, px
 ) -> Array:  # [h, w, 2]
     own = arrows.region == number
+    heard = own if own.any() else np.ones_like(own)
     origin = np.array([window[1].start, window[0].start])
     finest_px = max(1, round(params.finest_cell * side))
     flow = solve_region(
         region,
-        arrows.feet[own] - origin,
-        arrows.vectors[own],
-        arrows.feet - origin,
-        arrows.vectors,
+        arrows.feet[heard] - origin,
+        arrows.vectors[heard],
+        own=bool(own.any()),
         block_px=max(finest_px, -(-max(region.shape) // params.grid_cells)),
         banks=banks,
     )

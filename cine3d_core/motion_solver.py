@@ -51,21 +51,20 @@ class Grid:
 
 def solve_region(
     region: Mask,  # [H, W] one connected region
-    anchors: Array,  # [A, 2] feet of its own arrows, pixels; may be empty
+    anchors: Array,  # [A, 2] feet of the arrows that it follows, pixels
     vectors: Array,  # [A, 2]
-    all_anchors: Array,  # [M, 2] feet of every arrow of the picture
-    all_vectors: Array,  # [M, 2]
     *,
+    own: bool,  # whether the arrows stand in the region; else they only guide it from afar
     block_px: int,  # side of the grid's cells
     banks: bool = True,  # whether the region's borders hold the flow
 ) -> Array:  # [H, W, 2]
     """Velocity of a region; meaningful inside it only."""
     grid = make_grid(region, block_px)
-    guide = guide_vectors(grid.centres, all_anchors, all_vectors)  # [n, 2]
+    guide = guide_vectors(grid.centres, anchors, vectors)  # [n, 2]
     tensors = _bank_tensors(grid, region) if banks else _no_banks(grid)
-    flow = _nearest_flow(grid, guide, anchors, *tensors)
+    flow = _nearest_flow(grid, guide, anchors if own else anchors[:0], *tensors)
     flow = _even_speed(flow, guide)
-    if len(anchors):
+    if own:
         flow = _fitted_speed(flow, grid, anchors, vectors)
     return _to_pixels(grid, flow, region.shape)
 

@@ -245,3 +245,10 @@ def test_sky_drifts_on_behind_what_stands_before_it():
     field = motion_from_hints(sky, [arrow(40, 40, 25, 0)], behind=sky)
     expected = torch.tensor([0.5, 0.0])[:, None].expand(2, int(sky.sum()))
     torch.testing.assert_close(field.velocity[:, sky[0]], expected, atol=1e-3, rtol=0)
+
+
+def test_sky_and_the_water_that_touches_it_flow_apart():
+    sky, water = box(0, 0, WIDTH, 60), box(0, 60, WIDTH, HEIGHT)
+    hints = [arrow(100, 30, 25, 0), arrow(100, 90, -25, 0)]
+    velocity = motion_from_hints(sky | water, hints, behind=sky).velocity
+    assert velocity[0, :60].min() > 0.45 and velocity[0, 60:].max() < -0.4
