@@ -27,7 +27,7 @@ from cine3d_core.geometry import photo_camera
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.motion import MotionParams, motion_from_hints, rasterize_polygons
-from cine3d_core.motion_guess import guess_directions, guess_mask
+from cine3d_core.motion_guess import SKY, guess_directions, guess_mask
 from cine3d_core.scene import (
     CinemagraphScene,
     DepthMap,
@@ -200,7 +200,7 @@ def direct_motion(
         guessed = guess_directions(rgb, depth, guess)
         hints = guessed.hints
         assumed.append(guessed.description)
-    motion = motion_from_hints(guess.mask, hints, params=params)
+    motion = motion_from_hints(guess.mask, hints, params=params, behind=guess.kind == SKY)
     return motion, tuple(sentence for sentence in assumed if sentence)
 
 
