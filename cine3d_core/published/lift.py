@@ -57,7 +57,7 @@ def unprojected(
 ) -> Tensor:  # [3, ...] camera axes
     """Points at pixels."""
     homogeneous = torch.cat((pixels, torch.ones_like(pixels[:1])))
-    inverse = torch.linalg.inv(intrinsics).to(pixels.dtype)
+    inverse = torch.linalg.inv(intrinsics).to(pixels)
     return torch.einsum("ij,j...->i...", inverse, homogeneous) * depth
 
 

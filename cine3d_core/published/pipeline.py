@@ -226,7 +226,7 @@ def _assembled(
         ),
         layer_depth=depth,
         velocity=flow.repeat(count, 1, 1, 1),
-        cycles=torch.ones(count, 1, height, width, dtype=torch.int16),
+        cycles=torch.ones_like(depth, dtype=torch.int16),
         num_frames=loop.num_frames,
         fps=loop.fps,
         disparity_range=(float(disparity.min()), float(disparity.max())),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cine3d_core.errors import InputError
 from cine3d_core.geometry import NEAR_PLANE, project
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.published.blend import ALPHA, DISPARITY, blend
@@ -38,6 +39,7 @@ class PreparedPublished:
     moving: Tensor  # [N] float32, 1 where the flow is not zero
     forward: EulerPath
     backward: EulerPath
+    jitter_seed: int | None  # see `pipeline.PublishedParams`
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,12 @@ class _View:
 
 @torch.inference_mode()
 def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
-    """Integrates the flow both ways and works out how the layers hang together."""
+    """Integrates the flow both ways and works out how the layers hang together.
+
+    Raises:
+        InputError: the scene was not made by `build_published`.
+    """
+    seed = _recorded_seed(scene)
     layers, _, height, width = scene.layer_depth.shape
     cloud, flow = scene.cloud, scene.velocity[0]
     flat = cloud.layer.long() * (height * width) + cloud.pixel
@@ -73,6 +80,17 @@ def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
         moving=moves.flatten()[cloud.pixel].float(),
         forward=trace(flow, scene.num_frames),
         backward=trace(-flow, scene.num_frames),
+        jitter_seed=seed,
+    )
+
+
+def _recorded_seed(scene: CinemagraphScene) -> int | None:
+    recorded = scene.parameters.get("published")
+    seed = recorded.get("jitter_seed") if isinstance(recorded, dict) else False
+    if seed is None or type(seed) is int and 0 <= seed < 2**32:
+        return seed
+    raise InputError(
+        "this scene was not built with the authors' networks; build it with --models official"
     )
 
 
@@ -82,8 +100,6 @@ def render_published_frame(
     camera: Camera,
     frame: int,
     decoder: ImageDecoder,
-    *,
-    jitter_seed: int | None = None,
 ) -> RenderedFrame:
     """One frame, before the border is cut; depends on its arguments only.
 
@@ -92,7 +108,6 @@ def render_published_frame(
         camera: any; the published paths are in `trajectories`.
         frame: index, any integer; frame `num_frames` is frame 0.
         decoder: the authors'; also holds the factor of the blend.
-        jitter_seed: vary the points' radii on some frames, as published; None: never.
     """
     count = prepared.scene.num_frames
     steps = frame % count
@@ -101,8 +116,9 @@ def render_published_frame(
         _moved(prepared, prepared.backward, count - steps),
     )
     views = [_view(cloud, prepared.scene, camera) for cloud in moved]
-    if jitter_seed is not None:
-        views = _jittered(views, torch.Generator().manual_seed(jitter_seed * count + steps))
+    if prepared.jitter_seed is not None:
+        seed = prepared.jitter_seed * count + steps
+        views = _jittered(views, torch.Generator().manual_seed(seed))
     limits = _disparity_limits(views)
     splats, shares = zip(*(_splat(prepared, view, camera, limits) for view in views), strict=True)
     time = steps / count

@@ -91,8 +91,9 @@ def camera(name="side", frame=20):
     return replace(scene().camera, world_to_camera=world_to_camera(move))
 
 
-def frame(index, **options):
-    return render_published_frame(prepared(), camera(), index, decoder(), **options)
+def frame(index, seed=None):
+    jittered = replace(prepared(), jitter_seed=seed)
+    return render_published_frame(jittered, camera(), index, decoder())
 
 
 def test_the_loop_closes_at_the_last_frame():
@@ -122,11 +123,16 @@ def test_points_at_rest_project_to_their_own_pixels():
 
 def test_radius_jitter_is_off_unless_seeded_and_then_repeatable():
     # of this frame, seed 0 belongs to the 60 % that are left alone and seed 11 to the others
-    still, jittered = frame(2), frame(2, jitter_seed=11)
-    assert torch.equal(frame(2, jitter_seed=0).rgb, still.rgb)
+    still, jittered = frame(2), frame(2, seed=11)
+    assert torch.equal(frame(2, seed=0).rgb, still.rgb)
     assert not torch.equal(jittered.alpha, still.alpha)
-    assert torch.equal(frame(2, jitter_seed=11).rgb, jittered.rgb)
+    assert torch.equal(frame(2, seed=11).rgb, jittered.rgb)
     assert_close(jittered.alpha, still.alpha, rtol=0, atol=0.3)
+
+
+def test_a_scene_of_other_networks_is_refused_in_one_sentence():
+    with pytest.raises(InputError, match="--models official"):
+        prepare_published(replace(scene(), parameters={"preset": "paper"}))
 
 
 def test_the_published_border_is_32_pixels():
