@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from cine3d_core.assembly import assemble_scene
@@ -186,22 +187,26 @@ def direct_motion(
     """The motion of a photo, and in words what had to be assumed.
 
     Raises:
-        InputError: nothing was drawn and nothing that flows was found.
+        InputError: an arrow or a mask that cannot be used.
     """
     hints = directions.hints
     guess = guess_mask(rgb, depth, mask=mask, hints=hints)
     assumed = [] if mask is not None else [guess.description]
     if not bool(guess.mask.any()):
-        raise InputError(
-            "no mask was given and no water, sky or smoke was found in the photo; "
-            "paint what moves and pass it with --mask"
-        )
+        found_nothing = "nothing that flows was found, so only the camera will move; use --mask"
+        return still_motion(rgb), (found_nothing,)
     if not hints:
         guessed = guess_directions(rgb, depth, guess)
         hints = guessed.hints
         assumed.append(guessed.description)
     motion = motion_from_hints(guess.mask, hints, params=params, behind=guess.kind == SKY)
     return motion, tuple(sentence for sentence in assumed if sentence)
+
+
+def still_motion(rgb: Tensor) -> MotionField:
+    """Nothing moves on a photo [3, H, W]."""
+    plane = torch.zeros_like(rgb[:1])
+    return MotionField(torch.zeros_like(rgb[:2]), plane.bool(), plane.to(torch.int16) + 1)
 
 
 def _layered_canvas(
