@@ -98,12 +98,7 @@ def guess_directions(rgb: Tensor, depth: DepthMap, guess: MaskGuess) -> Directio
         hints += [MotionHint(foot, (foot[0] + u, foot[1] + v)) for foot, (u, v) in vectors]
         if sentence not in said:
             said.append(sentence)
-    return DirectionGuess(tuple(hints), "assumed: " + ", ".join(said) if said else "")
-
-
-def describe(guess: MaskGuess, directions: DirectionGuess) -> str:
-    """One sentence of all that was assumed."""
-    return "; ".join(text for text in (guess.description, directions.description) if text)
+    return DirectionGuess(tuple(hints), ", ".join(said))
 
 
 def _clues(rgb: Tensor, depth: DepthMap) -> Clues:
