@@ -100,7 +100,7 @@ def _ignore(stage: str, fraction: float) -> None:
     """A progress callback for those who do not look."""
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def build_published(
     photo: Photo,
     mask: Tensor,  # [1, H, W] bool: what moves
@@ -130,7 +130,9 @@ def build_published(
     loop, params = loop or Loop(), params or PublishedParams()
     networks = _Networks(load, photo.rgb.device)
     progress("estimating depth", 0.0)
+    depth_source = "given"
     if inverse_depth is None:
+        depth_source = "DPT-hybrid"
         inverse_depth = dpt_inverse_depth(photo.rgb, networks.open("official-dpt"))
     depth = depth_from_disparity(quantised_disparity(inverse_depth)).to(photo.rgb.device)
 
@@ -149,7 +151,13 @@ def build_published(
     features = networks.open("official-feature")(layers.rgba)
 
     progress("placing points", 0.95)
-    recorded = {"preset": "paper", "models": "official", "published": asdict(params)}
+    recorded = {
+        "preset": "paper",
+        "models": "official",
+        "depth_source": depth_source,
+        "assumed": [],
+        "published": asdict(params),
+    }
     scene = _assembled(layers, features, flow, loop, recorded, networks.checksums, photo.sha256)
     progress("done", 1.0)
     return scene

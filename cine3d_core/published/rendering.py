@@ -51,7 +51,7 @@ class _View:
     drawn: Tensor  # [N] bool
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
     """Integrates the flow both ways and works out how the layers hang together.
 
@@ -94,7 +94,7 @@ def _recorded_seed(scene: CinemagraphScene) -> int | None:
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def render_published_frame(
     prepared: PreparedPublished,
     camera: Camera,
