@@ -12,6 +12,7 @@ from . import cameras, jobs, photo_scene, preferences, relink
 from .worker_client import JobCancelled, WorkerError
 
 MOVING_PASS = "Moving"
+_PASSES = {"combined": "Combined", "depth": "Depth", "vector": "Vector", "moving": MOVING_PASS}
 _NOTHING = 1e10  # what Blender's engines write as depth where nothing is
 
 
@@ -91,7 +92,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             "previous": before,
             "next": after,
             "frame": frame - root.cine3d.first_frame,
-            "vectors": vectors,
+            "passes": wanted_passes(depsgraph.view_layer),
             "transparent": scene.render.film_transparent,
             "device": preferences.get().device,
         }, scale
@@ -142,17 +143,22 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
 
 def fill_passes(passes, arrays: dict[str, np.ndarray], scale: float) -> None:
     """Copy the worker's arrays into those passes that Blender wants."""
-    depth = arrays["depth"]
-    arrays = {
-        "Combined": arrays["combined"],
-        "Depth": np.where(depth > 0, depth * np.float32(scale), np.float32(_NOTHING)),
-        "Vector": arrays["vector"],
-        MOVING_PASS: arrays["moving"],
-    }
     for name, array in arrays.items():
-        wanted = passes.get(name)
+        if name == "depth":
+            array = np.where(array > 0, array * np.float32(scale), np.float32(_NOTHING))
+        wanted = passes.get(_PASSES[name])
         if wanted is not None:
             wanted.rect.foreach_set(np.ascontiguousarray(array, np.float32).ravel())
+
+
+def wanted_passes(view_layer: bpy.types.ViewLayer) -> list[str]:
+    """Names, in the worker's words, of the passes beside the picture that a layer asks for."""
+    wanted = {
+        "depth": view_layer.use_pass_z,
+        "vector": view_layer.use_pass_vector,
+        "moving": view_layer.cine3d.use_pass_moving,
+    }
+    return [name for name, asked in wanted.items() if asked]
 
 
 def render_root(depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:

@@ -120,10 +120,13 @@ def _print_progress(stage: str, fraction: float) -> None:
 
 
 def _redraw(context) -> None:
+    """Show the progress: the sidebars alone, for the 3D view itself may be slow to draw."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "PREFERENCES"}:
-                area.tag_redraw()
+            wanted = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}.get(area.type)
+            for region in area.regions:
+                if region.type == wanted:
+                    region.tag_redraw()
 
 
 class CINE3D_OT_cancel(bpy.types.Operator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import SimpleNamespace
 
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
@@ -16,6 +17,9 @@ _DEVICES = (
     ("cuda", "CUDA", "An NVIDIA graphics card"),
     ("mps", "Metal", "An Apple graphics processor"),
 )
+
+
+_DEFAULTS = SimpleNamespace(python_path="", device="auto", memory_mb=0, status="")
 
 
 class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
@@ -52,9 +56,10 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
             layout.label(text=line)
 
 
-def get() -> CINE3D_AddonPreferences:
-    """The add-on's preferences."""
-    return bpy.context.preferences.addons[__package__].preferences
+def get() -> CINE3D_AddonPreferences | SimpleNamespace:
+    """The add-on's preferences; what Blender starts with `--addons` has none, so the defaults."""
+    entry = bpy.context.preferences.addons.get(__package__)
+    return _DEFAULTS if entry is None else entry.preferences
 
 
 def worker_python() -> str:

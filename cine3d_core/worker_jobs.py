@@ -46,6 +46,7 @@ from cine3d_core.scene import (
     DepthMap,
     MotionDirections,
     MotionHint,
+    RenderedFrame,
     resized_camera,
 )
 from cine3d_core.viewport_points import viewport_points
@@ -109,11 +110,12 @@ def open_scene(job: JobInput) -> JobResult:
 
 
 def render(job: JobInput) -> JobResult:
-    """One frame, as Blender's passes.
+    """One frame, as Blender's passes: `combined` and those named in `passes`.
 
     `combined` [H, W, 4] scene-linear (premultiplied by coverage if `transparent`); `depth`
     [H, W, 1] core units, 0 where nothing is; `vector` [H, W, 4] px with y up, from here to the
-    previous frame and from the next frame to here, as Cycles has it; `moving` [H, W, 1]. `region` (left, bottom, width, height) cuts a part out.
+    previous frame and from the next frame to here, as Cycles has it; `moving` [H, W, 1].
+    `region` (left, bottom, width, height) cuts a part out.
     """
     arguments = job.arguments
     prepared = _prepared(arguments["scene_file"], arguments.get("device", "auto"))
@@ -123,25 +125,28 @@ def render(job: JobInput) -> JobResult:
         prepared,
         Shot(camera, before, after),
         int(arguments["frame"]),
-        motion_vectors=bool(arguments.get("vectors")),
+        motion_vectors="vector" in arguments.get("passes", []),
     )
     frame = on_device(frame, torch.device("cpu"))
     job.progress("Handing over", 0.95)
-    linear = srgb_to_linear(frame.rgb)
-    alpha = torch.ones_like(frame.alpha)
-    if arguments.get("transparent"):
-        alpha, linear = frame.alpha, linear * frame.alpha
-    flipped = frame.motion * torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None]
-    arrays = {
-        "combined": _rows_up(torch.cat([linear, alpha])),
-        "depth": _rows_up(frame.depth),
-        "vector": _rows_up(flipped),
-        "moving": _rows_up(frame.moving),
+    planes = {"combined": _combined(frame, bool(arguments.get("transparent")))}
+    planes |= {
+        "depth": frame.depth,
+        "vector": frame.motion * torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None],
+        "moving": frame.moving,
     }
+    arrays = {name: _rows_up(planes[name]) for name in ["combined", *arguments.get("passes", [])]}
     if region := arguments.get("region"):
         left, bottom, width, height = region
         arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
     return _provenance(prepared.scene, arguments["scene_file"]), arrays
+
+
+def _combined(frame: RenderedFrame, transparent: bool) -> Tensor:  # [4, H, W]
+    linear = srgb_to_linear(frame.rgb)
+    if transparent:
+        return torch.cat([linear * frame.alpha, frame.alpha])
+    return torch.cat([linear, torch.ones_like(frame.alpha)])
 
 
 def export_ply(job: JobInput) -> JobResult:

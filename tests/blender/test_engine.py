@@ -33,7 +33,7 @@ class PassProbe:
         def watch(passes, arrays, scale):
             fill(passes, arrays, scale)
             for render_pass in passes:
-                shape = (*arrays["depth"].shape[:2], render_pass.channels)
+                shape = (*arrays["combined"].shape[:2], render_pass.channels)
                 values = np.empty(int(np.prod(shape)), np.float32)
                 render_pass.rect.foreach_get(values)
                 self.seen[render_pass.name] = values.reshape(shape)[::-1]
