@@ -5,12 +5,14 @@ scene, frame -> displacement both ways -> moved points -> two splats -> blend ->
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cine3d_core.errors import InputError
+from cine3d_core.files.models import load_network
 from cine3d_core.geometry import NEAR_PLANE, project
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.published.blend import ALPHA, DISPARITY, blend
@@ -22,6 +24,7 @@ from cine3d_core.published.lift import (
     layer_points,
     moved_points,
 )
+from cine3d_core.published.pipeline import Loader, published_decoder
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 from cine3d_core.splatting import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
 
@@ -126,6 +129,23 @@ def render_published_frame(
     moving = torch.lerp(shares[0], shares[1], time)
     del splats
     return _finished(blended, moving, limits, decoder)
+
+
+def published_frames(
+    scene: CinemagraphScene, *, load: Loader = load_network
+) -> Callable[[Camera, int], RenderedFrame]:
+    """What draws a scene's frames with the imported decoder, on the scene's device.
+
+    Raises:
+        InputError: the scene was not made by `build_published`, or the decoder was not imported.
+    """
+    prepared = prepare_published(scene)
+    decoder = published_decoder(scene.velocity.device, load)
+
+    def draw(camera: Camera, frame: int) -> RenderedFrame:
+        return render_published_frame(prepared, camera, frame, decoder)
+
+    return draw
 
 
 def without_border(picture: Tensor) -> Tensor:  # [C, H, W] -> [C, H - 64, W - 64]

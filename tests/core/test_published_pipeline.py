@@ -27,6 +27,7 @@ from cine3d_core.published.pipeline import (
 from cine3d_core.published.rendering import (
     BORDER,
     prepare_published,
+    published_frames,
     render_published_frame,
     without_border,
 )
@@ -103,8 +104,8 @@ def test_the_loop_closes_at_the_last_frame():
 
 def test_a_saved_scene_gives_the_same_bits(tmp_path):
     save_scene(scene(), tmp_path / "published.cine3d")
-    loaded = prepare_published(load_scene(tmp_path / "published.cine3d"))
-    assert torch.equal(render_published_frame(loaded, camera(), 4, decoder()).rgb, frame(4).rgb)
+    draw = published_frames(load_scene(tmp_path / "published.cine3d"), load=load)
+    assert torch.equal(draw(camera(), 4).rgb, frame(4).rgb)
 
 
 def test_the_scene_records_its_networks_and_choices():
