@@ -1,4 +1,4 @@
-"""3D symmetric animation: two displaced clouds become one frame (paper, sections 3.3 and 3.4).
+"""3D symmetric animation: the two displaced clouds of a frame (paper, section 3.3).
 
     static points ------------------------------+--> fragments --+--> forward splat --+
     moving points + flow from the loop's start -+                |                    +--> blend
@@ -12,12 +12,11 @@ this k times within the loop.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from cine3d_core.blending import BlendParams
 from cine3d_core.euler import DisplacementKeys, displacement_at, displacement_keys
 from cine3d_core.geometry import pixel_centres, project
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
@@ -31,8 +30,6 @@ from cine3d_core.splatting import (
     rasterize,
 )
 
-Blend = Literal["variance", "linear", "eq4"]
-
 
 @dataclass(frozen=True)
 class AnimationParams:
@@ -40,10 +37,7 @@ class AnimationParams:
 
     splat: SplatParams = field(default_factory=SplatParams)
     lift: Lift = "surface"
-    # "eq4" weighs by exp(-depth), the paper; "linear" by exp(disparity) normalised once per scene;
-    # "variance" is "linear" with the texture contrast that cross-fading loses put back.
-    blend: Blend = "variance"
-    contrast_window: float = 1 / 60  # of the long side; what counts as texture for "variance"
+    blend: BlendParams = field(default_factory=BlendParams)
 
 
 @dataclass(frozen=True)
@@ -71,29 +65,12 @@ class PreparedScene:
 
 
 @dataclass(frozen=True)
-class SplatChannels:
-    """Where each quantity lies among the channels that `splat_directions` returns."""
-
-    rgb: slice
-    features: slice
-    phase: int  # cross-fade weight of moving points in [0, 1]; 0 for resting ones
-    moving: int
-    motion: slice  # px to the previous frame (x, y), to the next (x, y)
-
-
-@dataclass(frozen=True)
 class Shot:
     """The camera of a frame and of its neighbours in time."""
 
     camera: Camera
     previous: Camera
     next: Camera
-
-
-def splat_channels(num_features: int) -> SplatChannels:
-    """Layout for clouds with `num_features` learned features."""
-    end = 3 + num_features
-    return SplatChannels(slice(0, 3), slice(3, end), end, end + 1, slice(end + 2, end + 6))
 
 
 def prepare(scene: CinemagraphScene) -> PreparedScene:
@@ -164,7 +141,7 @@ def splat_directions(
     *,
     motion_vectors: bool = False,
 ) -> tuple[SplatImage, SplatImage]:
-    """The forward and the backward cloud as the camera sees them; layout: `splat_channels`.
+    """The forward and the backward cloud as the camera sees them (`blending.splat_channels`).
 
     Without `motion_vectors` the motion channels are absent.
     """
@@ -250,7 +227,7 @@ def _splat_image(
     phases: list[float],  # cross-fade weight of each group
     scene: CinemagraphScene,
 ) -> SplatImage:
-    """Channels as `splat_channels` orders them."""
+    """Channels as `blending.splat_channels` orders them."""
     own = 3 + scene.cloud.features.shape[1]
     belongs = average[own : own + len(phases)]
     weights = torch.tensor(phases, dtype=average.dtype, device=average.device)
@@ -266,111 +243,3 @@ def _motion(positions: Tensor, step: Tensor, pixels: Tensor, shot: Shot) -> Tens
     before, _ = project(positions - step, shot.previous)
     after, _ = project(positions + step, shot.next)
     return torch.cat([before - pixels, after - pixels], dim=1)
-
-
-def blend_directions(
-    forward: SplatImage,
-    backward: SplatImage,
-    channels: SplatChannels,
-    *,
-    loop_phase: float,
-    disparity_range: tuple[float, float],
-    params: AnimationParams,
-) -> SplatImage:
-    """One picture out of the two clouds' (Eq. 4).
-
-    Where one cloud left a gap the other fills it. Identical pictures come out unchanged.
-
-    Args:
-        forward: the forward cloud, layout `channels`.
-        backward: the backward cloud.
-        channels: from `splat_channels`.
-        loop_phase: share of the loop that has passed, in [0, 1).
-        disparity_range: of the scene; disparity is normalised once per scene, since with a range
-            per frame a stray point would re-weigh every pixel.
-        params: see there.
-    """
-    weight_forward = _blend_weight(forward, channels, 1 - loop_phase, disparity_range, params)
-    weight_backward = _blend_weight(backward, channels, loop_phase, disparity_range, params)
-    if params.blend != "eq4":
-        weight_forward = weight_forward * _no_gap(forward, backward, channels)
-        weight_backward = weight_backward * _no_gap(backward, forward, channels)
-    total = (weight_forward + weight_backward).clamp(min=1e-12)
-    share = weight_backward / total
-    features = torch.lerp(forward.features, backward.features, share)
-    if params.blend == "variance":
-        features[channels.rgb] = restore_contrast(
-            forward.features[channels.rgb],
-            backward.features[channels.rgb],
-            share,
-            features[channels.moving : channels.moving + 1],
-            window=max(3, round(max(features.shape[1:]) * params.contrast_window)),
-        )
-    return SplatImage(
-        features=features,
-        alpha=torch.maximum(forward.alpha, backward.alpha),
-        disparity=torch.lerp(forward.disparity, backward.disparity, share),
-    )
-
-
-def _blend_weight(
-    image: SplatImage,
-    channels: SplatChannels,
-    resting_phase: float,
-    disparity_range: tuple[float, float],
-    params: AnimationParams,
-) -> Tensor:
-    moving = image.features[channels.moving : channels.moving + 1]
-    own_phase = image.features[channels.phase : channels.phase + 1] / moving.clamp(min=1e-3)
-    phase = torch.where(moving > 1e-3, own_phase, resting_phase)
-    if params.blend == "eq4":
-        return phase * image.alpha * torch.exp(-1 / image.disparity.clamp(min=1e-6))
-    low, high = disparity_range
-    nearness = ((image.disparity - low) / max(high - low, 1e-9)).clamp(0, 1)
-    return phase * image.alpha * torch.exp(nearness)
-
-
-def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Tensor:
-    """Nearly 0 where this cloud's moving surface has flowed away and the other's has not.
-
-    Such a gap shows what rests behind the water; it is as much a hole as one that shows nothing.
-    """
-    moving = image.features[channels.moving : channels.moving + 1]
-    flowed_away = other.features[channels.moving : channels.moving + 1] - moving
-    return 1 - 0.999 * flowed_away.clamp(0, 1)
-
-
-def restore_contrast(
-    a: Tensor,  # [3, H, W]
-    b: Tensor,  # [3, H, W]
-    share: Tensor,  # [1, H, W] of b
-    moving: Tensor,  # [1, H, W] in [0, 1]
-    *,
-    window: int,
-) -> Tensor:
-    """The share-weighted mixture of two pictures with the local contrast of its sources: [3, H, W].
-
-    Two unrelated textures mixed half and half lose 29 % of their contrast. With deviations da and
-    db from the local means, the mixture's variance falls short of its sources' by
-    s (1 - s) (da - db)^2; its deviation grows by what is missing. Nothing is missing, and nothing
-    changes, where the pictures agree or one of them has all the weight.
-    """
-    step = max(2, window // 4)  # local means are smooth: a coarse grid will do
-    mean_a, mean_b = _local_mean(torch.cat([a, b]), step, a.shape[1:]).split(3)
-    mean = torch.lerp(mean_a, mean_b, share)
-    deviation = torch.lerp(a, b, share) - mean
-    apart = ((a - mean_a) - (b - mean_b)).mean(dim=0, keepdim=True)
-    energies = torch.cat([share * (1 - share) * apart**2, deviation.mean(dim=0, keepdim=True) ** 2])
-    missing, present = _local_mean(energies, step, a.shape[1:]).split(1)
-    # A deviation of one 8-bit level is noise: a flat sky is not amplified.
-    gain = (1 + missing / (present + 1 / 255**2)).clamp(1.0, 2.0).sqrt()
-    # Resting pixels beside the water, and pixels that are not mixed, have nothing to gain.
-    mixing = moving * (16 * share * (1 - share)).clamp(max=1)
-    return mean + deviation * torch.lerp(torch.ones_like(gain), gain, mixing)
-
-
-def _local_mean(image: Tensor, step: int, size: torch.Size) -> Tensor:
-    """Means over windows of about 4 `step`, [C, H, W]."""
-    coarse = functional.avg_pool2d(image[None], step, ceil_mode=True, count_include_pad=False)
-    coarse = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
-    return functional.interpolate(coarse, tuple(size), mode="bilinear", align_corners=False)[0]

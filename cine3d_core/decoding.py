@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from cine3d_core.animation import SplatChannels
+from cine3d_core.blending import SplatChannels
 from cine3d_core.push_pull import push_pull
 from cine3d_core.scene import SplatImage
 

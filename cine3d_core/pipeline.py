@@ -61,7 +61,7 @@ class BuildSettings:
 class StageParams:
     """Parameters of every stage; a preset is one value of this."""
 
-    margin: float = 0.06  # of the long side: canvas beyond the photo's border
+    margin: float = 0.08  # of the long side: canvas beyond the photo's border
     depth: DepthParams = field(default_factory=DepthParams)
     layering: LayeringParams = field(default_factory=LayeringParams)
     inpainting: InpaintParams = field(default_factory=InpaintParams)

@@ -11,20 +11,36 @@ from cine3d_core.animation import (
     AnimationParams,
     PreparedScene,
     Shot,
-    blend_directions,
-    splat_channels,
     splat_directions,
 )
+from cine3d_core.blending import BlendParams, blend_directions, splat_channels
 from cine3d_core.decoding import Decoder, pass_through
-from cine3d_core.scene import RenderedFrame
+from cine3d_core.errors import InputError
+from cine3d_core.scene import CinemagraphScene, RenderedFrame
 from cine3d_core.splatting import PUBLISHED_SPLAT
 
 # By the preset that a scene was built with.
 ANIMATION_PRESETS: dict[str, AnimationParams] = {
     "default": AnimationParams(),
     "draft": AnimationParams(),
-    "paper": AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend="eq4"),
+    "paper": AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4")),
 }
+
+
+def animation_of(scene: CinemagraphScene) -> AnimationParams:
+    """How a scene is splatted and blended, by the preset that it was built with.
+
+    Raises:
+        InputError: a preset that this Cine3D does not know.
+    """
+    preset = str(scene.parameters.get("preset"))
+    if preset not in ANIMATION_PRESETS:
+        known = ", ".join(ANIMATION_PRESETS)
+        raise InputError(
+            f"the scene was built with the preset {preset!r}, this Cine3D knows {known}; "
+            "build it again"
+        )
+    return ANIMATION_PRESETS[preset]
 
 
 def render_frame(
@@ -47,7 +63,7 @@ def render_frame(
         motion_vectors: fill `motion`, which costs about a third more; else it is zero.
     """
     scene = prepared.scene
-    params = params or ANIMATION_PRESETS[scene.parameters["preset"]]
+    params = params or animation_of(scene)
     channels = splat_channels(scene.cloud.features.shape[1])
     frame %= scene.num_frames
     forward, backward = splat_directions(
@@ -59,7 +75,7 @@ def render_frame(
         channels,
         loop_phase=frame / scene.num_frames,
         disparity_range=scene.disparity_range,
-        params=params,
+        params=params.blend,
     )
     solid = image.alpha > 0
     inverse = 1 / image.disparity.clamp(min=1e-6)

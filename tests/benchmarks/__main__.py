@@ -87,7 +87,7 @@ def measure_frames(width: int, frames: int) -> dict[str, float]:
     """Median seconds of each stage of a frame, and of a frame written to a video."""
     import torch
 
-    from cine3d_core import animation, clips, rendering
+    from cine3d_core import animation, blending, clips, rendering
     from cine3d_core.cli import main
     from cine3d_core.files.scene import load_scene
     from cine3d_core.files.video import open_frame_writer
@@ -105,18 +105,18 @@ def measure_frames(width: int, frames: int) -> dict[str, float]:
         prepared = clips.prepare_on(scene, torch.device("cpu"))
         seconds = {"load and prepare": time.perf_counter() - started}
         camera = clips.open_camera_path(scene, "circle", None)
-        channels = animation.splat_channels(0)
+        channels = blending.splat_channels(0)
         params = rendering.ANIMATION_PRESETS["default"]
         shot = clips.shot_of(camera, 7)
         pair = animation.splat_directions(prepared, shot, 7, params)
 
         def blend() -> object:
-            return animation.blend_directions(
+            return blending.blend_directions(
                 *pair,
                 channels,
                 loop_phase=7 / frames,
                 disparity_range=scene.disparity_range,
-                params=params,
+                params=params.blend,
             )
 
         seconds["displace and splat"] = median(

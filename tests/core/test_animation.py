@@ -5,12 +5,16 @@ import torch
 from cine3d_core.animation import (
     AnimationParams,
     Shot,
-    blend_directions,
     cycle_phase,
     prepare,
+    splat_directions,
+)
+from cine3d_core.blending import (
+    BlendParams,
+    blend_directions,
+    blend_share,
     restore_contrast,
     splat_channels,
-    splat_directions,
 )
 from cine3d_core.cameras import move_camera
 from cine3d_core.scene import CinemagraphScene, SplatImage
@@ -31,7 +35,7 @@ def blended(scene: CinemagraphScene, frame: int, params: AnimationParams) -> Spl
         CHANNELS,
         loop_phase=frame / scene.num_frames,
         disparity_range=scene.disparity_range,
-        params=params,
+        params=params.blend,
     )
 
 
@@ -63,7 +67,7 @@ def test_water_moves_by_its_velocity():
 
 
 def test_negated_velocity_and_mirrored_time_give_the_same_frame():
-    for params in (AnimationParams(), AnimationParams(blend="eq4", lift="source")):
+    for params in (AnimationParams(), AnimationParams(blend=BlendParams("eq4"), lift="source")):
         there = blended(river_scene(velocity=(0.4, 0.1)), 3, params)
         back = blended(river_scene(velocity=(-0.4, -0.1)), 9, params)
         torch.testing.assert_close(
@@ -115,7 +119,7 @@ def test_one_cloud_fills_the_others_gaps():
     gaps = replace(whole, alpha=torch.zeros(1, 4, 4), features=torch.zeros(5, 4, 4))
     for pair in ((whole, gaps), (gaps, whole)):
         image = blend_directions(
-            *pair, CHANNELS, loop_phase=0.5, disparity_range=(0.1, 1.0), params=params
+            *pair, CHANNELS, loop_phase=0.5, disparity_range=(0.1, 1.0), params=params.blend
         )
         torch.testing.assert_close(image.features[CHANNELS.rgb], features[CHANNELS.rgb])
         assert float(image.alpha.min()) == 1
@@ -145,6 +149,22 @@ def test_mixing_a_texture_with_itself_changes_nothing():
 
 
 def test_the_published_style_runs_through_the_same_code():
-    params = AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend="eq4")
+    params = AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4"))
     image = blended(river_scene(), 5, params)
     assert float(image.alpha[:, 2:-2, 2:-2].min()) > 0.9
+
+
+def test_the_compiled_shares_equal_their_torch_twin():
+    scene = river_scene(velocity=(1.5, 0.3))
+    pair = splat_directions(prepare(scene), still(scene), 5, AnimationParams())
+    for params in (BlendParams("linear"), BlendParams("eq4")):
+        image = blend_directions(
+            *pair,
+            CHANNELS,
+            loop_phase=5 / 12,
+            disparity_range=scene.disparity_range,
+            params=params,
+        )
+        share = blend_share(*pair, CHANNELS, 5 / 12, scene.disparity_range, params)
+        wanted = torch.lerp(pair[0].features, pair[1].features, share)
+        torch.testing.assert_close(image.features, wanted, atol=1e-5, rtol=0)

@@ -1,0 +1,228 @@
+"""Two splatted clouds become one picture (paper, section 3.4, Eq. 4).
+
+The cross-fade of the forward and the backward cloud, without the two flaws of the published one:
+gaps that the water left behind are filled from the other cloud, and the texture contrast that a
+mixture of two unrelated pictures loses is put back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cine3d_core import blending_kernels as kernels
+from cine3d_core.scene import SplatImage
+
+
+@dataclass(frozen=True)
+class BlendParams:
+    """How the two clouds are blended."""
+
+    # "eq4" weighs by exp(-depth), the paper; "linear" by exp(disparity) normalised once per scene;
+    # "variance" is "linear" with the lost texture contrast put back.
+    weights: Literal["variance", "linear", "eq4"] = "variance"
+    contrast_window: float = 1 / 60  # of the long side; what counts as texture for "variance"
+
+
+@dataclass(frozen=True)
+class SplatChannels:
+    """Where each quantity lies among the channels of a splatted cloud."""
+
+    rgb: slice
+    features: slice
+    phase: int  # cross-fade weight of moving points in [0, 1]; 0 for resting ones
+    moving: int
+    motion: slice  # px to the previous frame (x, y), to the next (x, y)
+
+
+def splat_channels(num_features: int) -> SplatChannels:
+    """Layout for clouds with `num_features` learned features."""
+    end = 3 + num_features
+    return SplatChannels(slice(0, 3), slice(3, end), end, end + 1, slice(end + 2, end + 6))
+
+
+def blend_directions(
+    forward: SplatImage,
+    backward: SplatImage,
+    channels: SplatChannels,
+    *,
+    loop_phase: float,
+    disparity_range: tuple[float, float],
+    params: BlendParams,
+) -> SplatImage:
+    """One picture out of the two clouds'.
+
+    Where one cloud left a gap the other fills it. Identical pictures come out unchanged.
+
+    Args:
+        forward: the forward cloud, layout `channels`.
+        backward: the backward cloud.
+        channels: from `splat_channels`.
+        loop_phase: share of the loop that has passed, in [0, 1).
+        disparity_range: of the scene; disparity is normalised once per scene, since with a range
+            per frame a stray point would re-weigh every pixel.
+        params: see there.
+    """
+    if forward.features.device.type == "cpu" and not forward.features.requires_grad:
+        share = _share_cpu(forward, backward, channels, loop_phase, disparity_range, params)
+    else:
+        share = blend_share(forward, backward, channels, loop_phase, disparity_range, params)
+    features = torch.lerp(forward.features, backward.features, share)
+    if params.weights == "variance":
+        features[channels.rgb] = restore_contrast(
+            forward.features[channels.rgb],
+            backward.features[channels.rgb],
+            share,
+            features[channels.moving : channels.moving + 1],
+            window=max(3, round(max(features.shape[1:]) * params.contrast_window)),
+        )
+    return SplatImage(
+        features=features,
+        alpha=torch.maximum(forward.alpha, backward.alpha),
+        disparity=torch.lerp(forward.disparity, backward.disparity, share),
+    )
+
+
+def blend_share(
+    forward: SplatImage,
+    backward: SplatImage,
+    channels: SplatChannels,
+    loop_phase: float,
+    disparity_range: tuple[float, float],
+    params: BlendParams,
+) -> Tensor:
+    """The backward cloud's share of each pixel: [1, H, W] in [0, 1]."""
+    weights = []
+    for image, other, resting_phase in (
+        (forward, backward, 1 - loop_phase),
+        (backward, forward, loop_phase),
+    ):
+        weight = _weight(image, channels, resting_phase, disparity_range, params)
+        if params.weights != "eq4":
+            weight = weight * _no_gap(image, other, channels)
+        weights.append(weight)
+    return weights[1] / (weights[0] + weights[1]).clamp(min=1e-12)
+
+
+def _weight(
+    image: SplatImage,
+    channels: SplatChannels,
+    resting_phase: float,
+    disparity_range: tuple[float, float],
+    params: BlendParams,
+) -> Tensor:
+    moving = image.features[channels.moving : channels.moving + 1]
+    own_phase = image.features[channels.phase : channels.phase + 1] / moving.clamp(min=1e-3)
+    phase = torch.where(moving > 1e-3, own_phase, resting_phase)
+    if params.weights == "eq4":
+        return phase * image.alpha * torch.exp(-1 / image.disparity.clamp(min=1e-6))
+    low, high = disparity_range
+    nearness = ((image.disparity - low) / max(high - low, 1e-9)).clamp(0, 1)
+    return phase * image.alpha * torch.exp(nearness)
+
+
+def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Tensor:
+    """Nearly 0 where this cloud's moving surface has flowed away and the other's has not.
+
+    Such a gap shows what rests behind the water; it is as much a hole as one that shows nothing.
+    """
+    moving = image.features[channels.moving : channels.moving + 1]
+    flowed_away = other.features[channels.moving : channels.moving + 1] - moving
+    return 1 - 0.999 * flowed_away.clamp(0, 1)
+
+
+def _share_cpu(
+    forward: SplatImage,
+    backward: SplatImage,
+    channels: SplatChannels,
+    loop_phase: float,
+    disparity_range: tuple[float, float],
+    params: BlendParams,
+) -> Tensor:
+    share = torch.empty_like(forward.alpha)
+    low, high = disparity_range
+    kernels.blend_share(
+        _planes(forward, channels).numpy(),
+        _planes(backward, channels).numpy(),
+        loop_phase,
+        low,
+        1 / max(high - low, 1e-9),
+        params.weights == "eq4",
+        share[0].numpy(),
+    )
+    return share
+
+
+def _planes(image: SplatImage, channels: SplatChannels) -> Tensor:
+    """Phase, moving, alpha and disparity: [4, H, W]."""
+    features = image.features
+    return torch.stack(
+        [features[channels.phase], features[channels.moving], image.alpha[0], image.disparity[0]]
+    )
+
+
+def restore_contrast(
+    a: Tensor,  # [3, H, W]
+    b: Tensor,  # [3, H, W]
+    share: Tensor,  # [1, H, W] of b
+    moving: Tensor,  # [1, H, W] in [0, 1]
+    *,
+    window: int,
+) -> Tensor:
+    """The share-weighted mixture of two pictures with the local contrast of its sources: [3, H, W].
+
+    Two unrelated textures mixed half and half lose 29 % of their contrast. With deviations da and
+    db of their brightness from the local means, the mixture's variance falls short of its sources'
+    by s (1 - s) (da - db)^2; its deviation grows by what is missing. Colours are scaled, so that no
+    tint appears that neither source has. Nothing is missing, and nothing changes, where the
+    pictures agree or one of them has all the weight.
+    """
+    mixed = torch.lerp(a, b, share)
+    if not bool((moving > 0).any()):
+        return mixed
+    step = max(2, window // 4)  # local means are smooth: a coarse grid will do
+    # Only rows and columns with something moving, and around them what their windows reach.
+    box = _bounding_box(moving[0], 4 * step)
+    region = (slice(None), *box)
+    mixed[region] = _restored(a[region], b[region], share[region], moving[region], step)
+    return mixed
+
+
+def _restored(a: Tensor, b: Tensor, share: Tensor, moving: Tensor, step: int) -> Tensor:
+    mixed = torch.lerp(a, b, share)
+    brightness = torch.stack([a.mean(dim=0), b.mean(dim=0)])
+    means = _local_mean(brightness, step)
+    deviation_a, deviation_b = (brightness - means).split(1)
+    deviation = torch.lerp(deviation_a, deviation_b, share)
+    missing = share * (1 - share) * (deviation_a - deviation_b) ** 2
+    energies = torch.cat([missing, deviation**2]) * moving
+    missing, present = _local_mean(energies, step).split(1)
+    # A deviation of one 8-bit level is noise: a flat sky is not amplified.
+    gain = (1 + missing / (present + 1 / 255**2)).clamp(1.0, 2.0).sqrt()
+    # Resting pixels beside the water, and pixels that are not mixed, have nothing to gain.
+    mixing = moving * (16 * share * (1 - share)).clamp(max=1)
+    growth = (gain - 1) * mixing * deviation
+    mixed_brightness = mixed.mean(dim=0, keepdim=True).clamp(min=1 / 255)
+    return mixed * (1 + growth / mixed_brightness).clamp(0.0, 2.0)
+
+
+def _bounding_box(mask: Tensor, margin: int) -> tuple[slice, slice]:
+    """Rows and columns with something in a mask [H, W], with a margin, aligned to it."""
+    box = []
+    for axis in (1, 0):
+        inside = torch.nonzero(mask.any(dim=axis))[:, 0]
+        first = max(0, int(inside[0]) - margin) // margin * margin
+        box.append(slice(first, int(inside[-1]) + margin + 1))
+    return box[0], box[1]
+
+
+def _local_mean(image: Tensor, step: int) -> Tensor:
+    """Means over windows of about 4 `step`: [C, H, W]."""
+    size = image.shape[1:]
+    coarse = functional.avg_pool2d(image[None], step, ceil_mode=True, count_include_pad=False)
+    coarse = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
+    return functional.interpolate(coarse, tuple(size), mode="bilinear", align_corners=False)[0]
