@@ -7,11 +7,13 @@ Exit codes: 0 done, 1 our fault (a traceback, and where to report it), 2 wrong i
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cine3d_core import __version__
@@ -28,10 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parser = make_parser()
     args = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name must not fail where it is printed
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         args.run(args)
     except InputError as error:
-        print(f"cine3d: {error}", file=sys.stderr)
+        sentence = " ".join(str(error).splitlines())  # names of files may break lines
+        print(f"cine3d: {sentence}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("cine3d: stopped; nothing unfinished was left behind", file=sys.stderr)
@@ -146,25 +151,31 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--progress", default="bar", choices=("bar", "json", "none"), help="(bar)")
 
 
-def _progress_printer(kind: str) -> Callable[[str, float], None]:
+@contextmanager
+def _progress(kind: str) -> Iterator[Callable[[str, float], None]]:
     """A progress callback: a bar on stderr, JSON lines on stdout, or nothing."""
     if kind == "json":
-        return lambda stage, share: print(
+        yield lambda stage, share: print(
             json.dumps({"stage": stage, "fraction": round(share, 4)}), flush=True
         )
-    if kind == "none" or not sys.stderr.isatty():
-        return lambda stage, share: None
-    from tqdm import tqdm
+    elif kind == "none" or not sys.stderr.isatty():
+        yield lambda stage, share: None
+    else:
+        from tqdm import tqdm
 
-    bar = tqdm(total=100, bar_format="{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}")
+        bar_format = "{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+        with tqdm(total=100, bar_format=bar_format) as bar:
 
-    def show(stage: str, share: float) -> None:
-        bar.set_description_str(stage)
-        bar.update(share * 100 - bar.n)
-        if share >= 1:
-            bar.close()
+            def show(stage: str, share: float) -> None:
+                bar.set_description_str(stage)
+                bar.update(share * 100 - bar.n)
 
-    return show
+            yield show
+
+
+def _tell(sentence: str, args: argparse.Namespace) -> None:
+    """What came out; a JSON line where JSON lines are read."""
+    print(json.dumps({"message": sentence}) if args.progress == "json" else sentence)
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -187,13 +198,14 @@ def _build(args: argparse.Namespace) -> None:
         device=args.device,
     )
     started = time.perf_counter()
-    scene = build_scene(args.photo, settings, progress=_progress_printer(args.progress))
+    with _progress(args.progress) as progress:
+        scene = build_scene(args.photo, settings, progress=progress)
     save_scene(scene, args.output)
     for sentence in scene.parameters["assumed"]:
-        print(f"assumed: {sentence}")
+        _tell(f"assumed: {sentence}", args)
     points = len(scene.cloud.positions)
     seconds = time.perf_counter() - started
-    print(f"{args.output}: {points} points, {scene.num_frames} frames, {seconds:.1f} s")
+    _tell(f"{args.output}: {points} points, {scene.num_frames} frames, {seconds:.1f} s", args)
 
 
 def _render(args: argparse.Namespace) -> None:
@@ -216,10 +228,9 @@ def _render(args: argparse.Namespace) -> None:
         resume=args.resume,
         fingerprint=clips.fingerprint(sha256_of(args.scene), args.camera, path),
     )
-    progress = _progress_printer(args.progress)
-    progress("preparing the motion", 0.0)
     started = time.perf_counter()
-    with writer:
+    with _progress(args.progress) as progress, writer:
+        progress("preparing the motion", 0.0)
         clips.render_clip(
             clips.prepare_on(scene, device),
             path,
@@ -229,7 +240,8 @@ def _render(args: argparse.Namespace) -> None:
             progress=progress,
         )
     seconds = time.perf_counter() - started
-    print(f"{args.output}: {len(frames)} frames of {path.width}x{path.height}, {seconds:.1f} s")
+    size = f"{path.width}x{path.height}"
+    _tell(f"{args.output}: {len(frames)} frames of {size}, {seconds:.1f} s", args)
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -244,14 +256,14 @@ def _export(args: argparse.Namespace) -> None:
     still = clips.open_camera_path(scene, "still", None)
     frames = clips.frame_range(args.frames or str(args.frame), still, scene)
     prepared = prepare(scene)
-    progress = _progress_printer(args.progress)
-    for count, frame in enumerate(frames):
-        progress(f"frame {frame}", count / len(frames))
-        numbered = args.output.with_stem(f"{args.output.stem}_{frame:04d}")
-        output = numbered if args.frames else args.output
-        write_ply(output, clips.cloud_at(prepared, frame), binary=args.binary)
-    progress("done", 1.0)
-    print(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files")
+    with _progress(args.progress) as progress:
+        for count, frame in enumerate(frames):
+            progress(f"frame {frame}", count / len(frames))
+            numbered = args.output.with_stem(f"{args.output.stem}_{frame:04d}")
+            output = numbered if args.frames else args.output
+            write_ply(output, clips.cloud_at(prepared, frame), binary=args.binary)
+        progress("done", 1.0)
+    _tell(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files", args)
 
 
 def _info(args: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
-from cine3d_core.rendering import ANIMATION_PRESETS, render_frame
+from cine3d_core.rendering import animation_of, render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
 
 Progress = Callable[[str, float], None]
@@ -169,7 +169,7 @@ def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
     scene = prepared.scene
     cloud = scene.cloud
     positions, flow = cloud.positions.clone(), torch.zeros_like(cloud.positions)
-    lift = ANIMATION_PRESETS[scene.parameters["preset"]].lift
+    lift = animation_of(scene).lift
     for group in prepared.groups:
         phase = cycle_phase(frame % scene.num_frames, scene.num_frames, group.cycles)
         backward = phase >= 0.5
@@ -190,8 +190,10 @@ def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
 
 def describe(scene: CinemagraphScene, scene_path: Path) -> dict[str, Any]:
     """What `cine3d info` prints."""
-    moving = scene.velocity.abs().sum(dim=1) > 0
-    camera = scene.camera
+    camera, cloud = scene.camera, scene.cloud
+    speed = scene.velocity.abs().sum(dim=1).flatten(start_dim=1)
+    seen = ~cloud.inpainted
+    moving = speed[cloud.layer[seen].long(), cloud.pixel[seen]] > 0
     return {
         "file": str(scene_path),
         "bytes": scene_path.stat().st_size,
@@ -201,9 +203,9 @@ def describe(scene: CinemagraphScene, scene_path: Path) -> dict[str, Any]:
         "frames": scene.num_frames,
         "fps": scene.fps,
         "layers": len(scene.layer_depth),
-        "points": len(scene.cloud.positions),
-        "inpainted_points": int(scene.cloud.inpainted.sum()),
-        "moving_share": float(moving.any(dim=0).float().mean()),
+        "points": len(cloud.positions),
+        "inpainted_points": int(cloud.inpainted.sum()),
+        "moving_share": float(moving.float().mean()),  # of the points that the photo shows
         "models": scene.models,
         "photo_sha256": scene.photo_sha256,
         "parameters": scene.parameters,
