@@ -225,9 +225,9 @@ def _matched_camera(root: bpy.types.Object, record: dict[str, Any]) -> bpy.types
     return camera
 
 
-def _set_background(camera: bpy.types.Object, name: str, rgb: np.ndarray) -> None:
+def _set_background(camera: bpy.types.Object, name: str, png: np.ndarray) -> None:
     """The photo behind the points, packed into the .blend: upright and present everywhere."""
-    image = packed_image(f"{name} Photo", rgb)
+    image = packed_image(f"{name} Photo", png)
     backgrounds = camera.data.background_images
     if not any(background.image == image for background in backgrounds):
         background = backgrounds.new()
@@ -235,27 +235,23 @@ def _set_background(camera: bpy.types.Object, name: str, rgb: np.ndarray) -> Non
     camera.data.show_background_images = True
 
 
-def packed_image(name: str, rgb: np.ndarray) -> bpy.types.Image:
-    """An image of that name with new content, [H, W, 3] uint8, bottom row first."""
-    height, width, _ = rgb.shape
+def packed_image(name: str, png: np.ndarray) -> bpy.types.Image:
+    """An image of that name whose content is a PNG file [n] uint8 inside the .blend."""
     image = bpy.data.images.get(name)
     if image is None:
-        image = bpy.data.images.new(name, width, height)
-    elif tuple(image.size) != (width, height):
-        image.scale(width, height)
-    rgba = np.ones((height, width, 4), np.float32)
-    np.multiply(rgb, np.float32(1 / 255), out=rgba[..., :3])
-    image.pixels.foreach_set(rgba.ravel())
-    image.pack()
+        image = bpy.data.images.new(name, 1, 1)
+        image.source = "FILE"
+    image.pack(data=png.tobytes(), data_len=len(png))
+    image.reload()
     return image
 
 
-def show_overlay(root: bpy.types.Object, rgb: np.ndarray) -> None:
+def show_overlay(root: bpy.types.Object, png: np.ndarray) -> None:
     """A picture of the motion in front of the points, for who looks through the photo's camera."""
     camera = photo_camera(root)
     if camera is None:
         raise ValueError(f"the camera of {root.name!r} is gone; import the photo again")
-    image = packed_image(f"{root.name} Motion", rgb)
+    image = packed_image(f"{root.name} Motion", png)
     backgrounds = camera.data.background_images
     overlay = next((b for b in backgrounds if b.image == image), None)
     if overlay is None:

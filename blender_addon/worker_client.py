@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -100,8 +101,9 @@ class _Process:
             env=environment,
             **flags,
         )
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # guards `jobs` and `ended`
         self.jobs: dict[int, Job] = {}
+        self._outbox: queue.SimpleQueue[tuple | None] = queue.SimpleQueue()
         self.hello: dict[str, Any] | None = None
         self.ready = threading.Event()
         self.ended = threading.Event()
@@ -109,26 +111,34 @@ class _Process:
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
         threading.Thread(target=self._read_messages, daemon=True).start()
+        self._writer = threading.Thread(target=self._write_messages, daemon=True)
+        self._writer.start()
 
     def alive(self) -> bool:
         return not self.ended.is_set() and self.popen.poll() is None
 
     def send(self, kind: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        with self.lock:
-            try:
-                write_message(self.popen.stdin, kind, header, arrays)
-            except OSError:
-                self.popen.kill()  # the reading thread notices and fails the jobs
+        """Send a message without waiting: a starting worker reads nothing for half a second."""
+        self._outbox.put((kind, header, arrays))
 
     def close(self) -> None:
         """Kill the process if it still runs, and wait until its threads have let go of it."""
         self.popen.kill()
         self.ended.wait(5.0)
+        self._outbox.put(None)
+        self._writer.join(timeout=5.0)
         for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             try:
                 pipe.close()
             except OSError:
                 pass  # unsent bytes of a killed process: nobody wants them any more
+
+    def _write_messages(self) -> None:
+        try:
+            while (message := self._outbox.get()) is not None:
+                write_message(self.popen.stdin, *message)
+        except (OSError, ValueError):  # a closed pipe, from their side or ours
+            self.popen.kill()  # the reading thread notices and fails the jobs
 
     def _read_log(self) -> None:
         for line in self.popen.stderr:

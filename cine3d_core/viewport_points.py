@@ -26,7 +26,7 @@ class ViewportPoints:
     positions: np.ndarray  # [N, 3] float32, at rest
     rgb: np.ndarray  # [N, 3] uint8 sRGB
     layer: np.ndarray  # [N] int16
-    radius: np.ndarray  # [N] float32 scene units: half the way to the diagonal neighbour
+    radius: np.ndarray  # [N] float32 scene units: the way to the next point
     forward: np.ndarray  # [K, N, 3] float32 displacement after k / (K - 1) of a cycle; K 0 at rest
     backward: np.ndarray  # [K, N, 3] the same time before the cycle's end
 
@@ -64,7 +64,7 @@ def _points(
         positions=positions.cpu().numpy(),
         rgb=(cloud.rgb[index] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy(),
         layer=cloud.layer[index].to(torch.int16).cpu().numpy(),
-        radius=(spacing * 0.5**0.5).cpu().numpy(),
+        radius=spacing.cpu().numpy(),  # EEVEE's spheres have few faces: smaller ones show gaps
         forward=forward.float().cpu().numpy(),
         backward=backward.float().cpu().numpy(),
     )

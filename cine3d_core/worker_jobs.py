@@ -6,6 +6,7 @@ shares of its width and height, y from the top, so that nobody needs to know its
 
 from __future__ import annotations
 
+import io
 import platform
 import tempfile
 import time
@@ -29,6 +30,7 @@ from cine3d_core.files.exr import srgb_to_linear
 from cine3d_core.files.hints import write_directions
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import Photo, read_photo
+from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.files.ply import write_ply
 from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.motion import MotionParams
@@ -220,7 +222,7 @@ def propose_mask(job: JobInput) -> JobResult:
 
 
 def preview_motion(job: JobInput) -> JobResult:
-    """The flow over the photo as a picture: `picture` [H, W, 3] uint8, bottom row first."""
+    """The flow over the photo: `picture`, the bytes of a PNG file."""
     photo, depth = _photo_and_depth(job.arguments["photo"], PREVIEW_SIDE_PX)
     job.progress("Directing the motion", 0.5)
     height, width = photo.rgb.shape[1:]
@@ -231,8 +233,7 @@ def preview_motion(job: JobInput) -> JobResult:
     directions = MotionDirections(hints=_motion_hints(job.arguments.get("hints") or [], photo))
     params = replace(MotionParams(), **job.arguments.get("motion", {}))
     field, assumed = direct_motion(photo.rgb, depth, mask, directions, params)
-    picture = (_rows_up(draw_motion(photo.rgb, field)) * 255).round().astype(np.uint8)
-    return {"assumed": list(assumed)}, {"picture": picture}
+    return {"assumed": list(assumed)}, {"picture": _png(draw_motion(photo.rgb, field))}
 
 
 def _photo_and_depth(path: str, size: int) -> tuple[Photo, DepthMap]:
@@ -288,7 +289,7 @@ def _described(scene: CinemagraphScene, path: Path, photo: Path | None) -> JobRe
         arrays.update({f"{name}_{number}": array for name, array in fields.items()})
     if photo is not None and photo.is_file():
         rgb = read_photo(photo, max_side=max(scene.camera.height, scene.camera.width)).rgb
-        arrays["photo"] = (_rows_up(rgb) * 255).round().astype(np.uint8)
+        arrays["photo"] = _png(rgb)
     value = {
         "cycles": [group.cycles for group in groups],
         "camera": _camera_record(scene.camera),
@@ -345,6 +346,12 @@ def _camera_record(camera: Camera) -> dict[str, Any]:
 
 def _rows_up(planes: Tensor) -> np.ndarray:  # [C, H, W] -> [H, W, C] float32, bottom row first
     return planes.float().flip(1).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _png(rgb: Tensor) -> np.ndarray:  # [n] uint8, the bytes of a PNG file
+    file = io.BytesIO()
+    Image.fromarray(rgb_bytes(rgb)).save(file, "PNG", compress_level=1)
+    return np.frombuffer(file.getvalue(), np.uint8)
 
 
 def _scaled(job: JobInput, start: float, end: float):
