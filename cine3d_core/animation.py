@@ -28,6 +28,7 @@ from cine3d_core.splatting import (
     composite_with_disparity,
     place_points,
     rasterize,
+    surface_neighbours,
 )
 
 
@@ -48,6 +49,7 @@ class MovingGroup:
     index: Tensor  # [n] rows of the scene's cloud
     start_px: Tensor  # [n, 2] canvas pixels
     layer: Tensor  # [n]
+    neighbours: Tensor  # [n, 2] rows of the group, see `surface_neighbours`
     forward: DisplacementKeys
     backward: DisplacementKeys
 
@@ -58,6 +60,7 @@ class PreparedScene:
 
     scene: CinemagraphScene
     static: Tensor  # [n] rows of the cloud that never move
+    static_neighbours: Tensor  # [n, 2] rows of `static`
     groups: tuple[MovingGroup, ...]
     # What the splatter carries, in the order of drawing, static points first: colour, features,
     # and one channel per group that is 1 for its points. [N, 3 + C + G]
@@ -87,7 +90,8 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         for count in torch.unique(cycles[moving])
     )
     static = torch.nonzero(~moving)[:, 0]
-    return PreparedScene(scene, static, groups, _carried(scene, static, groups))
+    neighbours = surface_neighbours(layer[static], cloud.pixel[static], height, width)
+    return PreparedScene(scene, static, neighbours, groups, _carried(scene, static, groups))
 
 
 def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]) -> Tensor:
@@ -109,7 +113,8 @@ def _moving_group(scene: CinemagraphScene, cycles: int, index: Tensor) -> Moving
     # One step more than a cycle: motion vectors look one frame ahead.
     forward = displacement_keys(start_px, scene.velocity, steps + 1, layer=layer)
     backward = displacement_keys(start_px, -scene.velocity, steps + 1, layer=layer)
-    return MovingGroup(cycles, index, start_px, layer, forward, backward)
+    neighbours = surface_neighbours(layer, scene.cloud.pixel[index], height, width)
+    return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
 
 
 def cycle_phase(frame: int, num_frames: int, cycles: int) -> float:
@@ -147,7 +152,7 @@ def splat_directions(
     """
     view = _View(prepared, shot, frame, params)
     rest = prepared.scene.cloud.positions[prepared.static]
-    points = view.place(rest)
+    points = view.place(rest, prepared.static_neighbours)
     base = rasterize(points, shot.camera.height, shot.camera.width, params=params.splat)
     vectors = None
     if motion_vectors:
@@ -165,12 +170,12 @@ class _View:
     frame: int
     params: AnimationParams
 
-    def place(self, positions: Tensor) -> Points:
+    def place(self, positions: Tensor, neighbours: Tensor) -> Points:
         camera, photo = self.shot.camera, self.prepared.scene.camera
         # The photo's camera looks along z from the origin, so a point's z is its depth there, also
         # after it has flowed: on the canvas flowing points keep their spacing of one pixel.
         zoom = float(camera.intrinsics[1, 1] / photo.intrinsics[1, 1])
-        return place_points(positions, camera, zoom=zoom, params=self.params.splat)
+        return place_points(positions, neighbours, camera, zoom=zoom, params=self.params.splat)
 
 
 def _splat_one(
@@ -191,7 +196,7 @@ def _splat_one(
         phases.append(phase if backward else 1 - phase)
         time = (1 - phase if backward else phase) * scene.num_frames / group.cycles
         positions = _positions_at(scene, group, time, backward, view.params.lift)
-        points = view.place(positions)
+        points = view.place(positions, group.neighbours)
         fragments = rasterize(
             points, camera.height, camera.width, params=view.params.splat, base=fragments
         )

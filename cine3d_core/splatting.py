@@ -37,6 +37,7 @@ class SplatParams:
     max_points: int = 8  # K: fragments kept in each pixel
     same_surface: float = 0.02  # relative depth within which fragments are one surface
     crack_gain: float = 1.6  # a stretched surface is closed up to this much
+    max_stretch: float = 3.0  # neighbours that part by more radii than this tear; 0: no stretching
 
 
 PUBLISHED_SPLAT = SplatParams(
@@ -46,6 +47,7 @@ PUBLISHED_SPLAT = SplatParams(
     min_radius_px=0.0,
     max_radius_px=1e3,
     min_weight=0.0,
+    max_stretch=0.0,
 )
 
 
@@ -82,30 +84,69 @@ def splat_radius(
 
 def place_points(
     positions: Tensor,  # [N, 3] float32 world; z is the depth for the photo's camera
+    neighbours: Tensor,  # [N, 2] int32: which point is to the right and below, -1 for none
     camera: Camera,
     *,
     zoom: float,
     params: SplatParams,
 ) -> Points:
-    """Points on the screen of a camera, with the radius of `splat_radius`."""
+    """Points on the screen of a camera.
+
+    The radius is that of `splat_radius`, and where the surface is stretched, by the camera or by
+    the flow, the distance to the neighbours on it, so that it stays closed.
+    """
     if positions.device.type != "cpu":
-        pixels, depth = project(positions, camera)
-        return Points(pixels, depth, splat_radius(positions[:, 2], depth, zoom, params))
+        return place_points_torch(positions, neighbours, camera, zoom=zoom, params=params)
     count = len(positions)
     points = Points(torch.empty(count, 2), torch.empty(count), torch.empty(count))
     projection = camera.intrinsics.double() @ camera.world_to_camera[:3].double()
     kernels.place(
         positions.contiguous().numpy(),
+        neighbours.contiguous().numpy(),
         projection.float().numpy(),
         NEAR_PLANE,
         params.radius_px * zoom,
         params.min_radius_px,
         params.max_radius_px,
+        params.max_stretch,
         points.pixels.numpy(),
         points.depth.numpy(),
         points.radius.numpy(),
     )
     return points
+
+
+def place_points_torch(
+    positions: Tensor, neighbours: Tensor, camera: Camera, *, zoom: float, params: SplatParams
+) -> Points:
+    """`place_points` in torch operations, for any device."""
+    pixels, depth = project(positions, camera)
+    radius = splat_radius(positions[:, 2], depth, zoom, params)
+    if params.max_stretch > 0:
+        limit = params.max_stretch * radius
+        for side in range(2):
+            other = neighbours[:, side].long()
+            away = (pixels[other] - pixels).abs().amax(dim=1)
+            stretched = (other >= 0) & (away <= limit)
+            radius = torch.where(stretched, torch.maximum(radius, away), radius)
+    return Points(pixels, depth, radius.clamp(max=params.max_radius_px))
+
+
+def surface_neighbours(
+    layer: Tensor,  # [N] layer of each point
+    pixel: Tensor,  # [N] row-major pixel of each point
+    height: int,
+    width: int,
+) -> Tensor:
+    """For each point the points to its right and below on the same layer, -1: [N, 2] int32."""
+    count = int(layer.max()) + 1 if len(layer) else 0
+    cell = layer.long() * (height * width) + pixel
+    owner = torch.full((count * height * width + width,), -1, dtype=torch.int32)
+    owner = owner.to(pixel.device)
+    owner[cell] = torch.arange(len(pixel), dtype=torch.int32, device=pixel.device)
+    right = torch.where(pixel % width < width - 1, owner[cell + 1], -1)
+    below = torch.where(pixel < (height - 1) * width, owner[cell + width], -1)
+    return torch.stack([right, below], dim=1)
 
 
 def rasterize(
