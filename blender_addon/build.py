@@ -22,7 +22,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_DEVELOPMENT = {"build.py", "__pycache__"}
+_DEVELOPMENT = {"build.py", "demo.py", "__pycache__"}
 _TOOL = "scripts/addons_core/bl_pkg/cli/blender_ext.py"
 
 

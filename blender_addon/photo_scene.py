@@ -240,9 +240,9 @@ def packed_image(name: str, png: np.ndarray) -> bpy.types.Image:
     image = bpy.data.images.get(name)
     if image is None:
         image = bpy.data.images.new(name, 1, 1)
-        image.source = "FILE"
     image.pack(data=png.tobytes(), data_len=len(png))
-    image.reload()
+    image.source = "FILE"  # only now: Blender would look for a file
+    image.buffers_free()  # what it showed before
     return image
 
 

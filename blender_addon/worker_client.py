@@ -12,7 +12,6 @@ import queue
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,6 @@ from cine3d_core import worker_protocol
 from cine3d_core.worker_protocol import ProtocolError, read_message, write_message
 
 CANCEL_GRACE_S = 0.9  # a job that does not give up by then is killed with its process
-START_TIMEOUT_S = 120.0
 LOG_LINES = 200
 LOG_TAIL = 12
 
@@ -104,9 +102,8 @@ class _Process:
         self.lock = threading.Lock()  # guards `jobs` and `ended`
         self.jobs: dict[int, Job] = {}
         self._outbox: queue.SimpleQueue[tuple | None] = queue.SimpleQueue()
-        self.hello: dict[str, Any] | None = None
-        self.ready = threading.Event()
         self.ended = threading.Event()
+        self.crash: WorkerError | None = None  # once it has ended
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
@@ -163,8 +160,6 @@ class _Process:
             ours = worker_protocol.PROTOCOL_VERSION, cine3d_core.__version__
             if theirs != ours:
                 raise ProtocolError(f"it speaks version {theirs}, Blender {ours}")
-            self.hello = header
-            self.ready.set()
             return
         job = self.jobs.get(header.get("id", -1))
         if job is None:
@@ -190,14 +185,13 @@ class _Process:
         tail = "\n".join(list(self.log)[-LOG_TAIL:])
         last = next((line for line in reversed(self.log) if line.strip()), "")
         text = f"{problem}: {last}" if last else problem
+        self.crash = WorkerError(f"{text}; the next job starts it again", CRASHED, tail)
         with self.lock:
             self.ended.set()
             unfinished = list(self.jobs.values())
         for job in unfinished:
-            if job.error is None:
-                job.error = WorkerError(f"{text}; the next job starts it again", CRASHED, tail)
+            job.error = job.error or self.crash
             self._finish(job)
-        self.ready.set()
 
 
 class Worker:
@@ -216,11 +210,6 @@ class Worker:
         process = self._process
         return process.popen.pid if process is not None and process.alive() else None
 
-    @property
-    def log_tail(self) -> str:
-        """The last lines that the process wrote."""
-        return "\n".join(list(self._process.log)[-LOG_TAIL:]) if self._process else ""
-
     def submit(
         self,
         name: str,
@@ -238,8 +227,8 @@ class Worker:
             with process.lock:
                 dead = process.ended.is_set()
                 process.jobs[job.id] = job
-            if dead:  # it died between the check and now
-                job.error = WorkerError("the worker stopped; try again", CRASHED)
+            if dead:  # it died between its start and now
+                job.error = process.crash
                 job.done.set()
                 return job
         header = {"id": job.id, "name": name, "arguments": arguments or {}}
@@ -304,14 +293,3 @@ class Worker:
                 "choose another one in the add-on's preferences",
                 worker_protocol.INPUT_ERROR,
             ) from error
-
-
-def wait_until_ready(worker: Worker, timeout_s: float = START_TIMEOUT_S) -> dict[str, Any]:
-    """Run one `ping` and give what it says; a health check.
-
-    Raises:
-        WorkerError: no answer in time, or the worker cannot run.
-    """
-    job = worker.submit("ping")
-    deadline = time.monotonic() + timeout_s
-    return worker.wait(job, should_cancel=lambda: time.monotonic() > deadline)[0]

@@ -40,7 +40,8 @@ def test_a_photo_becomes_one_collection_with_camera_and_points(scene):
     assert (scene.frame_start, scene.frame_end) == (1, NUM_FRAMES)
     assert scene.render.engine == "CINE3D"
     assert scene.view_settings.view_transform == "Standard"
-    assert scene.camera.data.background_images[0].image.packed_file is not None
+    image = scene.camera.data.background_images[0].image
+    assert image.packed_file is not None and tuple(image.size) == (160, 90)
 
 
 def test_nothing_is_set_that_was_not_asked_for(scene):
@@ -114,6 +115,17 @@ def test_importing_again_updates_points_and_keeps_the_artists_work(scene):
     assert get_modifier_input(objects[0].modifiers[photo_scene.MODIFIER], "Point Size") == 2.0
     assert scene.camera.location.x == pytest.approx(0.1)
     assert not [mesh for mesh in bpy.data.meshes if mesh.users == 0]
+
+
+def test_the_background_shows_the_new_picture_after_importing_again(scene):
+    root, _, arrays = show(scene, seed=4)
+    image = motion_drawing.photo_image(root)
+    before = np.array(image.pixels[:])
+    show(scene, seed=5)
+    assert motion_drawing.photo_image(root) == image
+    assert np.abs(np.array(image.pixels[:]) - before).max() > 0.1
+    show(scene, seed=6, width=80, height=50)
+    assert tuple(image.size) == (80, 50)
 
 
 def test_another_photo_becomes_another_collection(scene):
