@@ -91,7 +91,7 @@ def predict_disparity(network: nn.Module, rgb: NDArray[np.uint8], *, long_side: 
     return np.asarray(cv2.resize(disparity, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def evaluate(network: nn.Module, photo: Path, truth: Path, *, long_side: int = 512) -> ScoredPhoto:
+def evaluate(network: nn.Module, photo: Path, truth: Path, *, long_side: int = 384) -> ScoredPhoto:
     """Scores of one photograph with measured disparity."""
     bgr = cv2.imread(str(photo), cv2.IMREAD_COLOR)
     if bgr is None:
@@ -141,7 +141,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its disparity, .npz or grey picture, in the same order",
     )
     parser.add_argument(
-        "--long-side", type=int, default=512, help="of the network's view, pixels (default 512)"
+        "--long-side", type=int, default=384, help="of the network's view, pixels (default 384)"
     )
 
 

@@ -202,7 +202,7 @@ def network_size(height: int, width: int, *, long_side: int) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def predict(network: nn.Module, rgb: Tensor, *, long_side: int = 512) -> DepthPrediction:
+def predict(network: nn.Module, rgb: Tensor, *, long_side: int = 384) -> DepthPrediction:
     """Disparity stretched to [0, 1] and sky of one photograph; the same input gives the same bits.
 
     `rgb` is [3, H, W] sRGB in [0, 1]. `network` must be in evaluation mode.

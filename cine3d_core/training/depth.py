@@ -30,24 +30,24 @@ from cine3d_core.training.depth_data import DepthBatch, DepthFiles
 class DepthTrainingConfig:
     """How the network is trained."""
 
-    steps: int = 1400  # optimiser steps
-    photos_per_step: int = 3  # teacher-labelled crops in a batch
-    scenes_per_step: int = 5  # exact synthetic pictures in a batch
+    steps: int = 2900  # optimiser steps
+    photos_per_step: int = 2  # teacher-labelled crops in a batch
+    scenes_per_step: int = 2  # exact synthetic pictures in a batch
     early_sizes: tuple[tuple[int, int], ...] = ((160, 224), (224, 160), (192, 192))  # height, width
     late_sizes: tuple[tuple[int, int], ...] = ((224, 288), (288, 224), (256, 256))
     late_share: float = 0.3  # of the steps, at the end, at the late sizes
-    learning_rate: float = 1.5e-3  # of the decoder
-    encoder_rate: float = 0.5  # of that for the pretrained encoder
+    learning_rate: float = 2e-3  # of the decoder
+    encoder_rate: float = 0.1  # of that for the pretrained encoder
     weight_decay: float = 0.02
-    warmup_steps: int = 100
+    warmup_steps: int = 50
     cooldown_share: float = 0.3  # of the steps, at the end, falling to zero
-    average_decay: float = 0.995  # of the running mean of the weights, which is what ships
-    gradient_weight: float = 0.5  # of edges, beside the disparity error, for exact labels
+    average_decay: float = 0.997  # of the running mean of the weights, which is what ships
+    gradient_weight: float = 0.25  # of edges, beside the disparity error, for exact labels
     teacher_gradient_weight: float = 0.1  # the same for teacher labels, whose edges are soft
     teacher_kept_share: float = 0.8  # best share of the pixels of a teacher's label that count
     sky_weight: float = 0.3
-    checkpoint_steps: int = 100  # between checkpoints, validations and previews
-    validation_pictures: int = 40  # of each kind
+    checkpoint_steps: int = 200  # between checkpoints, validations and previews
+    validation_pictures: int = 32  # of each kind
     validation_scenes: int = 100  # lowest seeds held out
     validation_photos: tuple[str, ...] = (
         "Bridge",

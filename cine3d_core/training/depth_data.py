@@ -216,11 +216,11 @@ def read_planes(path: Path) -> FloatArray:
 
 
 def random_view(planes: FloatArray, size: tuple[int, int], generator: Generator) -> FloatArray:
-    """Window of 45 to 100 % of the possible sides, maybe mirrored, at `size` (height, width)."""
+    """Window of 60 to 100 % of the possible sides, maybe mirrored, at `size` (height, width)."""
     rows, columns = planes.shape[:2]
     stretch = 2 ** generator.uniform(-0.2, 0.2)
     aspect = size[1] / size[0] * stretch  # width over height
-    share = 1 - 0.55 * generator.random() ** 1.5
+    share = 1 - 0.4 * generator.random() ** 1.5
     height = int(min(rows, columns / aspect) * share)
     width = int(height * aspect)
     y, x = int(generator.integers(rows - height + 1)), int(generator.integers(columns - width + 1))
