@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 our fault (a traceback, and where to report it), 2 wrong i
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import json
 import sys
@@ -133,14 +134,14 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    train = commands.add_parser("train", help="train a network (cine3d train depth --help)")
-    train.add_argument("network", choices=("depth",))
-    train.add_argument("arguments", nargs=argparse.REMAINDER)
-    train.set_defaults(run=_train)
-    evaluate = commands.add_parser("evaluate", help="measure quality against truth")
-    evaluate.add_argument("subject", choices=("depth",))
-    evaluate.add_argument("arguments", nargs=argparse.REMAINDER)
-    evaluate.set_defaults(run=_evaluate)
+    for verb, help_text, package in (
+        ("train", "train a network (cine3d train depth --help)", "training"),
+        ("evaluate", "measure quality against truth (cine3d evaluate depth --help)", "evaluation"),
+    ):
+        parser = commands.add_parser(verb, help=help_text)
+        parser.add_argument("subject", choices=("depth",))
+        parser.add_argument("arguments", nargs=argparse.REMAINDER)
+        parser.set_defaults(run=_learn, verb=verb, package=package)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -232,7 +233,7 @@ def _render(args: argparse.Namespace) -> None:
     with _progress(args.progress) as progress, writer:
         progress("preparing the motion", 0.0)
         clips.render_clip(
-            clips.prepare_on(scene, device),
+            clips.frame_drawer(scene, device),
             path,
             frames,
             writer,
@@ -307,19 +308,16 @@ def _models_import(args: argparse.Namespace) -> None:
     from cine3d_core.files.official_checkpoints import import_official
 
     report = import_official(args.folder, user_models_folder())
-    print(report)
+    print(f"imported: {', '.join(folder.name for folder in report.imported)}")
+    if report.absent:
+        print(f"not there, and not needed: {', '.join(report.absent)}")
 
 
-def _train(args: argparse.Namespace) -> None:
-    from cine3d_core.training import depth
-
-    depth.main(args.arguments)
-
-
-def _evaluate(args: argparse.Namespace) -> None:
-    from cine3d_core.evaluation import depth
-
-    depth.main(args.arguments)
+def _learn(args: argparse.Namespace) -> None:
+    module = importlib.import_module(f"cine3d_core.{args.package}.{args.subject}")
+    parser = argparse.ArgumentParser(prog=f"cine3d {args.verb} {args.subject}")
+    module.add_arguments(parser)
+    module.run(parser.parse_args(args.arguments))
 
 
 def _worker(args: argparse.Namespace) -> None:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from cine3d_core.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
+from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
+from cine3d_core.published.rendering import published_frames
 from cine3d_core.rendering import animation_of, render_frame
-from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
+from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 Progress = Callable[[str, float], None]
 CameraOfFrame = Callable[[int], Camera]
-Record = TypeVar("Record")
+DrawFrame = Callable[[Shot, int, bool], RenderedFrame]  # camera, index, with motion vectors
 
 _MAX_SIDE = 16384  # px of a rendered frame
 _RENDERING_VERSION = 1  # raised when the same scene and camera give other pixels than before
@@ -113,8 +115,26 @@ def shot_of(path: CameraPath, frame: int) -> Shot:
     return Shot(path.camera(frame), path.camera(max(frame - 1, 0)), path.camera(last))
 
 
+def frame_drawer(scene: CinemagraphScene, device: torch.device) -> DrawFrame:
+    """What draws the frames of a scene, with the networks that it was built with.
+
+    The frames are on the CPU. Scenes of the authors' networks have no motion vectors.
+
+    Raises:
+        InputError: the scene needs a network that is not installed.
+    """
+    cpu = torch.device("cpu")
+    if scene.parameters.get("models") == "official":
+        draw = published_frames(on_device(scene, device))
+        return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, frame), cpu)
+    prepared = prepare_on(scene, device)
+    return lambda shot, frame, motion_vectors: on_device(
+        render_frame(prepared, shot, frame, motion_vectors=motion_vectors), cpu
+    )
+
+
 def render_clip(
-    prepared: PreparedScene,
+    draw: DrawFrame,
     path: CameraPath,
     frames: Sequence[int],
     writer: FrameWriter,
@@ -126,10 +146,7 @@ def render_clip(
     for count, frame in enumerate(frames):
         progress(f"frame {frame}", count / len(frames))
         if writer.needs(frame):
-            rendered = render_frame(
-                prepared, shot_of(path, frame), frame, motion_vectors=motion_vectors
-            )
-            writer.write(frame, on_device(rendered, torch.device("cpu")))
+            writer.write(frame, draw(shot_of(path, frame), frame, motion_vectors))
     progress("done", 1.0)
 
 
@@ -146,18 +163,6 @@ def fingerprint(scene_sha256: str, camera_name: str, path: CameraPath) -> str:
 def prepare_on(scene: CinemagraphScene, device: torch.device) -> PreparedScene:
     """The scene on a device, with its motion integrated there."""
     return prepare(on_device(scene, device))
-
-
-def on_device(record: Record, device: torch.device) -> Record:
-    """A record with all its tensors on `device`; cameras, which are read on the CPU, stay."""
-    if not is_dataclass(record) or isinstance(record, (Camera, type)):
-        return record
-    changes: dict[str, Any] = {}
-    for entry in fields(record):
-        value = getattr(record, entry.name)
-        moved = value.to(device) if isinstance(value, torch.Tensor) else on_device(value, device)
-        changes[entry.name] = moved
-    return replace(record, **changes)
 
 
 def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:

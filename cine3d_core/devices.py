@@ -1,10 +1,16 @@
-"""Choosing the device that the tensors live on."""
+"""Choosing the device that tensors live on, and bringing records there."""
 
 from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 
 from cine3d_core.errors import InputError
+from cine3d_core.scene import Camera
+
+Record = TypeVar("Record")
 
 
 def choose_device(name: str) -> torch.device:
@@ -24,3 +30,15 @@ def choose_device(name: str) -> torch.device:
         usable = ", ".join(kind for kind, there in available.items() if there)
         raise InputError(f"device '{name}' is not available on this machine; use one of: {usable}")
     return torch.device(name)
+
+
+def on_device(record: Record, device: torch.device) -> Record:
+    """A record with all its tensors on `device`; cameras, which are read on the CPU, stay."""
+    if not is_dataclass(record) or isinstance(record, (Camera, type)):
+        return record
+    changes: dict[str, Any] = {}
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        moved = value.to(device) if isinstance(value, torch.Tensor) else on_device(value, device)
+        changes[entry.name] = moved
+    return replace(record, **changes)

@@ -19,9 +19,10 @@ from torch import Tensor
 from cine3d_core.assembly import assemble_scene
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
-from cine3d_core.devices import choose_device
+from cine3d_core.devices import choose_device, on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.hints import read_directions
+from cine3d_core.files.models import list_models
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pictures import read_mask
 from cine3d_core.geometry import photo_camera
@@ -29,6 +30,7 @@ from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.motion import MotionParams, motion_from_hints, rasterize_polygons
 from cine3d_core.motion_guess import SKY, guess_directions, guess_mask
+from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.scene import (
     CinemagraphScene,
     DepthMap,
@@ -102,9 +104,11 @@ def build_scene(
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
     photo = read_photo(photo_path, max_side=size)
     device = choose_device(settings.device)
-    source = open_depth_source(settings.depth)
     directions, mask = _read_motion(settings, photo)
+    if settings.models == "official":
+        return _build_official(photo, mask, directions, settings, progress)
 
+    source = open_depth_source(settings.depth)
     progress("estimating depth", 0.05)
     depth = source(photo.rgb.to(device), params=params.depth)
     depth = DepthMap(depth.depth.cpu(), depth.sky.cpu())  # what follows is the CPU's work
@@ -145,6 +149,39 @@ def build_scene(
     )
     progress("done", 1.0)
     return scene
+
+
+def _build_official(
+    photo: Photo,
+    mask: Tensor | None,
+    directions: MotionDirections,
+    settings: BuildSettings,
+    progress: Progress,
+) -> CinemagraphScene:
+    """The authors' way; depth from what the person named, else their DPT, else our network."""
+    if mask is None or not directions.hints:
+        raise InputError(
+            "the authors' networks need a mask and at least one arrow; pass --hints with both, or "
+            "--mask and --hints"
+        )
+    nearness = None
+    if settings.depth is not None or not _is_installed("official-dpt"):
+        source = open_depth_source(settings.depth)
+        nearness = 1 / source(photo.rgb, params=DepthParams()).depth[0]
+    device = choose_device(settings.device)
+    scene = build_published(
+        replace(photo, rgb=photo.rgb.to(device)),
+        mask.to(device),
+        directions.hints,
+        inverse_depth=nearness,
+        loop=Loop(settings.frames, settings.fps),
+        progress=progress,
+    )
+    return on_device(scene, torch.device("cpu"))
+
+
+def _is_installed(model: str) -> bool:
+    return any(info.name == model for info in list_models())
 
 
 def check_loop(frames: int, fps: float) -> None:

@@ -10,7 +10,7 @@ import io
 import platform
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from cine3d_core.animation import PreparedScene, Shot, prepare
-from cine3d_core.clips import cloud_at, on_device, prepare_on
+from cine3d_core.clips import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.devices import choose_device
@@ -59,6 +59,14 @@ COVERAGE_SIDE_PX = 160  # of the frames that measure what a camera path uncovers
 MAX_REACH = 1.0  # scene units: as far as the nearest surface
 REACH_STEPS = 6
 SOLID_ALPHA = 0.5  # a pixel with less than this is a hole
+
+
+@dataclass(frozen=True)
+class _Drawable:
+    """A scene and what draws its frames."""
+
+    scene: CinemagraphScene
+    draw: DrawFrame
 
 
 def check(job: JobInput) -> JobResult:
@@ -120,16 +128,14 @@ def render(job: JobInput) -> JobResult:
     `region` (left, bottom, width, height) cuts a part out.
     """
     arguments = job.arguments
-    prepared = _prepared(arguments["scene_file"], arguments.get("device", "auto"))
+    scene = _drawable(arguments["scene_file"], arguments.get("device", "auto"))
     job.progress("Drawing", 0.2)
     camera, before, after = (_camera(arguments[name]) for name in ("camera", "previous", "next"))
-    frame = render_frame(
-        prepared,
+    frame = scene.draw(
         Shot(camera, before, after),
         int(arguments["frame"]),
-        motion_vectors="vector" in arguments.get("passes", []),
+        "vector" in arguments.get("passes", []),
     )
-    frame = on_device(frame, torch.device("cpu"))
     job.progress("Handing over", 0.95)
     planes = {"combined": _combined(frame, bool(arguments.get("transparent")))}
     planes |= {
@@ -141,7 +147,7 @@ def render(job: JobInput) -> JobResult:
     if region := arguments.get("region"):
         left, bottom, width, height = region
         arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
-    return _provenance(prepared.scene, arguments["scene_file"]), arrays
+    return _provenance(scene.scene, arguments["scene_file"]), arrays
 
 
 def _combined(frame: RenderedFrame, transparent: bool) -> Tensor:  # [4, H, W]
@@ -315,15 +321,30 @@ def _checksum(path: str, _modified: int) -> str:
 
 
 def _prepared(scene_file: str, device: str) -> PreparedScene:
+    return _prepared_file(*_version_of(scene_file), choose_device(device))
+
+
+def _drawable(scene_file: str, device: str) -> _Drawable:
+    return _drawable_file(*_version_of(scene_file), choose_device(device))
+
+
+def _version_of(scene_file: str) -> tuple[str, int]:
+    """The path, and what changes when the file does."""
     path = Path(scene_file)
     if not path.is_file():
         raise InputError(f"the scene file {path} is not there; use Relink to say where it is")
-    return _prepared_file(str(path), path.stat().st_mtime_ns, choose_device(device))
+    return str(path), path.stat().st_mtime_ns
 
 
 @lru_cache(maxsize=1)  # a scene is hundreds of megabytes; an animation asks for the same one
 def _prepared_file(path: str, _modified: int, device: torch.device) -> PreparedScene:
     return prepare_on(load_scene(path), device)
+
+
+@lru_cache(maxsize=1)
+def _drawable_file(path: str, _modified: int, device: torch.device) -> _Drawable:
+    scene = load_scene(path)
+    return _Drawable(scene, frame_drawer(scene, device))
 
 
 def _camera(record: dict[str, Any]) -> Camera:

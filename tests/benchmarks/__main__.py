@@ -138,7 +138,7 @@ def measure_frames(width: int, frames: int) -> dict[str, float]:
             fingerprint="",
         ) as writer:
             clips.render_clip(
-                prepared,
+                clips.frame_drawer(scene, torch.device("cpu")),
                 camera,
                 range(12),
                 writer,
