@@ -2,13 +2,16 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
 
+from cine3d_core.cli import main
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import load_network, read_model_info
 from cine3d_core.files.official_checkpoints import PUBLISHED, import_official
+from cine3d_core.files.scene import load_scene
 from tests.golden.filler import filled_state_dict
 
 RULE_NAMES = {
@@ -145,3 +148,23 @@ def test_a_text_file_is_refused(spoiled, tmp_path):
     (spoiled / "depth-model.pth").unlink()
     (spoiled / "depth-model.pth").write_text("<html>Quota exceeded</html>")
     refused(spoiled, tmp_path, "depth-model.pth")
+
+
+def test_imported_networks_build_and_render_through_the_command(checkpoints, tmp_path, monkeypatch):
+    monkeypatch.setenv("CINE3D_MODELS", str(tmp_path / "models"))
+    sample = Path(__file__).resolve().parents[2] / "docs" / "sample"
+    scene, frames = tmp_path / "scene.cine3d", tmp_path / "frames"
+    assert main(["models", "import-official", str(checkpoints)]) == 0
+    build = ["build", str(sample / "photo.jpg"), "-o", str(scene), "--size", "192"]
+    build += ["--models", "official", "--preset", "paper", "--frames", "4"]
+    assert main([*build, "--hints", str(sample / "hints.json")]) == 0
+    assert main(["render", str(scene), "-o", str(frames), "--frames", "1:2"]) == 0
+    assert (frames / "frame_0001.png").stat().st_size > 0
+    assert "official-motion" in load_scene(scene).models
+
+
+def test_the_authors_networks_ask_for_a_mask_and_an_arrow(tmp_path, capsys):
+    sample = Path(__file__).resolve().parents[2] / "docs" / "sample"
+    build = ["build", str(sample / "photo.jpg"), "-o", str(tmp_path / "a.cine3d")]
+    assert main([*build, "--models", "official"]) == 2
+    assert "mask and at least one arrow" in capsys.readouterr().err
