@@ -188,12 +188,12 @@ def check_loop(frames: int, fps: float) -> None:
     """Refuses loops nobody can mean.
 
     Raises:
-        InputError: fewer than 2 or more than 10000 frames, or a frame rate outside (0, 1000].
+        InputError: fewer than 2 or more than 10000 frames, or a frame rate outside [0.01, 1000].
     """
     if not 2 <= frames <= 10_000:
         raise InputError(f"a loop of {frames} frames was asked for; choose between 2 and 10000")
-    if not 0 < fps <= 1000:
-        raise InputError(f"{fps:g} frames per second were asked for; choose between 1 and 1000")
+    if not 0.01 <= fps <= 1000:  # slower ones no video can state
+        raise InputError(f"{fps:g} frames per second were asked for; choose 0.01 to 1000")
 
 
 def _read_motion(settings: BuildSettings, photo: Photo) -> tuple[MotionDirections, Tensor | None]:

@@ -240,8 +240,8 @@ def _check_info(info: dict[str, Any]) -> None:
         checked_size(info[name], f'"{name}"')
     if type(info.get("num_frames")) is not int or not 1 <= info["num_frames"] <= 10**6:
         raise _Unsound("num_frames is not a whole number from 1 to 1000000")
-    if not _is_number(info.get("fps")) or not 0 < info["fps"] <= 1000:
-        raise _Unsound("fps is not a number between 0 and 1000")
+    if not _is_number(info.get("fps")) or not 0.01 <= info["fps"] <= 1000:
+        raise _Unsound("fps is not a number from 0.01 to 1000")
     span = info.get("disparity_range")
     if not isinstance(span, list) or len(span) != 2 or not all(map(_is_number, span)):
         raise _Unsound("disparity_range is not two numbers")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cine3d_core.cli import main
-from tests.command_line import HINTS, PHOTO, SIZE
+from tests.command_line import HINTS, PHOTO, SIZE, Refused, files_below
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,19 @@ def still_frames(sample_scene: Path) -> Path:
     assert main(["render", str(sample_scene), "-o", str(folder), "--camera", "still",
                  "--frames", "0:7"]) == 0  # fmt: skip
     return folder
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Runs a command that must be refused, and returns its one sentence."""
+
+    def run(*arguments: object) -> str:
+        before = files_below(tmp_path)
+        assert main([str(argument) for argument in arguments]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1, lines
+        assert lines[0].startswith("cine3d: ") and "Traceback" not in lines[0]
+        assert files_below(tmp_path) == before
+        return lines[0]
+
+    return run
