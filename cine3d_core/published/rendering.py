@@ -108,7 +108,7 @@ def render_published_frame(
 
     Args:
         prepared: from `prepare_published`.
-        camera: any; the published paths are in `trajectories`.
+        camera: any; the published paths are in `cameras`.
         frame: index, any integer; frame `num_frames` is frame 0.
         decoder: the authors'; also holds the factor of the blend.
     """

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from cine3d_core.cameras import move_camera
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import LoadedNetwork, ModelInfo
 from cine3d_core.files.photo import Photo
@@ -31,7 +32,6 @@ from cine3d_core.published.rendering import (
     render_published_frame,
     without_border,
 )
-from cine3d_core.published.trajectories import trajectory, world_to_camera
 from cine3d_core.scene import MotionHint
 from tests.golden.filler import filled_state_dict
 
@@ -88,8 +88,7 @@ def prepared():
 
 
 def camera(name="side", frame=20):
-    move = trajectory(name).translations[frame]
-    return replace(scene().camera, world_to_camera=world_to_camera(move))
+    return move_camera(scene().camera, name, frame, 60)
 
 
 def frame(index, seed=None):
