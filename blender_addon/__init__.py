@@ -15,6 +15,7 @@ from . import (
     farm_guard,
     import_photo,
     jobs,
+    manual,
     motion_drawing,
     panels,
     preferences,
@@ -39,6 +40,7 @@ _MODULES = (
     camera_moves,
     export,
     commands,
+    manual,
 )
 
 

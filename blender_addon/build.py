@@ -74,6 +74,9 @@ def stage(folder: Path) -> None:
     for name in ("blender_manifest.toml", "LICENSE", "README.md"):
         if (REPOSITORY / name).is_file():
             shutil.copy(REPOSITORY / name, folder / name)
+    (folder / "docs").mkdir()
+    for page in sorted((REPOSITORY / "docs").glob("blender-*.md")):
+        shutil.copy(page, folder / "docs" / page.name)
     wheels = folder / "wheels"
     wheels.mkdir()
     write_wheel(wheels, version)

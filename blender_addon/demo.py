@@ -25,6 +25,7 @@ import bpy
 zip_file, photo, mask, folder, frames, width = sys.argv[1:7]
 bpy.ops.extensions.package_install_files(
     filepath=zip_file, repo="user_default", enable_on_install=True)
+bpy.context.preferences.filepaths.save_version = 0
 command = sys.modules["{_ADDON}.commands"].main
 masked = ["--mask", mask] if mask else []
 blend = folder + "/sample.blend"

@@ -141,6 +141,30 @@ class CINE3D_OT_import_photo(_BuildOperator, bpy.types.Operator, ImportHelper):
             column.prop(self, name)
 
 
+class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
+    """Show a scene file that was built before, here or by the command line"""
+
+    bl_idname = "cine3d.import_scene"
+    bl_label = "Cine3D Scene (.cine3d)"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".cine3d"
+    filter_glob: StringProperty(default="*.cine3d", options={"HIDDEN"})
+
+    job_name = "open"
+
+    def request(self, context):
+        self._scene = context.scene.name
+        return {"scene_file": bpy.path.abspath(self.filepath)}, {}
+
+    def deliver(self, context, value, arrays):
+        path = Path(bpy.path.abspath(self.filepath))
+        scene = bpy.data.scenes.get(self._scene) or context.scene
+        options = photo_scene.SceneOptions()
+        root = photo_scene.show_photo(scene, path, path, value, arrays, options)
+        self.report({"INFO"}, f"{root.name}: {value['num_frames']} frames")
+
+
 class CINE3D_OT_rebuild(_BuildOperator, bpy.types.Operator):
     """Build the photo again with the current mask, arrows and settings"""
 
@@ -196,9 +220,10 @@ class CINE3D_FH_photo(bpy.types.FileHandler):
 
 def _draw_menu(self, context):
     self.layout.operator(CINE3D_OT_import_photo.bl_idname)
+    self.layout.operator(CINE3D_OT_import_scene.bl_idname)
 
 
-CLASSES = (CINE3D_OT_import_photo, CINE3D_OT_rebuild, CINE3D_FH_photo)
+CLASSES = (CINE3D_OT_import_photo, CINE3D_OT_import_scene, CINE3D_OT_rebuild, CINE3D_FH_photo)
 
 
 def register() -> None:

@@ -219,6 +219,7 @@ def _matched_camera(root: bpy.types.Object, record: dict[str, Any]) -> bpy.types
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         root.users_collection[0].objects.link(camera)
         camera.parent = root
+        camera.data.display_size = 0.25
         cameras.apply_core_camera(camera, record)
     if camera.animation_data is None and camera.data.animation_data is None:
         cameras.apply_core_camera(camera, record)

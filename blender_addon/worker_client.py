@@ -257,9 +257,10 @@ class Worker:
         interval_s: float = 0.02,
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Block until a job has ended and give its result (see `Job.result`)."""
-        asked = False
+        asked, told = False, None
         while not job.done.wait(interval_s):
-            on_progress(job.stage, job.fraction)
+            if told != (told := (job.stage, job.fraction)):  # only news: Blender prints each
+                on_progress(*told)
             if not asked and should_cancel():
                 self.cancel(job)
                 asked = True

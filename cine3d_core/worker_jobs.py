@@ -114,9 +114,8 @@ def build(job: JobInput) -> JobResult:
 
 def open_scene(job: JobInput) -> JobResult:
     """The points of a scene file that exists."""
-    photo = job.arguments.get("photo")
-    scene = load_scene(job.arguments["scene_file"])
-    return _described(scene, Path(job.arguments["scene_file"]), Path(photo) if photo else None)
+    path = Path(job.arguments["scene_file"])
+    return _described(load_scene(path), path, None)
 
 
 def render(job: JobInput) -> JobResult:

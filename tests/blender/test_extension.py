@@ -11,7 +11,7 @@ import zipfile
 import bpy
 import pytest
 
-from blender_addon import build, setup_worker
+from blender_addon import build, manual, setup_worker
 
 pytestmark = pytest.mark.blender
 
@@ -133,6 +133,14 @@ def test_everything_has_a_tooltip_in_blenders_manner(addon):
     assert not [name for name, text in texts.items() if not text]
     operators = {name: text for name, text in texts.items() if "_OT_" in name}
     assert not [name for name, text in operators.items() if text.endswith(".")]
+
+
+def test_help_leads_to_pages_that_exist(addon, repository, extension):
+    prefix, pages = manual.manual_map()
+    assert prefix == (repository / "docs").as_uri() + "/"
+    names = zipfile.ZipFile(extension).namelist()
+    for _, page in pages:
+        assert (repository / "docs" / page).is_file() and f"docs/{page}" in names
 
 
 def test_set_up_does_nothing_while_blender_is_offline(scene):

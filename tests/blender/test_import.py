@@ -21,6 +21,17 @@ def test_a_photo_is_imported_with_points_that_move(river):
     assert root.cine3d.scene_file.endswith("river.cine3d")
 
 
+def test_a_scene_file_that_was_built_before_can_be_shown(river, river_files):
+    counts = [
+        len(obj.data.vertices) for obj in photo_scene.point_objects(photo_scene.roots(river)[0])
+    ]
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene_file = river_files.photo.with_suffix(".cine3d")
+    assert bpy.ops.cine3d.import_scene(filepath=str(scene_file)) == {"FINISHED"}
+    root = photo_scene.roots(bpy.context.scene)[0]
+    assert [len(obj.data.vertices) for obj in photo_scene.point_objects(root)] == counts
+
+
 def test_paths_in_a_saved_blend_are_relative_to_it(scene, river_files, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mine.blend"))
     root = import_river(scene, river_files)
