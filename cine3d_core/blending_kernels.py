@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from cine3d_core.compiled import compiled
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def blend_share(
     forward: np.ndarray,  # [4, H, W] float32: phase, moving, alpha, disparity
     backward: np.ndarray,  # [4, H, W]

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cine3d_core.compiled import compiled
+
 MAX_KEYS = 16  # 8 bytes a point each: a million moving points cost at most 136 MB a direction
 
 
@@ -137,11 +139,7 @@ def _sample(field: Tensor, layer: Tensor, points: Tensor) -> Tensor:  # [N, 2]
     return upper * (1 - fy) + lower * fy
 
 
-@numba.njit(
-    "void(f4[:,::1], f4[:,::1], f4[:,:,:,::1], i8[::1], f4[:,::1], i8, f4)",
-    parallel=True,
-    cache=True,
-)
+@compiled("void(f4[:,::1], f4[:,::1], f4[:,:,:,::1], i8[::1], f4[:,::1], i8, f4)")
 def _advance_points(start, displacement, field, layer, out, whole, fraction):  # noqa: ANN001
     """All steps of one point, then the next point: positions stay in registers."""
     height, width = field.shape[1], field.shape[2]

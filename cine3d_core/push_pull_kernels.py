@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from cine3d_core.compiled import compiled
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def pull(
     values: np.ndarray,  # [C, H, W] float32
     weights: np.ndarray,  # [H, W] float32 in [0, 1]
@@ -33,7 +35,7 @@ def pull(
                 out_values[channel, row, column] = total * scale
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def push(
     coarse_values: np.ndarray,  # [C, h, w]
     coarse_weights: np.ndarray,  # [h, w]

@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from cine3d_core.compiled import compiled
 from cine3d_core.geometry import unproject
 from cine3d_core.scene import Camera, SceneFlow
 
@@ -88,7 +89,7 @@ def flowed_positions_torch(
     return unproject(target_px, sample_layers(layer_depth, layer, depth_at), canvas_camera)
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def _flow_points(
     start_px: np.ndarray,  # [N, 2] float32
     layer: np.ndarray,  # [N] int64

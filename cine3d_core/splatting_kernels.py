@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from cine3d_core.compiled import compiled
 
 
 # Not fastmath: with reassociation the same pixel could differ between band layouts.
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def rasterize(
     pixels: np.ndarray,  # [N, 2] float32
     depth: np.ndarray,  # [N] float32
@@ -73,7 +75,7 @@ def rasterize(
                     out_weight[row, column, slot] = weight
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def composite(
     index: np.ndarray,  # [H, W, K] int32
     depth: np.ndarray,  # [H, W, K] float32
@@ -131,7 +133,7 @@ def composite(
             alpha[0, row, column] = covered
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@compiled()
 def place(
     positions: np.ndarray,  # [N, 3] float32 world
     neighbours: np.ndarray,  # [N, 2] int32 point to the right and below, -1 for none

@@ -1,0 +1,31 @@
+"""Loops compiled by Numba, kept on disk between runs wherever there is a place for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from numba import njit
+
+Kernel = TypeVar("Kernel", bound=Callable[..., object])
+
+
+def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
+    """A decorator: runs in parallel over `prange`, without Python's lock.
+
+    Args:
+        signature: Numba's types, to compile at import; None compiles at the first call.
+    """
+
+    def decorate(function: Kernel) -> Kernel:
+        try:
+            dispatcher = njit(signature, parallel=True, nogil=True, cache=True)(function)
+        except RuntimeError as error:
+            # Neither the package's folder nor the user's may be written, as in a container:
+            # then every process compiles anew.
+            if "cannot cache" not in str(error):
+                raise
+            dispatcher = njit(signature, parallel=True, nogil=True)(function)
+        return cast(Kernel, dispatcher)  # it is called like the function
+
+    return decorate
