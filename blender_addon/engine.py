@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import cameras, jobs, photo_scene, preferences, relink
+from . import cameras, jobs, photo_scene, preferences, relink, viewport
 from .worker_client import JobCancelled, WorkerError
 
 MOVING_PASS = "Moving"
@@ -47,6 +47,18 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         except Exception as error:  # see above
             traceback.print_exc()
             self.report({"ERROR"}, f"Cine3D: {type(error).__name__}: {error}; see the console")
+
+    def view_update(self, context, depsgraph):
+        self.tag_redraw()
+
+    def view_draw(self, context, depsgraph):
+        # Created here: Blender may make an engine without calling __init__ (4.2 to 5.2).
+        if not hasattr(self, "shown"):
+            self.shown = viewport.ViewportFrame()
+        try:
+            self.shown.draw(self, context, depsgraph, render_root(depsgraph))
+        except (ValueError, WorkerError) as error:
+            self.update_stats("Cine3D", str(error))
 
     def _render_views(self, depsgraph) -> None:
         scene = depsgraph.scene
