@@ -22,13 +22,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup
+demo: setup .venv-bpy-4.5.15/.installed
 	mkdir -p $(OUT)
 	$(RUN) -m cine3d_core.cli build docs/sample/photo.jpg --hints docs/sample/hints.json \
 		-o $(OUT)/sample.cine3d
 	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o $(OUT)/sample.mp4 --camera circle
 	$(RUN) -m cine3d_core.cli export $(OUT)/sample.cine3d -o $(OUT)/sample.ply
-	@echo "Done: $(OUT)/sample.mp4, $(OUT)/sample.cine3d, $(OUT)/sample.ply"
+	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-4.5.15/bin/python -m blender_addon.demo \
+		docs/sample/photo.jpg $(OUT) --hints docs/sample/hints.json
+	@echo "Done. In $(OUT): sample.mp4, sample.cine3d and sample.ply from the command line;"
+	@echo "sample.blend, sample-blender.mp4, sample-blender.ply and the extension from Blender."
 
 test: lint test-core test-blender
 

@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     importer.add_argument("--size", type=int, default=1280, help="long side in pixels")
     importer.add_argument("--preset", choices=("default", "draft", "paper"), default="default")
     importer.add_argument("--mask", type=Path, help="picture of what moves")
+    importer.add_argument("--hints", type=Path, help="JSON file of arrows and outlines")
     renderer = commands.add_parser("render", help="render a .blend with the Cine3D engine")
     renderer.add_argument("blend", type=Path)
     renderer.add_argument("-o", "--output", required=True, help="folder/name_ or .mp4, .mkv, .webm")
@@ -63,6 +64,8 @@ def _import(chosen: argparse.Namespace) -> None:
     choices.size, choices.preset = chosen.size, chosen.preset
     if chosen.mask is not None:
         choices.mask = bpy.data.images.load(str(chosen.mask.resolve()))
+    if chosen.hints is not None:
+        choices.hints_file = str(chosen.hints.resolve())
     output = str(chosen.output.resolve())
     bpy.ops.wm.save_as_mainfile(filepath=output)  # paths in the file are relative to its place
     bpy.ops.cine3d.import_photo(filepath=str(chosen.photo.resolve()))

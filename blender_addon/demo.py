@@ -22,14 +22,14 @@ _ADDON = "bl_ext.user_default.cine3d"
 _PROGRAM = f"""
 import sys
 import bpy
-zip_file, photo, mask, folder, frames, width = sys.argv[1:7]
+zip_file, photo, hints, folder, frames, width = sys.argv[1:7]
 bpy.ops.extensions.package_install_files(
     filepath=zip_file, repo="user_default", enable_on_install=True)
 bpy.context.preferences.filepaths.save_version = 0
 command = sys.modules["{_ADDON}.commands"].main
-masked = ["--mask", mask] if mask else []
+directed = ["--hints", hints] if hints else []
 blend = folder + "/sample.blend"
-assert command(["import", photo, "-o", blend, *masked]) == 0
+assert command(["import", photo, "-o", blend, *directed]) == 0
 bpy.ops.wm.open_mainfile(filepath=blend)
 scene = bpy.context.scene
 bpy.ops.cine3d.camera_move(move="circle")
@@ -47,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--mask", type=Path, help="picture of what moves")
+    parser.add_argument("--hints", type=Path, help="arrows and outlines of what moves")
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--width", type=int, default=640, help="of the video")
     chosen = parser.parse_args()
@@ -56,8 +56,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as profile:
         environment = {**os.environ, "BLENDER_USER_RESOURCES": profile}
         environment.pop("PYTHONPATH", None)
-        mask = str(chosen.mask.resolve()) if chosen.mask else ""
-        places = [str(extension), str(chosen.photo.resolve()), mask, str(chosen.folder.resolve())]
+        hints = str(chosen.hints.resolve()) if chosen.hints else ""
+        places = [str(extension), str(chosen.photo.resolve()), hints, str(chosen.folder.resolve())]
         program = [sys.executable, "-c", _PROGRAM, *places, str(chosen.frames), str(chosen.width)]
         return subprocess.run(program, cwd=profile, env=environment, timeout=1800).returncode
 

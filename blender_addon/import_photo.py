@@ -34,6 +34,7 @@ def build_settings(choices: CINE3D_PG_scene) -> dict:
         "fps": choices.fps,
         "size": choices.size,
         "preset": choices.preset,
+        "hints": bpy.path.abspath(choices.hints_file) or None,
         "device": preferences.get().device,
     }
 

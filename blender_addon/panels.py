@@ -71,6 +71,7 @@ class CINE3D_PT_motion(_PhotoSidebar, bpy.types.Panel):
         layout.use_property_split = True
         choices = context.scene.cine3d
         layout.template_ID(choices, "mask", open="image.open")
+        layout.prop(choices, "hints_file")
         row = layout.row(align=True)
         row.operator("cine3d.new_mask")
         row.operator("cine3d.propose_mask")

@@ -92,6 +92,13 @@ class CINE3D_PG_scene(bpy.types.PropertyGroup):
         description="Picture in which what moves is painted white; none proposes one",
         type=bpy.types.Image,
     )
+    hints_file: StringProperty(
+        name="Arrows File",
+        description="JSON file with arrows and outlines, Cine3D's or labelme's; "
+        "arrows and a mask in this scene come first",
+        subtype="FILE_PATH",
+        options=RELATIVE_PATH,
+    )
     speed: FloatProperty(
         name="Speed",
         description="Factor for the speed of all arrows",

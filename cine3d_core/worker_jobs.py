@@ -255,6 +255,8 @@ def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
     """Build settings with what was drawn written to files, as a person would pass them."""
     known = BuildSettings()
     settings = replace(known, **job.arguments.get("settings", {}))
+    if settings.hints is not None:
+        settings = replace(settings, hints=Path(settings.hints))
     hints, mask = job.arguments.get("hints"), job.arrays.get("mask")
     if not hints and mask is None:
         return settings

@@ -1,11 +1,12 @@
 """`blender --command cine3d`: what the command does and how it ends."""
 
+import json
 import shutil
 
 import bpy
 import pytest
 
-from blender_addon import commands
+from blender_addon import commands, photo_scene
 from tests.blender.river_photo import read_png
 
 pytestmark = pytest.mark.blender
@@ -27,6 +28,19 @@ def test_import_render_and_export_from_a_shell(scene, river_files, tmp_path, riv
     arguments = ["export", str(blend), "-o", str(points), "--frame", "3"]
     assert commands.main(arguments) == commands.OK
     assert points.stat().st_size > 100_000
+
+
+def test_arrows_and_outlines_come_from_a_file(scene, river_files, tmp_path):
+    hints = tmp_path / "arrows.json"
+    outline = [[0, 50], [160, 50], [160, 90], [0, 90]]
+    arrow = {"start": [120, 70], "end": [160, 70]}
+    hints.write_text(json.dumps({"hints": [arrow], "mask": [outline]}))
+    blend = tmp_path / "directed.blend"
+    arguments = ["import", str(river_files.photo), "-o", str(blend), "--preset", "draft"]
+    assert commands.main([*arguments, "--hints", str(hints)]) == commands.OK
+    (root,) = photo_scene.roots(bpy.context.scene)
+    moving = [obj for obj in photo_scene.point_objects(root) if obj.cine3d_points.cycles > 0]
+    assert sum(len(obj.data.vertices) for obj in moving) > 1000
 
 
 def test_a_video_is_written(scene, own_blend, tmp_path):
