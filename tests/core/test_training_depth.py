@@ -15,11 +15,11 @@ from cine3d_core.training import (
 )
 
 TINY = depth.DepthTrainingConfig(
-    steps=4,
+    steps=2,
     photos_per_step=1,
     scenes_per_step=1,
-    early_sizes=((64, 64),),
-    late_sizes=((64, 64),),
+    early_sizes=((32, 32),),
+    late_sizes=((32, 32),),
     warmup_steps=1,
     checkpoint_steps=2,
     validation_pictures=1,
@@ -202,14 +202,13 @@ def test_resumed_run_continues_bit_for_bit(data, tmp_path):
         depth_data.find_files(data), validation_photos=("held",), validation_scenes=1
     )
     first = depth.Trainer(TINY, halves)
-    for _ in range(2):
-        first.advance()
+    first.advance()
     (tmp_path / "halves").mkdir()
     first.save(tmp_path / "halves" / "checkpoint.pt")
     resumed = depth.train(TINY, data, tmp_path / "halves", encoder=None)
     one, other = (torch.load(path, weights_only=True)["average"] for path in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert len((tmp_path / "whole" / "losses.csv").read_text().splitlines()) == 5
+    assert len((tmp_path / "whole" / "losses.csv").read_text().splitlines()) == 3
 
 
 def test_exported_weights_are_those_of_the_running_mean(data, tmp_path):
