@@ -204,17 +204,17 @@ def render_region(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]
 
 
 CLASSES = (CINE3D_RenderEngine,)
-_PANELS = (
-    "RENDER_PT_color_management",
-    "RENDER_PT_color_management_curves",
-    "DATA_PT_lens",
-    "DATA_PT_camera",
-    "DATA_PT_camera_background_image",
-    "DATA_PT_camera_display",
-    "DATA_PT_camera_safe_areas",
-    "DATA_PT_camera_stereoscopy",
-    "VIEWLAYER_PT_layer",
-)
+# Blender hides its panels from engines that they do not name. This one uses the whole Output tab,
+# and objects and their data are edited as under Workbench.
+_CONTEXTS = {"output", "object", "data"}
+_PANELS = {"RENDER_PT_color_management", "RENDER_PT_color_management_curves", "VIEWLAYER_PT_layer"}
+_UNUSED = {  # no depth of field, no lamps
+    "DATA_PT_camera_dof",
+    "DATA_PT_camera_dof_aperture",
+    "DATA_PT_light",
+    "DATA_PT_spot",
+    "NODE_DATA_PT_light",
+}
 
 
 def register() -> None:
@@ -230,5 +230,11 @@ def unregister() -> None:
 
 
 def _shared_panels() -> list[type]:
-    found = (getattr(bpy.types, name, None) for name in _PANELS)
-    return [panel for panel in found if hasattr(panel, "COMPAT_ENGINES")]
+    return [panel for panel in bpy.types.Panel.__subclasses__() if _is_shared(panel)]
+
+
+def _is_shared(panel: type) -> bool:
+    if "BLENDER_WORKBENCH" not in getattr(panel, "COMPAT_ENGINES", ()):
+        return False
+    wanted = panel.__name__ in _PANELS or getattr(panel, "bl_context", "") in _CONTEXTS
+    return wanted and panel.__name__ not in _UNUSED

@@ -193,6 +193,20 @@ def test_a_scene_without_a_photo_makes_the_render_fail_in_words(scene, tmp_path)
         render_still(scene, tmp_path / "still.png")
 
 
+def test_blenders_panels_appear_where_the_engine_uses_them(scene):
+    scene.render.engine = "CINE3D"
+    shown = {
+        panel.__name__: "CINE3D" in panel.COMPAT_ENGINES
+        for panel in bpy.types.Panel.__subclasses__()
+        if hasattr(panel, "COMPAT_ENGINES")
+    }
+    used = ["format", "frame_range", "output", "encoding", "stereoscopy", "color_management"]
+    assert all(shown[f"RENDER_PT_{name}"] for name in used)
+    assert bpy.types.RENDER_PT_format.poll(bpy.context)
+    assert shown["DATA_PT_lens"] and shown["DATA_PT_context_camera"]
+    assert not shown["DATA_PT_camera_dof"] and not shown["RENDER_PT_opengl_film"]
+
+
 def test_a_fault_of_ours_makes_the_render_fail(river, tmp_path, monkeypatch):
     from blender_addon import engine
 
