@@ -22,7 +22,10 @@ Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
 
 WORK_SIZE = 320  # px, long side
-SURE_SKY, NO_SKY = 0.8, 0.1
+# Chosen on 23 training photographs with sky and 33 without: 19 found (mean IoU 0.79 with the label
+# makers' sky), false sky of over 5 % on three. At 0.8 no false sky, but only 9 of the 23 found.
+SURE_SKY, LIKELY_SKY, NO_SKY = 0.65, 0.45, 0.1
+MEAN_SKY = 0.55  # of a region that opens to the top
 MIN_SKY_AREA = 0.01  # share of the picture
 MIN_WATER_AREA = 0.06
 MIN_WATER_WIDTH = 0.15
@@ -46,7 +49,7 @@ def find_sky(clues: Clues) -> Mask:  # [h, w]
     if sure.mean() < MIN_SKY_AREA:
         return np.zeros_like(sure)
     label = np.full(sure.shape, cv2.GC_PR_BGD, np.uint8)
-    label[likely > 0.5] = cv2.GC_PR_FGD
+    label[likely > LIKELY_SKY] = cv2.GC_PR_FGD
     label[sure] = cv2.GC_FGD
     label[likely < NO_SKY] = cv2.GC_BGD
     sky = _components(_grab_cut(clues.colour, label), _is_sky, likely)
@@ -61,7 +64,7 @@ def _is_sky(region: Mask, likely: Array) -> bool:
     area = region.mean()
     mean = likely[region].mean()
     return bool(
-        (opens and area > MIN_SKY_AREA and mean > 0.7) or (area > 0.002 and mean > SURE_SKY)
+        (opens and area > MIN_SKY_AREA and mean > MEAN_SKY) or (area > 0.002 and mean > SURE_SKY)
     )
 
 
