@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 
 import bpy
 
@@ -64,3 +65,15 @@ def unregister() -> None:
             module.unregister()
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)
+    if __package__.startswith("bl_ext."):
+        _forget_core()
+
+
+def _forget_core() -> None:
+    """Let the next import of the core read its files again.
+
+    Blender forgets an extension's own modules when it installs another version, but not those of
+    its wheels: the new add-on would run the old core.
+    """
+    for name in [name for name in sys.modules if name.split(".")[0] == "cine3d_core"]:
+        del sys.modules[name]

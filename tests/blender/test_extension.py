@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -38,26 +39,61 @@ bpy.ops.extensions.package_uninstall(repo_index=1, pkg_id="cine3d")
 print("CLEAN", not os.path.exists(os.path.dirname(sys.modules[name].__file__)))
 """
 
+UPDATED = """
+import sys
+import bpy
+name = "bl_ext.user_default.cine3d"
+for zip_file in sys.argv[2:4]:
+    bpy.ops.extensions.package_install_files(
+        filepath=zip_file, repo="user_default", enable_on_install=True)
+    bpy.context.preferences.addons[name].preferences.python_path = sys.argv[1]
+    worker = sys.modules[name + ".jobs"].worker()
+    assert worker.wait(worker.submit("ping", {"echo": 7}))[0]["echo"] == 7
+    import cine3d_core
+    print("CORE", cine3d_core.__version__)
+bpy.ops.preferences.addon_disable(module=name)
+"""
+
 
 @pytest.fixture(scope="module")
 def extension(tmp_path_factory):
     return build.build(tmp_path_factory.mktemp("dist"))
 
 
-def test_the_zip_installs_into_a_clean_profile_and_leaves_it(extension, tmp_path):
-    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)}
+def in_clean_profile(program, *arguments, profile):
+    """Run a program in a Blender that has never seen this repository; gives what it printed."""
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(profile)}
     environment.pop("PYTHONPATH", None)
-    python = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     done = subprocess.run(
-        [sys.executable, "-c", INSTALLED, str(extension), python],
-        cwd=tmp_path,
-        env=environment,
-        timeout=120,
-        capture_output=True,
-        text=True,
+        command, cwd=profile, env=environment, timeout=120, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
-    assert "CLEAN True" in done.stdout
+    return done.stdout
+
+
+def test_the_zip_installs_into_a_clean_profile_and_leaves_it(extension, tmp_path):
+    python = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
+    assert "CLEAN True" in in_clean_profile(INSTALLED, extension, python, profile=tmp_path)
+
+
+def test_another_version_takes_over_without_restarting_blender(
+    extension, repository, tmp_path, monkeypatch
+):
+    version = build.manifest()["version"]
+    copied = tmp_path / "newer"
+    for name in ("blender_addon", "cine3d_core", "docs"):
+        shutil.copytree(repository / name, copied / name)
+    for name in ("blender_manifest.toml", "cine3d_core/__init__.py"):
+        text = (repository / name).read_text(encoding="utf-8")
+        (copied / name).write_text(text.replace(version, "9.9.9"), encoding="utf-8")
+    monkeypatch.setattr(build, "REPOSITORY", copied)
+    newer = build.build(tmp_path / "dist")
+    python = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    printed = in_clean_profile(UPDATED, python, extension, newer, profile=profile)
+    assert re.findall("CORE (.*)", printed) == [version, "9.9.9"]
 
 
 def test_the_zip_holds_no_compiled_code_and_no_second_wheel(extension):
