@@ -42,6 +42,8 @@ LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
 _JSON = "scene.json"
 _JSON_BYTES = 16 * 2**20
 _NPY_HEADER_BYTES = 4096
+# Beyond these no photo's numbers lie; within them every sum of a frame stays finite.
+_LARGEST = {"velocity": 1e5, "rgb": 1e3}  # px/frame; colour, which a network may overshoot
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same scene gives the same bytes
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -263,6 +265,9 @@ def _check_values(info: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _Unsound(f"{name} holds NaN or infinity")
+    for name, largest in _LARGEST.items():
+        if max(arrays[name].max(), -arrays[name].min()) > largest:
+            raise _Unsound(f"{name} holds a number beyond {largest:g}")
     if arrays["inpainted"].view(np.uint8).max() > 1:
         raise _Unsound("inpainted holds something else than yes and no")
     canvas = info["canvas_camera"]["height"] * info["canvas_camera"]["width"]
