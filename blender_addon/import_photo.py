@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.scene_arrays import read_scene_info
 
 from . import jobs, motion_drawing, photo_scene, preferences
 from .properties import CINE3D_PG_scene
@@ -42,16 +48,30 @@ def build_settings(choices: CINE3D_PG_scene) -> dict:
 def new_scene_file(photo: Path) -> Path:
     """Where a new scene file goes: beside the saved .blend, else beside the photo.
 
-    A folder that cannot be written is passed over for the add-on's own one.
+    A folder that cannot be written is passed over for the add-on's own one. The scene file of
+    another photo with the same name is left alone.
     """
-    import os
-
     if bpy.data.filepath:
-        return Path(bpy.data.filepath).parent / "cine3d" / f"{photo.stem}.cine3d"
-    if os.access(photo.parent, os.W_OK):
-        return photo.with_suffix(".cine3d")
-    folder = bpy.utils.user_resource("DATAFILES", path="cine3d_scenes", create=True)
-    return Path(folder) / f"{photo.stem}.cine3d"
+        folder = Path(bpy.data.filepath).parent / "cine3d"
+    elif os.access(photo.parent, os.W_OK):
+        folder = photo.parent
+    else:
+        made = bpy.utils.user_resource("DATAFILES", path="cine3d_scenes", create=True)
+        folder = Path(made)
+    names = itertools.chain([photo.stem], (f"{photo.stem}-{n}" for n in itertools.count(2)))
+    places = (folder / f"{name}.cine3d" for name in names)
+    sha256 = sha256_of(photo)
+    return next(place for place in places if _photo_of(place) in (None, sha256))
+
+
+def _photo_of(scene_file: Path) -> str | None:
+    """Checksum of the photo that a scene file shows; None where there is nothing to lose."""
+    if not scene_file.exists():
+        return None
+    try:
+        return read_scene_info(scene_file)["photo_sha256"]
+    except InputError:  # not a scene that we could show
+        return ""
 
 
 class _BuildOperator(jobs.WorkerOperator):
@@ -162,7 +182,9 @@ class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         path = Path(bpy.path.abspath(self.filepath))
         scene = bpy.data.scenes.get(self._scene) or context.scene
         options = photo_scene.SceneOptions()
-        root = photo_scene.show_photo(scene, path, path, value, arrays, options)
+        known = photo_scene.root_of_photo(scene, path, value["photo_sha256"])
+        photo = Path(bpy.path.abspath(known.cine3d.photo)) if known else path
+        root = photo_scene.show_photo(scene, photo, path, value, arrays, options)
         self.report({"INFO"}, f"{root.name}: {value['num_frames']} frames")
 
 

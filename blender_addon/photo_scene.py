@@ -118,8 +118,8 @@ def root_of_photo(
 ) -> bpy.types.Object | None:
     """The root of a photo that the scene has already, by file or by content."""
     for root in roots(scene):
-        same_file = bpy.path.abspath(root.cine3d.photo) == str(photo)
-        if same_file or root.cine3d.photo_sha256 == sha256:
+        known = Path(bpy.path.abspath(root.cine3d.photo)).resolve()  # a stored path may have ".."
+        if known == photo.resolve() or root.cine3d.photo_sha256 == sha256:
             return root
     return None
 
@@ -148,7 +148,8 @@ def _new_root(scene: bpy.types.Scene, photo: Path) -> bpy.types.Object:
 def _replace_points(
     root: bpy.types.Object, value: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> None:
-    keep = {name: _settings_of(root, name) for name in ("Point Size", "Viewport Density")}
+    looks = ("Point Size", "Viewport Density", "Render Density")
+    keep = {name: _settings_of(root, name) for name in looks}
     for obj in point_objects(root):
         mesh = obj.data
         bpy.data.objects.remove(obj)

@@ -26,6 +26,7 @@ from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.devices import choose_device
 from cine3d_core.errors import InputError
+from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.exr import srgb_to_linear
 from cine3d_core.files.hints import write_directions
 from cine3d_core.files.inputs import sha256_of
@@ -102,11 +103,13 @@ def build(job: JobInput) -> JobResult:
     """A photo becomes a scene file and the points to show."""
     arguments, path = job.arguments, Path(job.arguments["scene_file"])
     photo_path = Path(arguments["photo"])
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_output(path)  # now, not after minutes of work
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(job, photo_path, Path(folder))
         scene = build_scene(photo_path, settings, progress=_scaled(job, 0.0, 0.85))
     job.progress("Writing the scene file", 0.86)
-    path.parent.mkdir(parents=True, exist_ok=True)
     save_scene(scene, path)
     job.progress("Preparing the points", 0.9)
     return _described(scene, path, photo_path)

@@ -135,6 +135,7 @@ def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
         "cine3d_core",
         "cine3d_core.cameras",
         "cine3d_core.errors",
+        "cine3d_core.files.inputs",
         "cine3d_core.files.scene_arrays",
         "cine3d_core.worker_protocol",
     }

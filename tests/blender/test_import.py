@@ -7,8 +7,9 @@ import time
 import bpy
 import pytest
 
-from blender_addon import import_photo, jobs, photo_scene
-from tests.blender.river_photo import WIDTH, import_river
+from blender_addon import import_photo, jobs, photo_scene, relink
+from cine3d_core.files.scene_arrays import read_scene_info
+from tests.blender.river_photo import WIDTH, import_river, write_river
 
 pytestmark = pytest.mark.blender
 
@@ -37,6 +38,42 @@ def test_paths_in_a_saved_blend_are_relative_to_it(scene, river_files, tmp_path)
     root = import_river(scene, river_files)
     assert root.cine3d.scene_file.replace("\\", "/") == "//cine3d/river.cine3d"
     assert (tmp_path / "cine3d" / "river.cine3d").is_file()
+
+
+def test_photos_of_one_name_from_two_folders_keep_their_own_scenes(scene, river_files, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mine.blend"))
+    first = import_river(scene, river_files)
+    (tmp_path / "other").mkdir()
+    other = write_river(tmp_path / "other", seed=1)
+    for _ in range(2):  # the second time it is known
+        bpy.ops.cine3d.import_photo(filepath=str(other.photo))
+    second = next(root for root in photo_scene.roots(scene) if root != first)
+    assert len(photo_scene.roots(scene)) == 2
+    for root, name in ((first, "river"), (second, "river-2")):
+        path = relink.scene_file(root)
+        assert path == tmp_path / "cine3d" / f"{name}.cine3d"
+        assert read_scene_info(path)["photo_sha256"] == root.cine3d.photo_sha256
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(scene, river_files, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mine.blend"))
+    (tmp_path / "cine3d").write_text("a file where the folder would be")
+    with pytest.raises(RuntimeError, match="Cannot write"):
+        import_river(scene, river_files)
+    assert jobs.current.fraction < 0.02
+
+
+def test_showing_the_scene_file_of_a_known_photo_keeps_the_photo(river):
+    root = photo_scene.roots(river)[0]
+    bpy.ops.cine3d.import_scene(filepath=str(relink.scene_file(root)))
+    assert photo_scene.roots(river) == [root] and root.cine3d.photo.endswith("river.png")
+
+
+def test_a_photo_is_known_again_by_its_relative_path(river, river_files):
+    root = photo_scene.roots(river)[0]
+    root.cine3d.photo = photo_scene.stored_path(river_files.photo)
+    assert root.cine3d.photo.startswith("//..")
+    assert photo_scene.root_of_photo(river, river_files.photo) == root
 
 
 def test_what_cannot_be_imported_is_refused_in_words(scene, tmp_path):

@@ -106,13 +106,15 @@ def test_importing_again_updates_points_and_keeps_the_artists_work(scene):
     scene.camera.location.x = 0.1
     scene.camera.keyframe_insert("location", frame=1)
     root.location = (1, 2, 3)
-    photo_scene.set_look(root, {"Point Size": 2.0})
+    looks = {"Point Size": 2.0, "Viewport Density": 0.5, "Render Density": 0.25}
+    photo_scene.set_look(root, looks)
     again, _, arrays = show(scene, num_static=100, seed=1)
     assert again == root and tuple(root.location) == (1, 2, 3)
     assert len(photo_scene.roots(scene)) == 1
     objects = photo_scene.point_objects(root)
     assert len(objects) == 3 and len(objects[0].data.vertices) == 100
-    assert get_modifier_input(objects[0].modifiers[photo_scene.MODIFIER], "Point Size") == 2.0
+    modifier = objects[0].modifiers[photo_scene.MODIFIER]
+    assert {name: get_modifier_input(modifier, name) for name in looks} == looks
     assert scene.camera.location.x == pytest.approx(0.1)
     assert not [mesh for mesh in bpy.data.meshes if mesh.users == 0]
 
