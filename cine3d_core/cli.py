@@ -1,7 +1,7 @@
 """The `cine3d` command: parses, calls, prints.
 
 Exit codes: 0 done, 1 our fault (a traceback, and where to report it), 2 wrong input (one sentence),
-130 stopped with Ctrl-C. Nothing half-written is left in any case.
+130 stopped with Ctrl-C, 141 whoever read stdout is gone. Nothing half-written is left in any case.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import importlib
 import io
 import json
+import os
 import sys
 import time
 import traceback
@@ -27,6 +28,10 @@ ISSUES = "https://github.com/cine3d/cine3d/issues"
 MOVES = ("still", "up-down", "zoom-in", "side", "circle")
 
 
+class _ReaderGone(Exception):
+    """Whoever read our stdout has closed it, as `head` does; not an OSError, which a file has."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parser = make_parser()
@@ -42,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cine3d: stopped; nothing unfinished was left behind", file=sys.stderr)
         return 130
+    except _ReaderGone:
+        # Python flushes stdout once more at its end, which must not fail aloud.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # what a shell says of a program that a closed pipe has ended
     except Exception:  # the program's last line of defence, and a loud one
         traceback.print_exc()
         print(
@@ -156,9 +165,7 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
 def _progress(kind: str) -> Iterator[Callable[[str, float], None]]:
     """A progress callback: a bar on stderr, JSON lines on stdout, or nothing."""
     if kind == "json":
-        yield lambda stage, share: print(
-            json.dumps({"stage": stage, "fraction": round(share, 4)}), flush=True
-        )
+        yield lambda stage, share: _say(json.dumps({"stage": stage, "fraction": round(share, 4)}))
     elif kind == "none" or not sys.stderr.isatty():
         yield lambda stage, share: None
     else:
@@ -176,7 +183,15 @@ def _progress(kind: str) -> Iterator[Callable[[str, float], None]]:
 
 def _tell(sentence: str, args: argparse.Namespace) -> None:
     """What came out; a JSON line where JSON lines are read."""
-    print(json.dumps({"message": sentence}) if args.progress == "json" else sentence)
+    _say(json.dumps({"message": sentence}) if args.progress == "json" else sentence)
+
+
+def _say(line: str) -> None:
+    """A line on stdout, at once."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError as error:
+        raise _ReaderGone from error
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -271,7 +286,7 @@ def _info(args: argparse.Namespace) -> None:
     from cine3d_core.clips import describe
     from cine3d_core.files.scene import load_scene
 
-    print(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
+    _say(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
 
 
 def _doctor(args: argparse.Namespace) -> None:
@@ -279,17 +294,17 @@ def _doctor(args: argparse.Namespace) -> None:
 
     findings = examine()
     if args.json:
-        print(json.dumps([vars(finding) for finding in findings], indent=2))
+        _say(json.dumps([vars(finding) for finding in findings], indent=2))
         return
     for finding in findings:
-        print(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
+        _say(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
 
 
 def _models_list(args: argparse.Namespace) -> None:
     from cine3d_core.files.models import list_models
 
     for info in list_models():
-        print(f"{info.name:<24} {info.license:<20} {info.description}")
+        _say(f"{info.name:<24} {info.license:<20} {info.description}")
 
 
 def _models_verify(args: argparse.Namespace) -> None:
@@ -297,7 +312,7 @@ def _models_verify(args: argparse.Namespace) -> None:
 
     results = verify_models()
     for info, problem in results:
-        print(f"{info.name}: {problem or 'whole'}")
+        _say(f"{info.name}: {problem or 'whole'}")
     damaged = [info.name for info, problem in results if problem]
     if damaged:
         raise InputError(f"these models are damaged: {', '.join(damaged)}; install them again")
@@ -308,9 +323,9 @@ def _models_import(args: argparse.Namespace) -> None:
     from cine3d_core.files.official_checkpoints import import_official
 
     report = import_official(args.folder, user_models_folder())
-    print(f"imported: {', '.join(folder.name for folder in report.imported)}")
+    _say(f"imported: {', '.join(folder.name for folder in report.imported)}")
     if report.absent:
-        print(f"not there, and not needed: {', '.join(report.absent)}")
+        _say(f"not there, and not needed: {', '.join(report.absent)}")
 
 
 def _learn(args: argparse.Namespace) -> None:

@@ -75,6 +75,8 @@ def open_frame_writer(
         InputError: unknown extension or format, a place that cannot be written, `resume` of a
             video, or of a folder whose frames carry another fingerprint.
     """
+    if not str(path):  # which would be the current folder
+        raise InputError("the output has no name; give a .mp4, .webm or .gif, or a folder")
     suffix = Path(path).suffix.lower()
     if _is_folder(path):
         folder = _checked_folder(path)

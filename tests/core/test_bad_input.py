@@ -162,6 +162,15 @@ def test_frames_where_nothing_can_be_written(
     refused("render", sample_scene, "-o", f"{place(tmp_path, '')}{suffix}")
 
 
+def test_an_output_without_a_name_is_not_the_current_folder(
+    tmp_path: Path, sample_scene: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no name" in refused("render", sample_scene, "-o", "")
+    assert ".cine3d" in refused("build", PHOTO, "-o", "")
+    assert ".ply" in refused("export", sample_scene, "-o", "")
+
+
 def test_frames_into_a_file_that_is_no_folder(
     tmp_path: Path, sample_scene: Path, refused: Refused
 ) -> None:

@@ -339,6 +339,19 @@ def test_after_kill_a_folder_is_resumed_to_the_same_bytes(
         assert (tmp_path / "f" / name).read_bytes() == (still_frames / name).read_bytes()
 
 
+@pytest.mark.parametrize("output", ["x.mp4", "frames"])
+def test_a_reader_that_goes_away_ends_the_command_quietly(
+    tmp_path: Path, sample_scene: Path, output: str
+) -> None:
+    words = ["render", sample_scene, "-o", tmp_path / output, "--frames", "0:100000", *SMALL]
+    with running(*words, until="frame 1") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(timeout=60)) == ("", 141)
+    written = [name for name in files_below(tmp_path) if name != "frames"]
+    assert all(name.startswith("frames/frame_") for name in written)
+
+
 def interrupted(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
     """Exit code and lines on stderr after Ctrl-C."""
     process.send_signal(signal.SIGINT)
