@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension bench clean
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures bench clean
 
 setup: $(VENV)/.installed
 
@@ -58,6 +58,11 @@ test-blender-all: $(addprefix test-blender-,$(BLENDERS) $(BLENDERS_BY_HAND))
 
 extension: .venv-bpy-4.5.15/.installed
 	.venv-bpy-4.5.15/bin/python -m blender_addon.build dist
+
+# The README's pictures, from what make demo left.
+pictures: setup
+	$(RUN) -m tests.docs_pictures $(OUT)/sample.cine3d docs/images/stages.jpg
+	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o docs/images/sample.gif --size 320
 
 bench: setup
 	$(RUN) -m tests.benchmarks
