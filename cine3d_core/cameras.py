@@ -45,7 +45,7 @@ def move_phase(name: str, frame: int, num_frames: int) -> float:
     """How far along the move a frame is, in [0, 1]."""
     if name in _CLOSED_MOVES:
         return (frame % num_frames) / num_frames
-    return min(frame / max(num_frames - 1, 1), 1.0)
+    return min(max(frame / max(num_frames - 1, 1), 0.0), 1.0)
 
 
 def move_translation(name: str, frame: int, num_frames: int) -> Translation:
@@ -59,7 +59,8 @@ def move_camera(camera: Camera, name: str, frame: int, num_frames: int) -> Camer
     Args:
         camera: where the move starts from, normally the photo's own camera.
         name: one of `CAMERA_MOVES`.
-        frame: frame index, >= 0.
+        frame: frame index, any integer; before its first and after its last frame a move that is
+            not closed rests.
         num_frames: length of the move.
 
     Raises:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from cine3d_core import __version__
 from cine3d_core.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
 from cine3d_core.devices import on_device
@@ -27,7 +28,6 @@ CameraOfFrame = Callable[[int], Camera]
 DrawFrame = Callable[[Shot, int, bool], RenderedFrame]  # camera, index, with motion vectors
 
 _MAX_SIDE = 16384  # px of a rendered frame
-_RENDERING_VERSION = 1  # raised when the same scene and camera give other pixels than before
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,10 @@ def frame_range(text: str | None, path: CameraPath, scene: CinemagraphScene) -> 
 
 def shot_of(path: CameraPath, frame: int) -> Shot:
     """The camera of a frame and of its neighbours, as far as the path has them."""
-    last = frame + 1 if path.num_frames is None else min(frame + 1, path.num_frames - 1)
-    return Shot(path.camera(frame), path.camera(max(frame - 1, 0)), path.camera(last))
+    before, after = frame - 1, frame + 1
+    if path.num_frames is not None:
+        before, after = max(before, 0), min(after, path.num_frames - 1)
+    return Shot(path.camera(frame), path.camera(before), path.camera(after))
 
 
 def frame_drawer(scene: CinemagraphScene, device: torch.device) -> DrawFrame:
@@ -151,12 +153,15 @@ def render_clip(
 
 
 def fingerprint(scene_sha256: str, camera_name: str, path: CameraPath) -> str:
-    """What decides how a frame looks, as one checksum; resuming compares it."""
+    """What decides how a frame looks, as one checksum; resuming compares it.
+
+    The program's version is part of it, since another one may draw the same scene otherwise.
+    """
     cameras = camera_name
     if path.num_frames is not None:
         poses = [path.camera(frame) for frame in range(path.num_frames)]
         cameras = [[c.intrinsics.tolist(), c.world_to_camera.tolist()] for c in poses]
-    facts = [_RENDERING_VERSION, scene_sha256, cameras, path.height, path.width]
+    facts = [__version__, scene_sha256, cameras, path.height, path.width]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

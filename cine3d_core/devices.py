@@ -29,7 +29,12 @@ def choose_device(name: str) -> torch.device:
     if not available.get(name.split(":")[0], False):
         usable = ", ".join(kind for kind, there in available.items() if there)
         raise InputError(f"device '{name}' is not available on this machine; use one of: {usable}")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:  # such as "cuda:two"
+        raise InputError(
+            f"there is no device '{name}'; use cuda, or cuda:1 for the second"
+        ) from error
 
 
 def on_device(record: Record, device: torch.device) -> Record:

@@ -165,6 +165,7 @@ RENDER_OPTIONS = {
     "camera without focal length": camera_file(path_of(K=np.zeros((3, 3)).tolist())),
     "resumed video": options("--resume"),
     "unknown device": options("--device", "abacus"),
+    "device that is no number": options("--device", "cpu:two"),
 }
 
 
@@ -191,9 +192,14 @@ def test_cuda_without_cuda(tmp_path: Path, sample_scene: Path, refused: Refused)
         assert "'cuda' is not available" in refused(*command, "--device", "cuda")
 
 
-def test_a_folder_of_another_scene_is_not_resumed(
-    tmp_path: Path, sample_scene: Path, refused: Refused
+def test_a_folder_of_another_scene_or_version_is_not_resumed(
+    tmp_path: Path, sample_scene: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render = ["render", str(sample_scene), "-o", str(tmp_path / "f"), "--size", "48"]
     assert main([*render, "--frames", "0:1"]) == 0
     assert "another scene" in refused(*render, "--camera", "still", "--resume")
+    assert "other settings" in refused(*render, "--size", "40", "--resume")
+    with monkeypatch.context() as other:
+        other.setattr("cine3d_core.clips.__version__", "0.0.9")
+        assert "other settings" in refused(*render, "--resume")
+    assert main([*render, "--frames", "0:1", "--resume"]) == 0

@@ -29,6 +29,14 @@ def test_the_circle_returns_to_its_start():
     )
 
 
+def test_before_and_after_the_move_closed_moves_go_on_and_others_rest():
+    for name in CAMERA_MOVES:
+        early, late = (-1, 60) if name in ("up-down", "side", "zoom-in") else (-1, 119)
+        first, last = (0, 59) if late == 60 else (59, 59)
+        assert translation(name, early, 60) == translation(name, first, 60), name
+        assert translation(name, late, 60) == translation(name, last, 60), name
+
+
 def test_moves_are_smooth():
     for name in CAMERA_MOVES:
         path = torch.tensor([translation(name, frame, 60) for frame in range(60)])

@@ -263,10 +263,11 @@ def test_exr_frames_hold_depth_and_motion(tmp_path: Path, sample_scene: Path) ->
     assert np.abs(planes["forward.u"]).mean() > 0.1  # the camera goes sideways
 
 
-def test_exr_of_a_still_camera_loops_too(tmp_path: Path, sample_scene: Path) -> None:
+@pytest.mark.parametrize("camera", ["still", "circle"])
+def test_exr_of_a_closed_move_loops_too(tmp_path: Path, sample_scene: Path, camera: str) -> None:
     words = ["render", sample_scene, "-o", tmp_path / "exr", "--format", "exr", *SMALL]
     for frames in ("0", "6"):
-        assert cine3d(*words, "--camera", "still", "--frames", frames) == 0
+        assert cine3d(*words, "--camera", camera, "--frames", frames) == 0
     first, last = ((tmp_path / f"exr/frame_000{i}.exr").read_bytes() for i in (0, 6))
     assert first == last
 
