@@ -8,6 +8,7 @@ import sys
 import bpy
 
 from . import (
+    build_presets,
     camera_moves,
     check,
     commands,
@@ -34,6 +35,7 @@ _MODULES = (
     check,
     relink,
     motion_drawing,
+    build_presets,
     import_photo,
     engine,
     farm_guard,

@@ -74,9 +74,15 @@ def stage(folder: Path) -> None:
     for name in ("blender_manifest.toml", "LICENSE", "README.md"):
         if (REPOSITORY / name).is_file():
             shutil.copy(REPOSITORY / name, folder / name)
-    (folder / "docs").mkdir()
-    for page in sorted((REPOSITORY / "docs").glob("blender-*.md")):
-        shutil.copy(page, folder / "docs" / page.name)
+    shutil.copytree(
+        Path(__file__).parent / "presets",
+        folder / "presets",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    (folder / "docs" / "images").mkdir(parents=True)
+    for pattern in ("blender-*.md", "images/blender-*.jpg"):
+        for page in sorted((REPOSITORY / "docs").glob(pattern)):
+            shutil.copy(page, folder / "docs" / page.relative_to(REPOSITORY / "docs"))
     wheels = folder / "wheels"
     wheels.mkdir()
     write_wheel(wheels, version)

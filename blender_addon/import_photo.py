@@ -14,7 +14,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.scene_arrays import read_scene_info
 
-from . import jobs, motion_drawing, photo_scene, preferences
+from . import build_presets, jobs, motion_drawing, photo_scene, preferences
 from .properties import CINE3D_PG_scene
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
@@ -218,6 +218,7 @@ class CINE3D_OT_rebuild(_BuildOperator, bpy.types.Operator):
 
 def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_scene) -> None:
     """The choices of a build, for the panel and the file browser."""
+    build_presets.draw_presets(layout)
     column = layout.column()
     column.prop(choices, "preset")
     column.prop(choices, "depth_source")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from pathlib import Path
 
 import bpy
 import pytest
@@ -177,7 +178,32 @@ def test_help_leads_to_pages_that_exist(addon, repository, extension):
     assert prefix == (repository / "docs").as_uri() + "/"
     names = zipfile.ZipFile(extension).namelist()
     for _, page in pages:
-        assert (repository / "docs" / page).is_file() and f"docs/{page}" in names
+        text = (repository / "docs" / page).read_text(encoding="utf-8")
+        pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
+        assert {f"docs/{name}" for name in (page, *pictures)} <= set(names)
+
+
+def test_the_presets_that_come_along_can_be_chosen(scene, extension):
+    menu = bpy.types.CINE3D_MT_build_presets
+    (folder,) = bpy.utils.preset_paths(menu.preset_subdir)
+    presets = sorted(Path(folder).glob("*.py"))
+    assert len(presets) >= 4
+    packed = zipfile.ZipFile(extension).namelist()
+    for preset in presets:
+        assert f"presets/{menu.preset_subdir}/{preset.name}" in packed
+        bpy.ops.script.execute_preset(filepath=str(preset), menu_idname=menu.__name__)
+    bpy.ops.script.execute_preset(filepath=f"{folder}/draft.py", menu_idname=menu.__name__)
+    assert (scene.cine3d.preset, scene.cine3d.size) == ("draft", 640)
+
+
+def test_an_artists_preset_keeps_the_build_settings(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(bpy.utils, "user_resource", lambda *_args, **_more: str(tmp_path))
+    scene.cine3d.size, scene.cine3d.frames = 777, 33
+    assert bpy.ops.cine3d.add_build_preset(name="Mine") == {"FINISHED"}
+    scene.cine3d.size = scene.cine3d.frames = 100
+    menu = bpy.types.CINE3D_MT_build_presets.__name__
+    bpy.ops.script.execute_preset(filepath=str(tmp_path / "Mine.py"), menu_idname=menu)
+    assert (scene.cine3d.size, scene.cine3d.frames) == (777, 33)
 
 
 def test_set_up_does_nothing_while_blender_is_offline(scene):

@@ -1,0 +1,9 @@
+"""Small and quick, for finding the motion."""
+
+import bpy
+
+choices = bpy.context.scene.cine3d
+choices.preset = "draft"
+choices.size = 640
+choices.frames = 60
+choices.fps = 25.0

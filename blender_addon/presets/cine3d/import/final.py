@@ -1,0 +1,9 @@
+"""The settings of a new scene."""
+
+import bpy
+
+choices = bpy.context.scene.cine3d
+choices.preset = "default"
+choices.size = 1280
+choices.frames = 60
+choices.fps = 25.0

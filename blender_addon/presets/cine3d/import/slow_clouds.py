@@ -1,0 +1,9 @@
+"""A long loop, in which slow motion still gets somewhere."""
+
+import bpy
+
+choices = bpy.context.scene.cine3d
+choices.preset = "default"
+choices.size = 1280
+choices.frames = 180
+choices.fps = 25.0
