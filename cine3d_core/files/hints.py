@@ -47,6 +47,7 @@ def read_directions(
             "draw an arrow or an outline and save it again"
         )
     _check_directions(directions, size, path)
+    directions = _with_feet_inside(directions, size)
     return _scaled(directions, width / size[1], height / size[0])
 
 
@@ -202,6 +203,17 @@ def _check_directions(
         _check_polygon(polygon, size, f"polygon {number} in the hints file {path}")
 
 
+def _with_feet_inside(directions: MotionDirections, size: tuple[int, int]) -> MotionDirections:
+    """Arrows that begin in the slack around the picture, moved into it as a whole."""
+    height, width = size
+    hints: list[MotionHint] = []
+    for hint in directions.hints:
+        (x, y), (end_x, end_y) = hint.start, hint.end
+        inside = min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
+        hints.append(MotionHint(inside, (end_x + (inside[0] - x), end_y + (inside[1] - y))))
+    return MotionDirections(tuple(hints), directions.polygons)
+
+
 def _check_polygon(polygon: tuple[Point, ...], size: tuple[int, int], name: str) -> None:
     height, width = size
     if len(polygon) < 3:
@@ -209,9 +221,18 @@ def _check_polygon(polygon: tuple[Point, ...], size: tuple[int, int], name: str)
     xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
     if max(xs) <= 0 or min(xs) >= width or max(ys) <= 0 or min(ys) >= height:
         raise InputError(f"{name} lies outside the {width}x{height} picture; draw it on the photo")
+    if _is_on_a_line(polygon):
+        raise InputError(f"{name} encloses nothing; its points lie on one line")
     reach = 10 * max(height, width)
     if max(map(abs, xs + ys)) > reach:
         raise InputError(f"{name} reaches over {reach} px away from the picture; draw it anew")
+
+
+def _is_on_a_line(polygon: tuple[Point, ...]) -> bool:
+    (x0, y0), (x1, y1) = polygon[0], max(polygon, key=lambda point: math.dist(point, polygon[0]))
+    length = max(math.dist((x0, y0), (x1, y1)), 1e-9)
+    # twice the area of a triangle over its base: the distance from the line, in px
+    return all(abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) < 1e-3 * length for x, y in polygon)
 
 
 def _scaled(directions: MotionDirections, x_scale: float, y_scale: float) -> MotionDirections:

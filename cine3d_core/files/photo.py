@@ -79,7 +79,7 @@ def _check_not_tiny(height: int, width: int, path: str | Path) -> None:
     if min(height, width) < MIN_SIDE_PX:
         raise InputError(
             f"the photo {path} is only {width}x{height} px at its working size; "
-            f"at least {MIN_SIDE_PX} px a side are needed, so use a larger one"
+            f"at least {MIN_SIDE_PX} px a side are needed, so use a larger one or a larger size"
         )
 
 

@@ -87,6 +87,15 @@ def test_written_directions_come_back(
     assert back == directions  # doubled and halved: the same numbers
 
 
+def test_arrows_that_begin_a_rounding_error_outside_are_moved_in_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    arrow = {"start": [-0.5, 200.8], "end": [9.5, 190.8]}
+    (hint,) = read(tmp_path / "h.json", {"hints": [arrow]}).hints
+    assert hint.start == (0.0, 100.0)
+    assert hint.end == pytest.approx((5.0, 95.0))
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -112,6 +121,8 @@ def test_written_directions_come_back(
         ({"mask": [[[-5, 1], [-2, 2], [-3, 9]]]}, "lies outside"),
         ({"mask": [[[1, 1], [2, 2], [1e6, 9]]]}, "away from the picture"),
         ({"mask": [7]}, "list of points"),
+        ({"mask": [[[1, 1], [9, 9], [5, 5]]]}, "encloses nothing"),
+        ({"mask": [[[7, 7], [7, 7], [7, 7]]]}, "encloses nothing"),
     ],
 )
 def test_bad_hints_are_refused_with_a_sentence(
