@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from cine3d_core import __version__
+from cine3d_core.errors import InputError
 from cine3d_core.files.models import user_models_folder, verify_models
 
 _NEEDED = (
@@ -69,7 +70,10 @@ def _devices() -> list[Finding]:
 
 
 def _models() -> list[Finding]:
-    results = verify_models()
+    try:
+        results = verify_models()
+    except InputError as error:  # a description that cannot be read
+        return [Finding("models", False, str(error))]
     if not results:
         return [Finding("models", False, f"none found, not in {user_models_folder()} either")]
     return [

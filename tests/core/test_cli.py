@@ -100,6 +100,16 @@ def test_doctor_finds_this_installation_whole(capsys: pytest.CaptureFixture[str]
     assert all(line.startswith("ok ") for line in capsys.readouterr().out.splitlines())
 
 
+def test_doctor_survives_a_model_whose_description_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/model.json").write_text("{")
+    monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))
+    assert cine3d("doctor") == 0
+    assert "NO  models: the model description" in capsys.readouterr().out
+
+
 def test_models_are_listed_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert cine3d("models", "list") == 0
     assert "depth" in capsys.readouterr().out
