@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cine3d_core.nearest import nearest_pixel
 from cine3d_core.push_pull import push_pull
 from cine3d_core.scene import LayeredDepthImage, MotionField
 
@@ -104,16 +105,10 @@ def _continue_velocity(field: MotionField, domain: Tensor) -> Tensor:
 def _continue_cycles(field: MotionField, domain: Tensor) -> Tensor:
     if int(field.cycles.max()) == 1:
         return torch.ones_like(field.cycles)
-    sources = domain & field.moving
     # Nearest region, not a mean: the number of cycles is an integer of its region.
-    away = (~sources)[0].cpu().numpy().astype(np.uint8)
-    _, nearest = cv2.distanceTransformWithLabels(
-        away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    label = torch.from_numpy(nearest).long().to(field.cycles.device)
-    table = torch.ones(int(label.max()) + 1, dtype=field.cycles.dtype, device=label.device)
-    table[label[sources[0]]] = field.cycles[sources]
-    return table[label][None]
+    _, nearest = nearest_pixel((domain & field.moving)[0].cpu().numpy())
+    index = torch.from_numpy(nearest).to(field.cycles.device)
+    return field.cycles.reshape(-1)[index][None]
 
 
 def _continue_depth(

@@ -31,11 +31,6 @@ from cine3d_core.files.inputs import read_json, sha256_of
 # what `model.json` may name -> the module whose build() makes it
 NETWORKS = {
     "depth": "cine3d_core.networks.depth",
-    "mask": "cine3d_core.networks.mask",
-    "motion": "cine3d_core.networks.motion",
-    "inpainting": "cine3d_core.networks.inpainting",
-    "features": "cine3d_core.networks.features",
-    "decoder": "cine3d_core.networks.decoder",
     "official-dpt": "cine3d_core.networks.official.dpt",
     "official-feature": "cine3d_core.networks.official.feature_net",
     "official-decoder": "cine3d_core.networks.official.image_decoder",

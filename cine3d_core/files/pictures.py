@@ -1,4 +1,4 @@
-"""Pictures beside the photo: masks and depth come in, stills and 16-bit maps go out."""
+"""Pictures beside the photo: masks and depth."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import cv2
 import numpy as np
 import OpenEXR
 import torch
-from PIL import Image
 from torch import Tensor
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.atomic import replacing
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.picture_decoding import check_size, opened_picture, samples
 
@@ -162,23 +160,3 @@ def _read_exr(path: Path) -> np.ndarray:
     raise InputError(
         f"the depth picture {path} has channels {', '.join(found)}; one named Z is wanted"
     )
-
-
-def write_picture(path: str | Path, rgb: Tensor) -> None:
-    """Write [3, H, W] sRGB in [0, 1] as a picture of the kind the name says (PNG, JPEG, WebP)."""
-    array = (rgb.detach().cpu().clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).numpy()
-    _save(path, Image.fromarray(array))
-
-
-def write_gray16(path: str | Path, values: Tensor) -> None:
-    """Write [1, H, W] in [0, 1] as a 16-bit grey PNG or TIFF."""
-    array = (values[0].detach().cpu().double().clamp(0, 1) * 65535 + 0.5).numpy()
-    _save(path, Image.fromarray(array.astype(np.uint16)))
-
-
-def _save(path: str | Path, image: Image.Image) -> None:
-    kinds = Image.registered_extensions()
-    if Path(path).suffix.lower() not in kinds:
-        raise InputError(f"cannot write {path}: unknown kind of picture; name it .png")
-    with replacing(path) as temporary:
-        image.save(temporary)

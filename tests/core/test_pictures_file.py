@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.pictures import read_depth_picture, read_mask, write_gray16, write_picture
+from cine3d_core.files.pictures import read_depth_picture, read_mask
 from tests.pictures import picture8
 
 
@@ -174,22 +174,3 @@ def test_an_exr_without_a_depth_channel_is_refused(tmp_path: Path) -> None:
     OpenEXR.File({}, {"U": np.zeros((4, 4), np.float32)}).write(str(tmp_path / "d.exr"))
     with pytest.raises(InputError, match="one named Z"):
         read_depth_picture(tmp_path / "d.exr")
-
-
-def test_written_pictures_round_to_the_nearest_level(tmp_path: Path) -> None:
-    rgb = torch.from_numpy(picture8(20, 30) / 255).permute(2, 0, 1)
-    write_picture(tmp_path / "p.png", rgb.float())
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "p.png")), picture8(20, 30))
-
-
-def test_16_bit_grey_comes_back(tmp_path: Path) -> None:
-    levels = torch.linspace(0, 1, 60).reshape(1, 6, 10)
-    write_gray16(tmp_path / "g.png", levels)
-    stored = read_depth_picture(tmp_path / "g.png")
-    assert torch.allclose(stored / 65535, levels, atol=0.5 / 65535)
-
-
-def test_unknown_kinds_of_picture_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown kind"):
-        write_picture(tmp_path / "p.xyz", torch.zeros(3, 4, 4))
-    assert not list(tmp_path.iterdir())
