@@ -132,16 +132,24 @@ def test_transparent_film_shows_what_no_point_covers(river, tmp_path, probe):
     assert probe.seen["Combined"][..., 3].min() == 0.0
 
 
-def test_stereo_eyes_see_the_scene_from_two_places(river, tmp_path):
+@pytest.mark.parametrize("mode", ["PARALLEL", "OFFAXIS"])
+def test_each_stereo_eye_sees_what_a_camera_in_its_place_sees(river, tmp_path, mode):
+    data, half, convergence = river.camera.data, 0.05, 3.0
+    data.stereo.interocular_distance, data.stereo.pivot = 2 * half, "CENTER"
+    data.stereo.convergence_mode, data.stereo.convergence_distance = mode, convergence
     river.render.use_multiview = True
     river.render.image_settings.views_format = "INDIVIDUAL"
-    river.camera.data.stereo.interocular_distance = 0.1
-    river.camera.data.stereo.convergence_distance = 3.0
-    river.render.filepath = str(tmp_path / "eye.png")
     river.render.image_settings.file_format = "PNG"
+    river.render.filepath = str(tmp_path / "eye.png")
     bpy.ops.render.render(write_still=True)
-    left, right = (read_png(tmp_path / f"eye_{side}.png") for side in "LR")
-    assert np.abs(left - right).max() > 0.1
+    river.render.use_multiview = False
+    shift = data.shift_x
+    for eye, x in (("L", -half), ("R", half)):
+        river.camera.location.x = x
+        if mode == "OFFAXIS":  # what lies at the distance of convergence stays in place
+            data.shift_x = shift - x * data.lens / data.sensor_width / convergence
+        alone = render_still(river, tmp_path / "alone.png")
+        np.testing.assert_array_equal(read_png(tmp_path / f"eye_{eye}.png"), alone)
 
 
 def test_an_animation_equals_its_frames_rendered_alone(river, tmp_path):

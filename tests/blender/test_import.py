@@ -106,6 +106,21 @@ def test_arrows_decide_where_the_river_flows(river):
         assert (sum(flow) > 0) == (end[0] > start[0])
 
 
+def test_undo_takes_back_an_arrow_and_a_build(river):
+    bpy.ops.ed.undo_push(message="Start")
+    bpy.ops.cine3d.add_arrow()
+    bpy.ops.ed.undo_push(message="Arrow")
+    bpy.context.view_layer.update()
+    assert bpy.ops.cine3d.rebuild() == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="Build")
+    for arrows in (1, 0):
+        bpy.ops.ed.undo()
+        scene = bpy.context.scene
+        assert sum(obj.cine3d_arrow.is_arrow for obj in scene.objects) == arrows
+        (root,) = photo_scene.roots(scene)
+        assert all(obj.data.vertices for obj in photo_scene.point_objects(root))
+
+
 def test_preview_motion_and_proposed_mask_need_no_build(river):
     root = photo_scene.roots(river)[0]
     bpy.ops.cine3d.add_arrow()
