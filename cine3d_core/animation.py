@@ -85,8 +85,11 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     speed = scene.velocity.abs().sum(dim=1).reshape(-1)[flat]
     cycles = scene.cycles.reshape(-1)[flat].long()
     moving = speed > 0
+    # Laid out as `displacement_keys` wants it, so that all groups share one copy each way.
+    velocity = scene.velocity.float().contiguous(memory_format=torch.channels_last)
+    both_ways = velocity, -velocity
     groups = tuple(
-        _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0])
+        _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0], both_ways)
         for count in torch.unique(cycles[moving])
     )
     static = torch.nonzero(~moving)[:, 0]
@@ -104,15 +107,18 @@ def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup,
     return torch.cat([scene.cloud.rgb[order], scene.cloud.features[order], belongs], dim=1)
 
 
-def _moving_group(scene: CinemagraphScene, cycles: int, index: Tensor) -> MovingGroup:
+def _moving_group(
+    scene: CinemagraphScene, cycles: int, index: Tensor, both_ways: tuple[Tensor, Tensor]
+) -> MovingGroup:
     _, _, height, width = scene.velocity.shape
     centres = pixel_centres(height, width, like=scene.velocity)
     start_px = centres[scene.cloud.pixel[index]]
     layer = scene.cloud.layer[index].long()
     steps = -(-scene.num_frames // cycles)  # a cycle may end between two frames
     # One step more than a cycle: motion vectors look one frame ahead.
-    forward = displacement_keys(start_px, scene.velocity, steps + 1, layer=layer)
-    backward = displacement_keys(start_px, -scene.velocity, steps + 1, layer=layer)
+    forward, backward = (
+        displacement_keys(start_px, velocity, steps + 1, layer=layer) for velocity in both_ways
+    )
     neighbours = surface_neighbours(layer, scene.cloud.pixel[index], height, width)
     return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
 

@@ -273,8 +273,8 @@ def _check_values(info: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     canvas = info["canvas_camera"]["height"] * info["canvas_camera"]["width"]
     _check_range("layer", arrays, len(arrays["layer_depth"]))
     _check_range("pixel", arrays, canvas)
-    if arrays["cycles"].min() < 1:
-        raise _Unsound("cycles holds a number below 1")
+    if arrays["cycles"].min() < 1 or arrays["cycles"].max() > info["num_frames"]:
+        raise _Unsound("cycles holds a number that is not from 1 to num_frames")
     if arrays["layer_depth"].min() <= 0:
         raise _Unsound("layer_depth holds a depth that is not positive")
 

@@ -84,6 +84,16 @@ def test_cycles_divide_the_loop_and_shorten_the_way():
     torch.testing.assert_close(start, after_one_cycle, atol=1e-5, rtol=0)
 
 
+def test_groups_share_one_field_each_way():
+    scene = river_scene(velocity=(1.0, 0.0))
+    cycles = scene.cycles.clone()
+    cycles[..., ::2] = 3
+    groups = prepare(replace(scene, cycles=cycles)).groups
+    assert [group.cycles for group in groups] == [1, 3]
+    for keys in ([group.forward for group in groups], [group.backward for group in groups]):
+        assert keys[0].velocity.data_ptr() == keys[1].velocity.data_ptr()
+
+
 def test_flowing_points_stay_on_the_water():
     scene = river_scene(velocity=(0.0, 0.6))
     for lift, largest in (("surface", 0.02), ("source", None)):

@@ -222,6 +222,7 @@ SHAPES = {name: [40 if s == "N" else s for s in shape] for name, (_, shape) in L
         (poke("pixel", 54), "pixel holds an index"),
         (poke("pixel", -1), "pixel holds an index"),
         (poke("cycles", 0), "cycles"),
+        (poke("cycles", 61), "cycles holds a number that is not from 1 to num_frames"),
         (poke("layer_depth", 0), "layer_depth"),
         (put("inpainted", np.full(40, 2, np.uint8).view(bool)), "inpainted"),
     ],
