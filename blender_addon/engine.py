@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
@@ -13,6 +14,7 @@ from .worker_client import JobCancelled, WorkerError
 
 MOVING_PASS = "Moving"
 _PASSES = {"combined": "Combined", "depth": "Depth", "vector": "Vector", "moving": MOVING_PASS}
+_STALE = "was built anew elsewhere: the points shown are older than the frames; use Build Again"
 _NOTHING = 1e10  # what Blender's engines write as depth where nothing is
 
 
@@ -80,6 +82,8 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             fill_passes(result.layers[0].passes, arrays, scale)
             self.end_result(result)
         self._stamp(value)
+        if value["scene_sha256"] != root.cine3d.scene_sha256:
+            self.report({"WARNING"}, f"Cine3D: {scene_file.name} {_STALE}")
 
     def _views(self, render: bpy.types.RenderSettings) -> list[str]:
         """Names of the eyes of a stereo render; one empty name without stereo."""
@@ -179,18 +183,23 @@ def render_root(depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:
     Raises:
         ValueError: there is none, or more than one.
     """
-    layer_objects = depsgraph.view_layer.objects
-    found = [
-        root
-        for root in photo_scene.roots(depsgraph.scene)
-        if not root.hide_render and root.name in layer_objects
-    ]
+    rendered = {obj.name for obj in _rendered_objects(depsgraph.view_layer.layer_collection)}
+    found = [root for root in photo_scene.roots(depsgraph.scene) if root.name in rendered]
     if not found:
         raise ValueError("there is no photo in the scene; use File > Import first")
     if len(found) > 1:
         names = ", ".join(root.name for root in found)
         raise ValueError(f"there are several photos ({names}); disable all but one in renders")
     return found[0]
+
+
+def _rendered_objects(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.Object]:
+    """What neither an object nor a collection above it hides from renders."""
+    if layer.exclude or layer.collection.hide_render:
+        return
+    yield from (obj for obj in layer.collection.objects if not obj.hide_render)
+    for child in layer.children:
+        yield from _rendered_objects(child)
 
 
 def render_region(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
@@ -208,12 +217,13 @@ CLASSES = (CINE3D_RenderEngine,)
 # and objects and their data are edited as under Workbench.
 _CONTEXTS = {"output", "object", "data"}
 _PANELS = {"RENDER_PT_color_management", "RENDER_PT_color_management_curves", "VIEWLAYER_PT_layer"}
-_UNUSED = {  # no depth of field, no lamps
+_UNUSED = {  # no depth of field, no lamps, frames as they are numbered
     "DATA_PT_camera_dof",
     "DATA_PT_camera_dof_aperture",
     "DATA_PT_light",
     "DATA_PT_spot",
     "NODE_DATA_PT_light",
+    "RENDER_PT_time_stretching",
 }
 
 

@@ -201,6 +201,29 @@ def test_a_scene_without_a_photo_makes_the_render_fail_in_words(scene, tmp_path)
         render_still(scene, tmp_path / "still.png")
 
 
+def test_a_photo_counts_unless_it_or_its_collection_is_disabled_in_renders(river, tmp_path):
+    root = photo_scene.roots(river)[0]
+    second = root.copy()
+    other = bpy.data.collections.new("Other")
+    river.collection.children.link(other)
+    other.objects.link(second)
+    with pytest.raises(RuntimeError, match="several photos"):
+        render_still(river, tmp_path / "a.png")
+    other.hide_render = True
+    render_still(river, tmp_path / "b.png")
+    root.hide_render = True
+    with pytest.raises(RuntimeError, match="no photo"):
+        render_still(river, tmp_path / "c.png")
+
+
+def test_frames_of_a_scene_file_built_elsewhere_come_with_a_warning(river, tmp_path, capfd):
+    render_still(river, tmp_path / "a.png")
+    assert "built anew" not in capfd.readouterr().out
+    photo_scene.roots(river)[0].cine3d.scene_sha256 = "0" * 64
+    render_still(river, tmp_path / "b.png")
+    assert "built anew" in capfd.readouterr().out
+
+
 def test_blenders_panels_appear_where_the_engine_uses_them(scene):
     scene.render.engine = "CINE3D"
     shown = {
@@ -212,7 +235,8 @@ def test_blenders_panels_appear_where_the_engine_uses_them(scene):
     assert all(shown[f"RENDER_PT_{name}"] for name in used)
     assert bpy.types.RENDER_PT_format.poll(bpy.context)
     assert shown["DATA_PT_lens"] and shown["DATA_PT_context_camera"]
-    assert not shown["DATA_PT_camera_dof"] and not shown["RENDER_PT_opengl_film"]
+    assert not shown["DATA_PT_camera_dof"] and not shown["RENDER_PT_time_stretching"]
+    assert not shown["RENDER_PT_opengl_film"]
 
 
 def test_a_fault_of_ours_makes_the_render_fail(river, tmp_path, monkeypatch):
