@@ -198,6 +198,7 @@ def save_network(
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
+        temporary.chmod(0o644)  # safetensors writes for its owner's eyes only
     info = ModelInfo(
         name=folder.name,
         network=kind,
