@@ -149,7 +149,8 @@ def test_each_stereo_eye_sees_what_a_camera_in_its_place_sees(river, tmp_path, m
         if mode == "OFFAXIS":  # what lies at the distance of convergence stays in place
             data.shift_x = shift - x * data.lens / data.sensor_width / convergence
         alone = render_still(river, tmp_path / "alone.png")
-        np.testing.assert_array_equal(read_png(tmp_path / f"eye_{eye}.png"), alone)
+        difference = np.abs(read_png(tmp_path / f"eye_{eye}.png") - alone)
+        assert difference.max() <= 1.01 / 255  # the shift is rounded on two ways
 
 
 def test_an_animation_equals_its_frames_rendered_alone(river, tmp_path):
