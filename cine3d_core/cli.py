@@ -24,7 +24,6 @@ from cine3d_core.errors import InputError
 # The modules that import torch are imported by the command that needs them: `cine3d --help` and
 # wrong options answer at once.
 
-ISSUES = "https://github.com/cine3d/cine3d/issues"
 MOVES = ("still", "up-down", "zoom-in", "side", "circle")
 
 
@@ -54,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # the program's last line of defence, and a loud one
         traceback.print_exc()
         print(
-            f"cine3d: this is our fault, not yours; please report it at {ISSUES}", file=sys.stderr
+            "cine3d: this is our fault, not yours; please report the lines above to the project",
+            file=sys.stderr,
         )
         return 1
     return 0
@@ -242,7 +242,7 @@ def _render(args: argparse.Namespace) -> None:
         fps=scene.fps,
         image_format=args.format,
         resume=args.resume,
-        fingerprint=clips.fingerprint(sha256_of(args.scene), args.camera, path),
+        fingerprint=clips.fingerprint(scene, sha256_of(args.scene), args.camera, path),
     )
     started = time.perf_counter()
     with _progress(args.progress) as progress, writer:

@@ -17,6 +17,7 @@ from cine3d_core.cameras import CAMERA_MOVES, move_camera
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
+from cine3d_core.files.models import find_model
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
 from cine3d_core.published.rendering import published_frames
@@ -152,16 +153,21 @@ def render_clip(
     progress("done", 1.0)
 
 
-def fingerprint(scene_sha256: str, camera_name: str, path: CameraPath) -> str:
+def fingerprint(
+    scene: CinemagraphScene, scene_sha256: str, camera_name: str, path: CameraPath
+) -> str:
     """What decides how a frame looks, as one checksum; resuming compares it.
 
-    The program's version is part of it, since another one may draw the same scene otherwise.
+    The program's version and the imported decoder are part of it, since others may draw the same
+    scene otherwise.
     """
+    official = scene.parameters.get("models") == "official"
+    decoder = find_model("official-decoder").sha256 if official else "pass-through"
     cameras = camera_name
     if path.num_frames is not None:
         poses = [path.camera(frame) for frame in range(path.num_frames)]
         cameras = [[c.intrinsics.tolist(), c.world_to_camera.tolist()] for c in poses]
-    facts = [__version__, scene_sha256, cameras, path.height, path.width]
+    facts = [__version__, decoder, scene_sha256, cameras, path.height, path.width]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -209,6 +209,11 @@ def _read_motion(settings: BuildSettings, photo: Photo) -> tuple[MotionDirection
         mask = read_mask(settings.mask, height=height, width=width, original_size=original)
     elif directions.polygons:
         mask = rasterize_polygons(directions.polygons, height, width)
+        if not bool(mask.any()):
+            raise InputError(
+                f"the outlines in {settings.hints} enclose no pixel of the photo at "
+                f"{width}x{height}; draw them larger or raise --size"
+            )
     else:
         mask = None
     return directions, mask

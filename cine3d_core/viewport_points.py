@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.animation import MovingGroup, PreparedScene, group_flow
+from cine3d_core.rendering import animation_of
 
 NUM_KEYS = 9  # of each direction; 12 bytes a key and point
 
@@ -45,9 +46,10 @@ def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[V
 def _keys(prepared: PreparedScene, group: MovingGroup, num_keys: int, *, backward: bool) -> Tensor:
     length = prepared.scene.num_frames / group.cycles
     times = (length * k / (num_keys - 1) for k in range(num_keys))
+    lift = animation_of(prepared.scene).lift
     return torch.stack(
         [
-            group_flow(prepared.scene, group, time, backward=backward, lift="surface").displacement
+            group_flow(prepared.scene, group, time, backward=backward, lift=lift).displacement
             for time in times
         ]
     )

@@ -36,9 +36,9 @@ RANKS = (
     },
     {"inpainting", "motion_guess", "motion_view", "assembly", "animation"},
     {"decoding", "networks"},
-    {"rendering", "files", "viewport_points", "devices"},
+    {"rendering", "files", "devices"},
     {"depth_sources", "doctor", "published"},
-    {"pipeline", "clips"},
+    {"pipeline", "clips", "viewport_points"},
     {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "cli"},
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

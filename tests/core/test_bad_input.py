@@ -119,6 +119,14 @@ def test_build_options_that_cannot_be(tmp_path: Path, refused: Refused, kind: st
     refused("build", photo, "-o", tmp_path / "s.cine3d", *BUILD_OPTIONS[kind](made))
 
 
+def test_an_outline_smaller_than_a_pixel(tmp_path: Path, refused: Refused) -> None:
+    hints = tmp_path / "hints.json"
+    speck = [[600.1, 600.1], [600.9, 600.1], [600.9, 600.9]]
+    hints.write_text(json.dumps({"mask": [speck]}))
+    build = ["build", PHOTO, "-o", tmp_path / "s.cine3d", "--size", "64", "--hints", hints]
+    assert "enclose no pixel" in refused(*build)
+
+
 def test_the_authors_networks_need_arrows_and_their_checkpoints(
     tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:

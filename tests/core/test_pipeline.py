@@ -127,7 +127,6 @@ def test_at_the_photos_camera_and_time_zero_the_frame_is_the_photo(
     assert quality(prepared.scene, PHOTO, SIZE) >= 38
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["default", "draft"])
 def test_at_full_size_too_the_first_frame_is_the_photo(preset: str) -> None:
     settings = BuildSettings(hints=HINTS, preset=preset)  # type: ignore[arg-type]
