@@ -61,7 +61,7 @@ extension: .venv-bpy-4.5.15/.installed
 
 # The README's pictures, from what make demo left.
 pictures: setup
-	$(RUN) -m tests.docs_pictures $(OUT)/sample.cine3d docs/images/stages.jpg
+	$(RUN) -m tests.docs_pictures $(OUT)/sample.cine3d docs/images
 	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o docs/images/sample.gif --size 320
 
 bench: setup

@@ -52,5 +52,33 @@ def stages(scene_path: Path) -> np.ndarray:
     return np.vstack([np.hstack(top), np.hstack(bottom)])
 
 
+# Loop: start, middle, last frame before the seam. Camera: the ends of every move.
+SHOTS = (
+    ("still", 0),
+    ("still", 30),
+    ("still", 59),
+    ("circle", 30),
+    ("side", 0),
+    ("side", 59),
+    ("up-down", 0),
+    ("zoom-in", 59),
+)
+
+
+def shots(scene_path: Path) -> np.ndarray:
+    """Frames of the loop and of the ends of the camera moves."""
+    scene = load_scene(scene_path)
+    prepared = prepare_on(scene, torch.device("cpu"))
+    panels = []
+    for name, frame in SHOTS:
+        path = open_camera_path(scene, name, None)
+        rendered = render_frame(prepared, shot_of(path, frame), frame)
+        panels.append(panel(rendered.rgb, f"{name}, frame {frame}"))
+    rows = [np.hstack(panels[i : i + 4]) for i in range(0, len(panels), 4)]
+    return cv2.resize(np.vstack(rows), None, fx=0.625, fy=0.625, interpolation=cv2.INTER_AREA)
+
+
 if __name__ == "__main__":
-    cv2.imwrite(sys.argv[2], stages(Path(sys.argv[1])), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    scene_file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    for made, title in ((stages(scene_file), "stages"), (shots(scene_file), "shots")):
+        cv2.imwrite(str(folder / f"{title}.jpg"), made, [cv2.IMWRITE_JPEG_QUALITY, 88])
