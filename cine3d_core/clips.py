@@ -17,7 +17,7 @@ from cine3d_core.cameras import CAMERA_MOVES, move_camera
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
-from cine3d_core.files.models import find_model
+from cine3d_core.files.models import list_models
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
 from cine3d_core.published.rendering import published_frames
@@ -161,8 +161,9 @@ def fingerprint(
     The program's version and the imported decoder are part of it, since others may draw the same
     scene otherwise.
     """
-    official = scene.parameters.get("models") == "official"
-    decoder = find_model("official-decoder").sha256 if official else "pass-through"
+    decoder = "pass-through"
+    if scene.parameters.get("models") == "official":
+        decoder = "".join(m.sha256 for m in list_models() if m.name == "official-decoder")
     cameras = camera_name
     if path.num_frames is not None:
         poses = [path.camera(frame) for frame in range(path.num_frames)]

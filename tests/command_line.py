@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +39,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **changes}
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to commands in the background: they inherit a deaf ear to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*arguments: object, until: str) -> Iterator[subprocess.Popen[str]]:
     """A command in a process of its own that has just reported the stage `until`."""
@@ -47,6 +53,7 @@ def running(*arguments: object, until: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
+        preexec_fn=hear_ctrl_c if os.name == "posix" else None,
     ) as process:
         try:
             assert process.stdout is not None and process.stderr is not None
