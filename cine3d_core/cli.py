@@ -19,12 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cine3d_core import __version__
+from cine3d_core.cameras import CAMERA_MOVES
 from cine3d_core.errors import InputError
 
 # The modules that import torch are imported by the command that needs them: `cine3d --help` and
 # wrong options answer at once.
-
-MOVES = ("still", "up-down", "zoom-in", "side", "circle")
 
 
 class _ReaderGone(Exception):
@@ -107,7 +106,10 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     render.add_argument("scene", type=Path)
     render.add_argument("-o", "--output", required=True, metavar="OUT.mp4|.webm|.gif|FOLDER")
     render.add_argument(
-        "--camera", default="circle", metavar="|".join((*MOVES, "FILE.json")), help="(circle)"
+        "--camera",
+        default="circle",
+        metavar="|".join((*CAMERA_MOVES, "FILE.json")),
+        help="(circle)",
     )
     render.add_argument("--frames", metavar="A:B", help="frames A to B-1 (the whole loop)")
     render.add_argument("--size", type=int, metavar="W", help="width of the frames, pixels")

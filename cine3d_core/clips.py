@@ -20,11 +20,11 @@ from cine3d_core.files.cameras import read_camera_path
 from cine3d_core.files.models import list_models
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
+from cine3d_core.progress import Progress
 from cine3d_core.published.rendering import published_frames
 from cine3d_core.rendering import animation_of, render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
-Progress = Callable[[str, float], None]
 CameraOfFrame = Callable[[int], Camera]
 DrawFrame = Callable[[Shot, int, bool], RenderedFrame]  # camera, index, with motion vectors
 

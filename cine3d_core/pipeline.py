@@ -8,7 +8,6 @@ scene, camera, frame -> forward and backward splat -> blend -> decode -> rendere
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -30,6 +29,7 @@ from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.motion import MotionParams, motion_from_hints, rasterize_polygons
 from cine3d_core.motion_guess import SKY, guess_directions, guess_mask
+from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.scene import (
     CinemagraphScene,
@@ -41,7 +41,6 @@ from cine3d_core.scene import (
 from cine3d_core.water_surface import SurfaceParams, smooth_surfaces
 
 Preset = Literal["default", "paper", "draft"]
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,6 @@ PRESETS: dict[str, StageParams] = {
     "draft": StageParams(margin=0.0, layering=LayeringParams(max_layers=2)),
 }
 DRAFT_SIZE = 640  # px: a draft is never larger
-
-
-def ignore_progress(stage: str, fraction: float) -> None:
-    """A progress callback for those who do not look."""
 
 
 def build_scene(

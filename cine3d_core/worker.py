@@ -22,9 +22,9 @@ import numpy as np
 
 from cine3d_core import __version__, worker_protocol
 from cine3d_core.errors import InputError
+from cine3d_core.progress import Progress
 from cine3d_core.worker_protocol import Message, read_message, write_message
 
-Progress = Callable[[str, float], None]
 JobResult = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 _PROGRESS_INTERVAL_S = 0.05

@@ -12,7 +12,7 @@ CORE = ROOT / "cine3d_core"
 
 # A module may import from its own rank and from lower ones only.
 RANKS = (
-    {"errors", "compiled"},
+    {"errors", "compiled", "progress"},
     {"scene"},
     {"geometry", "push_pull", "push_pull_kernels", "nearest", "guided_filter", "regions"},
     {

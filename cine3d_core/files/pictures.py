@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import OpenEXR
 import torch
 from torch import Tensor
 
@@ -138,6 +137,8 @@ def _read_pfm(path: Path) -> np.ndarray:
 
 
 def _read_exr(path: Path) -> np.ndarray:
+    import OpenEXR  # only where EXR is asked for: a broken install must not stop a build
+
     try:
         # the header alone first: its size decides whether pixels are read at all
         headers = [part.header for part in OpenEXR.File(str(path), header_only=True).parts]

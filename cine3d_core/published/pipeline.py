@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from cine3d_core.files.models import LoadedNetwork, load_network
 from cine3d_core.files.photo import Photo
 from cine3d_core.networks.official.image_decoder import ImageDecoder
+from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.depth_bins import depth_bins, depth_from_disparity, quantised_disparity
 from cine3d_core.published.dpt_depth import dpt_inverse_depth
 from cine3d_core.published.flow_post import flow_from_prediction
@@ -44,7 +45,6 @@ from cine3d_core.scene import (
     MotionHint,
 )
 
-Progress = Callable[[str, float], None]
 Loader = Callable[[str], LoadedNetwork]
 
 
@@ -96,10 +96,6 @@ def published_decoder(device: torch.device, load: Loader = load_network) -> Imag
     return network
 
 
-def _ignore(stage: str, fraction: float) -> None:
-    """A progress callback for those who do not look."""
-
-
 @torch.no_grad()
 def build_published(
     photo: Photo,
@@ -110,7 +106,7 @@ def build_published(
     loop: Loop | None = None,
     params: PublishedParams | None = None,
     load: Loader = load_network,
-    progress: Progress = _ignore,
+    progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
     """A scene as the authors' program makes it, for `rendering.prepare_published`.
 
