@@ -150,7 +150,8 @@ def test_each_stereo_eye_sees_what_a_camera_in_its_place_sees(river, tmp_path, m
             data.shift_x = shift - x * data.lens / data.sensor_width / convergence
         alone = render_still(river, tmp_path / "alone.png")
         difference = np.abs(read_png(tmp_path / f"eye_{eye}.png") - alone)
-        assert difference.max() <= 1.01 / 255  # the shift is rounded on two ways
+        # Off axis the shift goes into the projection by two ways, each rounded on its own.
+        assert difference.max() <= (1.01 / 255 if mode == "OFFAXIS" else 0)
 
 
 def test_an_animation_equals_its_frames_rendered_alone(river, tmp_path):
