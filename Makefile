@@ -42,7 +42,9 @@ lint: setup
 test-core: setup
 	$(RUN) -m pytest
 
-# Blender's Python has no torch; the worker is the core's.
+# Blender's Python has no torch; the worker is the core's. The stamps are kept: make would remove
+# them as intermediate files, and install again every time.
+.PRECIOUS: .venv-bpy-%/.installed
 .venv-bpy-%/.installed: $(VENV)/.installed
 	test -x .venv-bpy-$*/bin/python || \
 		$(VENV)/bin/uv venv --quiet --python $(or $(PYTHON_OF_$*),$(PYTHON)) .venv-bpy-$*
