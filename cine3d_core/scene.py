@@ -24,7 +24,7 @@ Conventions, valid everywhere and written only here:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # importing the package must not cost an import of torch
     from torch import Tensor
@@ -65,21 +65,61 @@ class MotionHint:
     end: tuple[float, float]
 
 
+FLUIDS = ("sky", "water", "smoke")  # what can be found in a photo by its name
+
+
+@dataclass(frozen=True)
+class MotionRegion:
+    """A part of the photo that a person directs on its own; lengths in photo pixels.
+
+    Its place is the first given of `polygons`, `picture` and `fluid`; with none of them it is what
+    its arrows stand on.
+    """
+
+    polygons: tuple[tuple[tuple[float, float], ...], ...] = ()
+    picture: Tensor | None = None  # [1, H, W] bool
+    fluid: str | None = None  # one of FLUIDS: whatever the photo shows of it
+    hints: tuple[MotionHint, ...] = ()
+    speed: float = 1.0  # factor for what the arrows say
+    cycles: int | None = None  # per loop; None: as many as the speed needs
+    mode: Literal["flow", "sway"] = "flow"  # "sway": to and fro in place, as foliage in wind
+    amplitude: float | None = None  # of a sway, px to either side; None: a share of the photo
+    wavelength: float | None = None  # of a sway, px from crest to crest; None: a share of the photo
+    perspective: bool | None = None  # far is slower; None: where depth shows a receding plane
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A line of a brush, in photo pixels."""
+
+    points: tuple[tuple[float, float], ...]  # x, y; at least one
+    width: float
+
+
 @dataclass(frozen=True)
 class MotionDirections:
-    """What a person drew: arrows and outlines of what moves, in photo pixels."""
+    """What a person drew on a photo, in its pixels."""
 
     hints: tuple[MotionHint, ...] = ()
-    polygons: tuple[tuple[tuple[float, float], ...], ...] = ()
+    polygons: tuple[tuple[tuple[float, float], ...], ...] = ()  # outlines of what moves
+    regions: tuple[MotionRegion, ...] = ()  # later ones lie over earlier ones
+    freeze: tuple[Stroke, ...] = ()  # rests, pixel for pixel
+    moves: tuple[Stroke, ...] = ()  # scribbles: of this kind is what moves,
+    rests: tuple[Stroke, ...] = ()  # and of this kind is what rests
 
 
 @dataclass(frozen=True)
 class MotionField:
-    """Eulerian motion: what passes through a pixel moves by its velocity in every frame (Eq. 1)."""
+    """Eulerian motion: what passes through a pixel moves by its velocity in every frame (Eq. 1).
+
+    A pixel may sway instead: its own point moves to and fro by a wave, see `sway`.
+    """
 
     velocity: Tensor  # [2, H, W] px/frame, zero outside `moving`
-    moving: Tensor  # [1, H, W] bool
-    cycles: Tensor  # [1, H, W] int16 >= 1: how often the texture starts anew within one loop
+    moving: Tensor  # [1, H, W] bool: what flows
+    cycles: Tensor  # [1, H, W] int16 >= 1: how often the motion starts anew within one loop
+    # [3, H, W]: amplitude (x, y) in px and phase in radians; None when nothing sways
+    sway: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +167,7 @@ class CinemagraphScene:
     photo_sha256: str
     models: dict[str, str]  # network name -> sha256 of its weights
     parameters: dict[str, Any]  # everything `build` was told or assumed, JSON types only
+    sway: Tensor | None = None  # [L, 3, Hc, Wc] float32 as in `MotionField`; stored when used
 
 
 @dataclass(frozen=True)

@@ -1,50 +1,64 @@
-"""What a person drew, from our JSON or labelme's: arrows and outlines of what moves."""
+"""What a person drew, as JSON: arrows, outlines, regions, freeze strokes and scribbles.
+
+One format for the command line and the add-on; `docs/motion.md` describes it.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
+from cine3d_core.files.drawn_points import (
+    Point,
+    checked_keys,
+    checked_list,
+    checked_number,
+    checked_points,
+)
 from cine3d_core.files.inputs import read_json
-from cine3d_core.scene import MotionDirections, MotionHint
+from cine3d_core.files.labelme import labelme_directions, labelme_size
+from cine3d_core.files.pictures import read_mask
+from cine3d_core.scene import FLUIDS, MotionDirections, MotionHint, MotionRegion, Stroke
 
-Point = tuple[float, float]  # x, y
+Size = tuple[int, int]  # height, width
 
-_MAX_HINTS = 1000
-_MAX_POINTS = 200_000
-_CIRCLE_CORNERS = 64
+_KEYS = ("hints", "mask", "regions", "freeze", "strokes")
+_SWAY_KEYS = ("amplitude", "wavelength")
+_REGION_KEYS = ("mask", "hints", "speed", "cycles", "mode", *_SWAY_KEYS, "perspective")
 _SLACK_PX = 1.0  # drawing programs round to whole pixels, on either side of the border
 
 
 def read_directions(
-    path: str | Path, *, height: int, width: int, original_size: tuple[int, int]
+    path: str | Path, *, height: int, width: int, original_size: Size
 ) -> MotionDirections:
-    """Arrows and outlines in working pixels (`height` x `width`) from a JSON file.
+    """What was drawn, in working pixels (`height` x `width`), from a JSON file.
 
-    Our format: `{"hints": [{"start": [x, y], "end": [x, y]}, ...], "mask": [[[x, y], ...], ...]}`
-    in pixels of the original photo (`original_size`: height, width). labelme's files are taken as
-    they are: two-point shapes labelled `hint*` are arrows, every area is mask. Unknown keys are
-    ignored.
+    Our format is in pixels of the original photo (`original_size`: height, width). labelme's files
+    are taken as they are: two-point shapes labelled `hint*` are arrows, every area is mask. Mask
+    pictures are named relative to the file.
 
     Raises:
-        InputError: not JSON, an arrow outside the picture or without length, an outline without
-            area, labelme without a hint, or a labelme file drawn on a picture of another shape.
+        InputError: not JSON, a key that is none of the format's, an arrow outside the picture or
+            without length, an outline without area, labelme without a hint, or a labelme file
+            drawn on a picture of another shape.
     """
     content = read_json(path, "hints file")
     if "shapes" in content:
-        size = _labelme_size(content, original_size, path)
-        directions = _labelme_directions(content, path)
-    elif "hints" in content or "mask" in content:
+        size = labelme_size(content, original_size, path)
+        directions = labelme_directions(content, path)
+    elif any(key in content for key in _KEYS):
         size = original_size
-        directions = _own_directions(content, path)
+        directions = _own_directions(content, path, size, (height, width))
     else:
         raise InputError(
-            f'the hints file {path} holds neither "hints" nor "mask" nor labelme\'s "shapes"; '
-            "draw an arrow or an outline and save it again"
+            f'the hints file {path} holds neither "hints" nor "mask" nor "regions" nor labelme\'s '
+            '"shapes"; draw an arrow or an outline and save it again'
         )
     _check_directions(directions, size, path)
     directions = _with_feet_inside(directions, size)
@@ -57,25 +71,146 @@ def write_directions(
     *,
     height: int,
     width: int,
-    original_size: tuple[int, int],
+    original_size: Size,
 ) -> None:
-    """Write working pixels (`height` x `width`) as our JSON, in pixels of the original photo."""
+    """Write working pixels (`height` x `width`) as our JSON, in pixels of the original photo.
+
+    What is as it would be assumed is left out.
+    """
     scaled = _scaled(directions, original_size[1] / width, original_size[0] / height)
-    content = {
-        "hints": [{"start": list(h.start), "end": list(h.end)} for h in scaled.hints],
-        "mask": [[list(point) for point in polygon] for polygon in scaled.polygons],
+    content: dict[str, Any] = {
+        "hints": _hints_json(scaled.hints),
+        "mask": _polygons_json(scaled.polygons),
     }
+    if scaled.regions:
+        content["regions"] = [_region_json(region) for region in scaled.regions]
+    if scaled.freeze:
+        content["freeze"] = [_stroke_json(stroke) for stroke in scaled.freeze]
+    scribbles = [("moves", stroke) for stroke in scaled.moves]
+    scribbles += [("rests", stroke) for stroke in scaled.rests]
+    if scribbles:
+        content["strokes"] = [{"label": label, **_stroke_json(s)} for label, s in scribbles]
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _own_directions(content: dict[str, Any], path: str | Path) -> MotionDirections:
-    hints = _list(content.get("hints", []), '"hints"', path)
-    polygons = _list(content.get("mask", []), '"mask"', path)
+def _hints_json(hints: tuple[MotionHint, ...]) -> list[Any]:
+    return [{"start": list(hint.start), "end": list(hint.end)} for hint in hints]
+
+
+def _polygons_json(polygons: tuple[tuple[Point, ...], ...]) -> list[Any]:
+    return [[list(point) for point in polygon] for polygon in polygons]
+
+
+def _stroke_json(stroke: Stroke) -> dict[str, Any]:
+    return {"points": [list(point) for point in stroke.points], "width": stroke.width}
+
+
+def _region_json(region: MotionRegion) -> dict[str, Any]:
+    assert region.picture is None, "a mask picture has no place in a JSON file"
+    content: dict[str, Any] = {"hints": _hints_json(region.hints)}
+    if region.polygons or region.fluid:
+        content["mask"] = _polygons_json(region.polygons) or region.fluid
+    known = MotionRegion()
+    for name in ("speed", "cycles", "mode", *_SWAY_KEYS, "perspective"):
+        if getattr(region, name) != getattr(known, name):
+            content[name] = getattr(region, name)
+    return content
+
+
+def _own_directions(
+    content: dict[str, Any], path: str | Path, size: Size, working_size: Size
+) -> MotionDirections:
+    checked_keys(content, "the drawing", path, _KEYS)
+    regions = checked_list(content.get("regions", []), '"regions"', path)
+    freeze = checked_list(content.get("freeze", []), '"freeze"', path)
+    scribbles = checked_list(content.get("strokes", []), '"strokes"', path)
+    labelled = [_scribble(s, f"stroke {n}", path) for n, s in enumerate(scribbles, 1)]
     return MotionDirections(
-        hints=tuple(_own_hint(h, f"arrow {n}", path) for n, h in enumerate(hints, 1)),
-        polygons=tuple(_points(p, f"polygon {n}", path) for n, p in enumerate(polygons, 1)),
+        hints=_own_hints(content, "", path),
+        polygons=_own_polygons(content.get("mask", []), "", path),
+        regions=tuple(
+            _own_region(r, f"region {n}", path, size, working_size)
+            for n, r in enumerate(regions, 1)
+        ),
+        freeze=tuple(_own_stroke(s, f"freeze stroke {n}", path) for n, s in enumerate(freeze, 1)),
+        moves=tuple(stroke for label, stroke in labelled if label == "moves"),
+        rests=tuple(stroke for label, stroke in labelled if label == "rests"),
     )
+
+
+def _own_region(
+    entry: object, name: str, path: str | Path, size: Size, working_size: Size
+) -> MotionRegion:
+    checked_keys(entry, name, path, _REGION_KEYS)
+    assert isinstance(entry, dict)  # `checked_keys` has seen to it
+    mode = entry.get("mode", "flow")
+    if mode not in ("flow", "sway"):
+        raise InputError(
+            f'the mode of {name} in the hints file {path} is {str(mode)[:60]}; give "flow" or '
+            '"sway"'
+        )
+    misplaced = [key for key in _SWAY_KEYS if key in entry and mode != "sway"]
+    misplaced += ["perspective"] if mode == "sway" and "perspective" in entry else []
+    if misplaced:
+        raise InputError(
+            f'"{misplaced[0]}" of {name} in the hints file {path} means nothing to the mode '
+            f'"{mode}"; remove it or change the mode'
+        )
+    side = float(max(size))
+    optional: dict[str, Any] = {}
+    for key, low, high in (
+        ("speed", 0.01, 100.0),
+        ("cycles", 1.0, 1000.0),
+        ("amplitude", 0.01, side / 10),
+        ("wavelength", 4.0, 10 * side),
+    ):
+        if key in entry:
+            full = f'"{key}" of {name}'
+            optional[key] = checked_number(entry[key], full, path, low=low, high=high)
+    if optional.get("cycles", 1.0) % 1 or not isinstance(entry.get("perspective", True), bool):
+        raise InputError(
+            f'{name} in the hints file {path} wants whole "cycles" and true or false as '
+            '"perspective"; correct it'
+        )
+    if "cycles" in optional:
+        optional["cycles"] = int(optional["cycles"])
+    return MotionRegion(
+        hints=_own_hints(entry, f" of {name}", path),
+        mode=mode,
+        perspective=entry.get("perspective"),
+        **_own_mask(entry.get("mask", []), name, path, size, working_size),
+        **optional,
+    )
+
+
+def _own_mask(
+    mask: object, name: str, path: str | Path, size: Size, working_size: Size
+) -> dict[str, Any]:
+    """The field of `MotionRegion` that says where the region is."""
+    if isinstance(mask, str):
+        if mask not in FLUIDS:
+            raise InputError(
+                f'the mask of {name} in the hints file {path} is "{mask[:60]}"; give outlines, '
+                f'one of {", ".join(FLUIDS)}, or {{"picture": FILE}}'
+            )
+        return {"fluid": mask}
+    if isinstance(mask, dict):
+        checked_keys(mask, f"the mask of {name}", path, ("picture",))
+        file = Path(path).parent / str(mask.get("picture"))
+        height, width = working_size
+        return {"picture": read_mask(file, height=height, width=width, original_size=size)}
+    return {"polygons": _own_polygons(mask, f" of {name}", path)}
+
+
+def _own_polygons(value: object, whose: str, path: str | Path) -> tuple[tuple[Point, ...], ...]:
+    polygons = checked_list(value, f'"mask"{whose}', path)
+    return tuple(checked_points(p, f"polygon {n}{whose}", path) for n, p in enumerate(polygons, 1))
+
+
+def _own_hints(content: dict[str, Any], whose: str, path: str | Path) -> tuple[MotionHint, ...]:
+    hints = checked_list(content.get("hints", []), f'"hints"{whose}', path)
+    return tuple(_own_hint(h, f"arrow {n}{whose}", path) for n, h in enumerate(hints, 1))
 
 
 def _own_hint(entry: object, name: str, path: str | Path) -> MotionHint:
@@ -83,138 +218,55 @@ def _own_hint(entry: object, name: str, path: str | Path) -> MotionHint:
         raise InputError(
             f'{name} in the hints file {path} must be {{"start": [x, y], "end": [x, y]}}'
         )
-    start, end = _points([entry["start"], entry["end"]], name, path)
+    checked_keys(entry, name, path, ("start", "end"))
+    start, end = checked_points([entry["start"], entry["end"]], name, path)
     return MotionHint(start, end)
 
 
-def _labelme_directions(content: dict[str, Any], path: str | Path) -> MotionDirections:
-    hints: list[MotionHint] = []
-    polygons: list[tuple[Point, ...]] = []
-    for number, shape in enumerate(_list(content["shapes"], '"shapes"', path), 1):
-        if not isinstance(shape, dict):
-            raise InputError(f"shape {number} in the hints file {path} is not an object")
-        label = str(shape.get("label", ""))
-        name = f'shape {number} ("{label}")'
-        points = _points(shape.get("points"), name, path)
-        if label.lower().startswith("hint"):
-            hints.append(_labelme_hint(points, name, path))
-        else:
-            polygons.append(_labelme_area(shape, points, name, path))
-    if not hints:
+def _scribble(entry: object, name: str, path: str | Path) -> tuple[str, Stroke]:
+    label = entry.get("label") if isinstance(entry, dict) else None
+    if label not in ("moves", "rests"):
         raise InputError(
-            f"the labelme file {path} holds no hint; draw a line along the motion and label it "
-            '"hint0"'
+            f'{name} in the hints file {path} must be {{"label": "moves" or "rests", '
+            '"points": [[x, y], ...], "width": px}'
         )
-    return MotionDirections(tuple(hints), tuple(polygons))
+    assert isinstance(entry, dict)
+    return label, _own_stroke({k: v for k, v in entry.items() if k != "label"}, name, path)
 
 
-def _labelme_hint(points: tuple[Point, ...], name: str, path: str | Path) -> MotionHint:
-    if len(points) != 2:
-        raise InputError(
-            f"{name} in the hints file {path} has {len(points)} points; an arrow has two"
-        )
-    return MotionHint(*points)
+def _own_stroke(entry: object, name: str, path: str | Path) -> Stroke:
+    checked_keys(entry, name, path, ("points", "width"))
+    assert isinstance(entry, dict)
+    points = checked_points(entry.get("points"), name, path)
+    if not points:
+        raise InputError(f"{name} in the hints file {path} has no points; draw it anew")
+    width = checked_number(entry.get("width"), f'"width" of {name}', path, low=0.5, high=1e4)
+    return Stroke(points, width)
 
 
-def _labelme_area(
-    shape: dict[str, Any], points: tuple[Point, ...], name: str, path: str | Path
-) -> tuple[Point, ...]:
-    """Corners of a polygon, rectangle (two corners) or circle (centre, a point on it)."""
-    kind = shape.get("shape_type", "polygon")
-    if kind == "polygon":
-        return points
-    if kind == "rectangle" and len(points) == 2:
-        (left, top), (right, bottom) = points
-        return ((left, top), (right, top), (right, bottom), (left, bottom))
-    if kind == "circle" and len(points) == 2:
-        (x, y), on_it = points
-        radius = math.dist((x, y), on_it)
-        turns = [math.tau * corner / _CIRCLE_CORNERS for corner in range(_CIRCLE_CORNERS)]
-        return tuple((x + radius * math.cos(a), y + radius * math.sin(a)) for a in turns)
-    raise InputError(
-        f"{name} in the hints file {path} is a {kind}; label arrows hint0, hint1, ... and draw "
-        "what moves as polygons"
-    )
+def _check_directions(directions: MotionDirections, size: Size, path: str | Path) -> None:
+    regions = enumerate(directions.regions, 1)
+    parts = [("", directions), *((f" of region {number}", region) for number, region in regions)]
+    for whose, part in parts:
+        for number, hint in enumerate(part.hints, 1):
+            _check_hint(hint, size, f"arrow {number}{whose} in the hints file {path}")
+        for number, polygon in enumerate(part.polygons, 1):
+            _check_polygon(polygon, size, f"polygon {number}{whose} in the hints file {path}")
 
 
-def _labelme_size(
-    content: dict[str, Any], original_size: tuple[int, int], path: str | Path
-) -> tuple[int, int]:
-    """Height and width of the picture that was drawn on: the photo at any size."""
-    values = content.get("imageHeight"), content.get("imageWidth")
-    if values == (None, None):
-        return original_size
-    if not all(isinstance(v, int) and 0 < v < 10**6 for v in values):
-        raise InputError(f"the labelme file {path} states a picture of {values[1]}x{values[0]}")
-    height, width = int(values[0] or 0), int(values[1] or 0)
-    shape = width / height / (original_size[1] / original_size[0])
-    # one pixel of rounding on either side is the most that resizing does
-    if abs(math.log(shape)) > 0.01 + 1 / min(height, width):
-        raise InputError(
-            f"the labelme file {path} was drawn on a picture of {width}x{height}, the photo is "
-            f"{original_size[1]}x{original_size[0]}; draw it on this photo"
-        )
-    return height, width
-
-
-def _list(value: object, name: str, path: str | Path) -> list[Any]:
-    if not isinstance(value, list):
-        raise InputError(f"{name} in the hints file {path} must be a list")
-    if len(value) > _MAX_HINTS:
-        raise InputError(f"{name} in the hints file {path} has over {_MAX_HINTS} entries; use less")
-    return value
-
-
-def _points(value: object, name: str, path: str | Path) -> tuple[Point, ...]:
-    if not isinstance(value, list) or len(value) > _MAX_POINTS:
-        raise InputError(f"{name} in the hints file {path} must be a list of points [x, y]")
-    return tuple(_point(point, name, path) for point in value)
-
-
-def _point(value: object, name: str, path: str | Path) -> Point:
-    if isinstance(value, list) and len(value) == 2 and all(map(_is_coordinate, value)):
-        return float(value[0]), float(value[1])
-    raise InputError(
-        f"{name} in the hints file {path} has {str(value)[:60]} where a point [x, y] is wanted"
-    )
-
-
-def _is_coordinate(value: object) -> bool:
-    """A finite number; bool is an int in Python but no coordinate, 1e999 is read as infinity."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
-
-
-def _check_directions(
-    directions: MotionDirections, size: tuple[int, int], path: str | Path
-) -> None:
+def _check_hint(hint: MotionHint, size: Size, name: str) -> None:
     height, width = size
-    for number, hint in enumerate(directions.hints, 1):
-        for x, y in (hint.start, hint.end):
-            if not (-_SLACK_PX <= x <= width + _SLACK_PX and -_SLACK_PX <= y <= height + _SLACK_PX):
-                raise InputError(
-                    f"arrow {number} in the hints file {path} reaches ({x:g}, {y:g}), outside the "
-                    f"{width}x{height} picture; keep both its ends inside"
-                )
-        if math.dist(hint.start, hint.end) < 1e-3:
+    for x, y in (hint.start, hint.end):
+        if not (-_SLACK_PX <= x <= width + _SLACK_PX and -_SLACK_PX <= y <= height + _SLACK_PX):
             raise InputError(
-                f"arrow {number} in the hints file {path} has no length; drag it along the motion"
+                f"{name} reaches ({x:g}, {y:g}), outside the {width}x{height} picture; keep both "
+                "its ends inside"
             )
-    for number, polygon in enumerate(directions.polygons, 1):
-        _check_polygon(polygon, size, f"polygon {number} in the hints file {path}")
+    if math.dist(hint.start, hint.end) < 1e-3:
+        raise InputError(f"{name} has no length; drag it along the motion")
 
 
-def _with_feet_inside(directions: MotionDirections, size: tuple[int, int]) -> MotionDirections:
-    """Arrows that begin in the slack around the picture, moved into it as a whole."""
-    height, width = size
-    hints: list[MotionHint] = []
-    for hint in directions.hints:
-        (x, y), (end_x, end_y) = hint.start, hint.end
-        inside = min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
-        hints.append(MotionHint(inside, (end_x + (inside[0] - x), end_y + (inside[1] - y))))
-    return MotionDirections(tuple(hints), directions.polygons)
-
-
-def _check_polygon(polygon: tuple[Point, ...], size: tuple[int, int], name: str) -> None:
+def _check_polygon(polygon: tuple[Point, ...], size: Size, name: str) -> None:
     height, width = size
     if len(polygon) < 3:
         raise InputError(f"{name} has {len(polygon)} points; an outline needs at least 3")
@@ -235,11 +287,55 @@ def _is_on_a_line(polygon: tuple[Point, ...]) -> bool:
     return all(abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) < 1e-3 * length for x, y in polygon)
 
 
+def _with_feet_inside(directions: MotionDirections, size: Size) -> MotionDirections:
+    """Arrows that begin in the slack around the picture, moved into it as a whole."""
+    height, width = size
+
+    def moved(hint: MotionHint) -> MotionHint:
+        (x, y), (end_x, end_y) = hint.start, hint.end
+        inside = min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
+        return MotionHint(inside, (end_x + (inside[0] - x), end_y + (inside[1] - y)))
+
+    return _with_hints(directions, moved)
+
+
+def _with_hints(
+    directions: MotionDirections, change: Callable[[MotionHint], MotionHint]
+) -> MotionDirections:
+    regions = (replace(r, hints=tuple(map(change, r.hints))) for r in directions.regions)
+    return replace(directions, hints=tuple(map(change, directions.hints)), regions=tuple(regions))
+
+
 def _scaled(directions: MotionDirections, x_scale: float, y_scale: float) -> MotionDirections:
+    mean = math.sqrt(x_scale * y_scale)
+
     def moved(point: Point) -> Point:
         return point[0] * x_scale, point[1] * y_scale
 
-    return MotionDirections(
-        hints=tuple(MotionHint(moved(h.start), moved(h.end)) for h in directions.hints),
-        polygons=tuple(tuple(map(moved, polygon)) for polygon in directions.polygons),
+    def outlines(polygons: tuple[tuple[Point, ...], ...]) -> tuple[tuple[Point, ...], ...]:
+        return tuple(tuple(map(moved, polygon)) for polygon in polygons)
+
+    def strokes(drawn: tuple[Stroke, ...]) -> tuple[Stroke, ...]:
+        return tuple(Stroke(tuple(map(moved, s.points)), s.width * mean) for s in drawn)
+
+    def length(value: float | None) -> float | None:
+        return None if value is None else value * mean
+
+    regions = (
+        replace(
+            region,
+            polygons=outlines(region.polygons),
+            amplitude=length(region.amplitude),
+            wavelength=length(region.wavelength),
+        )
+        for region in directions.regions
     )
+    scaled = replace(
+        directions,
+        polygons=outlines(directions.polygons),
+        regions=tuple(regions),
+        freeze=strokes(directions.freeze),
+        moves=strokes(directions.moves),
+        rests=strokes(directions.rests),
+    )
+    return _with_hints(scaled, lambda hint: MotionHint(moved(hint.start), moved(hint.end)))

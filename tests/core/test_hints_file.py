@@ -30,7 +30,7 @@ def shape(label: str, points: object, kind: str = "polygon") -> dict[str, Any]:
 
 
 def test_our_format_is_scaled_to_the_working_size(tmp_path: Path) -> None:
-    directions = read(tmp_path / "h.json", {"hints": [ARROW], "mask": [TRIANGLE], "other": 1})
+    directions = read(tmp_path / "h.json", {"hints": [ARROW], "mask": [TRIANGLE]})
     assert directions.hints == (MotionHint((10, 20), (30, 20)),)
     assert directions.polygons == (((5, 5), (50, 5), (25, 45)),)
 
