@@ -32,6 +32,7 @@ from cine3d_core.motion_guess import SKY, guess_directions, guess_mask
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.scene import (
+    Camera,
     CinemagraphScene,
     DepthMap,
     LayeredDepthImage,
@@ -80,6 +81,16 @@ PRESETS: dict[str, StageParams] = {
 DRAFT_SIZE = 640  # px: a draft is never larger
 
 
+@dataclass(frozen=True)
+class SceneParts:
+    """What is known of a picture before it is cut into layers."""
+
+    rgb: Tensor  # [3, H, W]
+    depth: DepthMap
+    motion: MotionField
+    camera: Camera  # the picture's own
+
+
 def build_scene(
     photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
 ) -> CinemagraphScene:
@@ -115,24 +126,18 @@ def build_scene(
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
-    progress("cutting into layers", 0.5)
-    layers, margin = _layered_canvas(photo.rgb, depth, params)
-
-    progress("filling what is hidden", 0.6)
-    layers = inpaint_layers(layers, params=params.inpainting)
-
-    progress("placing points", 0.9)
     height, width = photo.rgb.shape[1:]
-    camera = photo_camera(height, width, photo.focal_px)
-    scene = assemble_scene(
-        layers,
-        motion,
-        camera,
-        margin_px=margin,
+    scene = scene_from_parts(
+        SceneParts(photo.rgb, depth, motion, photo_camera(height, width, photo.focal_px)),
+        params,
         num_frames=settings.frames,
         fps=settings.fps,
+        progress=progress,
+    )
+    scene = replace(
+        scene,
         photo_sha256=photo.sha256,
-        models=source.checksums,
+        models=scene.models | source.checksums,
         parameters={
             "preset": settings.preset,
             "models": settings.models,
@@ -144,6 +149,37 @@ def build_scene(
     )
     progress("done", 1.0)
     return scene
+
+
+def scene_from_parts(
+    parts: SceneParts,
+    params: StageParams,
+    *,
+    num_frames: int,
+    fps: float,
+    progress: Progress = ignore_progress,
+) -> CinemagraphScene:
+    """The scene of a picture whose depth and motion are known; nothing says where it came from.
+
+    Everything that `build_scene` does once depth and motion are there, and what the evaluation
+    does with true depth and true motion.
+    """
+    progress("cutting into layers", 0.5)
+    layers, margin = _layered_canvas(parts.rgb, parts.depth, params)
+    progress("filling what is hidden", 0.6)
+    layers = inpaint_layers(layers, params=params.inpainting)
+    progress("placing points", 0.9)
+    return assemble_scene(
+        layers,
+        parts.motion,
+        parts.camera,
+        margin_px=margin,
+        num_frames=num_frames,
+        fps=fps,
+        photo_sha256="",
+        models={},
+        parameters={},
+    )
 
 
 def _build_official(
