@@ -146,7 +146,7 @@ class _Process:
         try:
             while (message := read_message(self.popen.stdout)) is not None:
                 self._handle(message)
-        except (ProtocolError, OSError) as error:
+        except (ProtocolError, OSError, KeyError, TypeError, ValueError) as error:
             problem = f"the worker and Blender lost their connection ({error})"
             self.popen.kill()
         code = self.popen.wait()

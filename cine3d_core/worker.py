@@ -111,7 +111,7 @@ def job_function(name: str) -> JobFunction:
 
 def run_job(session: Session, message: Message) -> None:
     """Do one job and send exactly one `result` or `error` for it."""
-    job_id, name = int(message.header["id"]), str(message.header["name"])
+    job_id, name = message.header["id"], message.header["name"]
     arguments = message.header.get("arguments") or {}
     try:
         progress = session.progress_of(job_id)
@@ -157,17 +157,32 @@ def serve(source: BinaryIO, output: BinaryIO) -> None:
     reader.start()
     while (message := session.waiting.get()) is not None and not session.ending.is_set():
         run_job(session, message)
-        session.cancelled.discard(int(message.header["id"]))
+        session.cancelled.discard(message.header["id"])
+
+
+def take_message(session: Session, message: Message) -> None:
+    """Note a cancellation, or queue a job; other kinds of a newer client are passed over.
+
+    Raises:
+        ProtocolError: the message lacks what its kind needs.
+    """
+    wanted = {"cancel": {"id": int}, "job": {"id": int, "name": str}}.get(message.kind, {})
+    for key, kind in wanted.items():
+        if type(message.header.get(key)) is not kind:
+            raise worker_protocol.ProtocolError(f"{message.kind} without {key!r}")
+    if not isinstance(message.header.get("arguments") or {}, dict):
+        raise worker_protocol.ProtocolError("arguments are not an object")
+    if message.kind == "cancel":
+        session.cancelled.add(message.header["id"])
+    elif message.kind == "job":
+        session.waiting.put(message)
 
 
 def _read_all(source: BinaryIO, session: Session) -> None:
     try:
         while (message := read_message(source)) is not None:
-            if message.kind == "cancel":
-                session.cancelled.add(int(message.header["id"]))
-            elif message.kind == "job":
-                session.waiting.put(message)
-    except (worker_protocol.ProtocolError, OSError, KeyError, ValueError) as error:
+            take_message(session, message)
+    except (worker_protocol.ProtocolError, OSError, ValueError) as error:
         print(f"worker: {error}; ending", file=sys.stderr, flush=True)
     session.ending.set()
     session.waiting.put(None)

@@ -99,6 +99,8 @@ def read_message(stream: BinaryIO) -> Message | None:
     specs = [_checked_spec(spec) for spec in header.pop("arrays")]
     if sum(_byte_count(dtype, shape) for _, dtype, shape in specs) != payload_bytes:
         raise ProtocolError(f"arrays do not add up to the payload of {payload_bytes} bytes")
+    if len({name for name, _, _ in specs}) < len(specs):
+        raise ProtocolError("two arrays have one name")
     arrays = {name: _read_array(stream, dtype, shape) for name, dtype, shape in specs}
     return Message(header.pop("kind"), header, arrays)
 
@@ -106,7 +108,7 @@ def read_message(stream: BinaryIO) -> Message | None:
 def _parse_header(text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # brackets by the thousand
         raise ProtocolError(f"header is not JSON: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("kind"), str):
         raise ProtocolError("header is not an object with a kind")
@@ -121,7 +123,9 @@ def _checked_spec(spec: Any) -> tuple[str, str, tuple[int, ...]]:
     except (TypeError, KeyError) as error:
         raise ProtocolError(f"array without name, dtype or shape: {spec!r}") from error
     sizes_ok = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-    if not isinstance(name, str) or dtype not in _DTYPES or not sizes_ok:
+    if not isinstance(name, str) or not isinstance(dtype, str) or not sizes_ok:
+        raise ProtocolError(f"array that the protocol cannot carry: {spec!r}")
+    if dtype not in _DTYPES:
         raise ProtocolError(f"array that the protocol cannot carry: {spec!r}")
     return name, dtype, tuple(shape)
 
@@ -131,7 +135,10 @@ def _byte_count(dtype: str, shape: tuple[int, ...]) -> int:
 
 
 def _read_array(stream: BinaryIO, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.empty(shape, dtype)
+    try:
+        array = np.empty(shape, dtype)
+    except (ValueError, MemoryError) as error:  # more axes than NumPy has, or too large
+        raise ProtocolError(f"array of shape {shape} cannot be: {error}") from error
     if array.size:
         view = array.reshape(-1).data.cast("B")
         filled = 0

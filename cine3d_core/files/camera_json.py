@@ -13,6 +13,7 @@ from cine3d_core.errors import InputError
 
 _MAX_SIDE_PX = 65_536
 _RIGID_TOLERANCE = 1e-3  # of a rotation printed with few digits
+_LARGEST = 1e9  # pixels and scene units; beyond it float32 has no room for a sum of squares
 
 
 def checked_matrices(entry: object, what: str) -> tuple[np.ndarray, np.ndarray]:
@@ -49,15 +50,21 @@ def _matrix(value: object, side: int, what: str) -> np.ndarray:
         matrix = np.array(value, dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
         matrix = np.empty(0)
-    if matrix.shape != (side, side) or not np.isfinite(matrix).all():
-        raise InputError(f"{what} must be {side} rows of {side} finite numbers")
+    if matrix.shape != (side, side) or not (np.abs(matrix) <= _LARGEST).all():  # nor NaN
+        raise InputError(
+            f"{what} must be {side} rows of {side} finite numbers, none beyond {_LARGEST:g}"
+        )
     return matrix
 
 
 def _check_rigid(pose: np.ndarray, what: str) -> None:
     rotation = pose[:3, :3]
-    drift = np.abs(rotation @ rotation.T - np.eye(3)).max()
-    if drift > _RIGID_TOLERANCE or np.linalg.det(rotation) < 0:
+    # the first test keeps the products of the second finite
+    rigid = np.abs(rotation).max() < 2 and (
+        np.abs(rotation @ rotation.T - np.eye(3)).max() <= _RIGID_TOLERANCE
+        and np.linalg.det(rotation) > 0
+    )
+    if not rigid:
         raise InputError(
             f'"world_to_camera" of {what} is not a rotation and a translation; '
             "remove scaling, shear and mirroring"

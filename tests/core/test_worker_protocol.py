@@ -7,9 +7,11 @@ import struct
 import numpy as np
 import pytest
 
+from cine3d_core.worker import Session, take_message
 from cine3d_core.worker_protocol import (
     MAX_HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
+    Message,
     ProtocolError,
     read_message,
     write_message,
@@ -91,3 +93,33 @@ def test_wrong_magic_sizes_and_headers_are_refused():
 def test_objects_are_not_sent():
     with pytest.raises(ProtocolError):
         write_message(io.BytesIO(), "job", {}, {"a": np.array([object()])})
+
+
+HOSTILE_HEADERS = [
+    b'{"kind": "job", "arrays": ' + b"[" * 100_000,
+    {"kind": "job", "arrays": [{"name": "a", "dtype": "uint8", "shape": [0] * 100}]},
+    {"kind": "job", "arrays": [{"name": "a", "dtype": "uint8", "shape": [0, 2**62]}]},
+    {"kind": "job", "arrays": [{"name": "a", "dtype": ["uint8"], "shape": [0]}]},
+    {"kind": "job", "arrays": [{"name": "a", "dtype": "uint8", "shape": [0]}] * 2},
+]
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE_HEADERS)))
+def test_headers_that_trip_the_libraries_below_are_refused(number):
+    with pytest.raises(ProtocolError):
+        read_message(raw_message(HOSTILE_HEADERS[number]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [
+        ("cancel", {"id": [1]}),
+        ("cancel", {}),
+        ("job", {"id": None, "name": "ping"}),
+        ("job", {"id": 1}),
+        ("job", {"id": 1, "name": "ping", "arguments": [1]}),
+    ],
+)
+def test_messages_without_what_they_need_are_refused(kind, header):
+    with pytest.raises(ProtocolError):
+        take_message(Session(io.BytesIO()), Message(kind, header))
