@@ -98,7 +98,6 @@ def test_objects_are_not_sent():
 HOSTILE_HEADERS = [
     b'{"kind": "job", "arrays": ' + b"[" * 100_000,
     {"kind": "job", "arrays": [{"name": "a", "dtype": "uint8", "shape": [0] * 100}]},
-    {"kind": "job", "arrays": [{"name": "a", "dtype": "uint8", "shape": [0, 2**62]}]},
     {"kind": "job", "arrays": [{"name": "a", "dtype": ["uint8"], "shape": [0]}]},
     {"kind": "job", "arrays": [{"name": "a", "dtype": "uint8", "shape": [0]}] * 2},
 ]
