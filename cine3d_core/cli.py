@@ -145,12 +145,22 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    for verb, help_text, package in (
-        ("train", "train a network (cine3d train depth --help)", "training"),
-        ("evaluate", "measure quality against truth (cine3d evaluate depth --help)", "evaluation"),
+    for verb, help_text, package, subjects in (
+        (
+            "train",
+            "train a network (cine3d train depth --help)",
+            "training",
+            ("depth", "inpaint"),
+        ),
+        (
+            "evaluate",
+            "measure quality against truth (cine3d evaluate depth --help)",
+            "evaluation",
+            ("depth",),
+        ),
     ):
         parser = commands.add_parser(verb, help=help_text)
-        parser.add_argument("subject", choices=("depth",))
+        parser.add_argument("subject", choices=subjects)
         parser.add_argument("arguments", nargs=argparse.REMAINDER)
         parser.set_defaults(run=_learn, verb=verb, package=package)
 

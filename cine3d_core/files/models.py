@@ -31,6 +31,7 @@ from cine3d_core.files.inputs import read_json, sha256_of
 # what `model.json` may name -> the module whose build() makes it
 NETWORKS = {
     "depth": "cine3d_core.networks.depth",
+    "inpainting": "cine3d_core.networks.inpainting",
     "official-dpt": "cine3d_core.networks.official.dpt",
     "official-feature": "cine3d_core.networks.official.feature_net",
     "official-decoder": "cine3d_core.networks.official.image_decoder",

@@ -7,7 +7,6 @@ fit      train on both, resumable           export   write the shipped weights
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from cine3d_core.networks import depth as networks
 from cine3d_core.training import depth_data, depth_losses
 from cine3d_core.training.depth_data import DepthBatch, DepthFiles
+from cine3d_core.training.loop import append_row, drop_later_rows, rate_at, update_average
 
 
 @dataclass(frozen=True)
@@ -86,25 +86,6 @@ def loss_terms(prediction: Tensor, batch: DepthBatch, config: DepthTrainingConfi
     edges = (edge_weight * depth_losses.gradient_error(residual)).mean()
     sky = config.sky_weight * depth_losses.sky_error(prediction[:, 1:], batch.sky)
     return LossTerms(disparity + edges + sky, disparity, edges, sky)
-
-
-def rate_at(step: int, config: DepthTrainingConfig) -> float:
-    """Share of the learning rate: linear warm-up, plateau, linear cool-down to zero."""
-    rise = (step + 1) / max(config.warmup_steps, 1)
-    fall = (config.steps - step) / max(config.cooldown_share * config.steps, 1)
-    return max(0.0, min(1.0, rise, fall))
-
-
-def update_average(
-    average: dict[str, Tensor], network: nn.Module, *, step: int, decay: float
-) -> None:
-    """Moves the running mean towards the weights, in place; faster at first."""
-    share = min(decay, (1 + step) / (10 + step))
-    for name, tensor in network.state_dict().items():
-        if tensor.is_floating_point():
-            average[name].lerp_(tensor, 1 - share)
-        else:
-            average[name].copy_(tensor)
 
 
 # ----------------------------------------------------------------------- run
@@ -229,24 +210,6 @@ def preview_row(batch: DepthBatch, prediction: Tensor) -> np.ndarray:
     photo = (batch.rgb[0].permute(1, 2, 0).numpy()[:, :, ::-1] * 255).astype(np.uint8)
     sky = (prediction[0, 1].sigmoid().numpy() * 255).astype(np.uint8)
     return np.hstack([photo, *planes, cv2.cvtColor(sky, cv2.COLOR_GRAY2BGR)])
-
-
-def append_row(path: Path, row: dict[str, float]) -> None:
-    """Adds a line to a CSV file, with the header first where the file is new."""
-    is_new = not path.exists()
-    with open(path, "a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, row.keys())
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def drop_later_rows(path: Path, step: int) -> None:
-    """Removes what a stopped run logged after its last checkpoint."""
-    if path.exists():
-        header, *rows = path.read_text(encoding="utf-8").splitlines()
-        kept = [header, *(row for row in rows if int(row.split(",")[0]) <= step)]
-        path.write_text("\n".join(kept) + "\n", encoding="utf-8")
 
 
 def train(config: DepthTrainingConfig, data: Path, out: Path, *, encoder: Path | None) -> Path:

@@ -12,6 +12,7 @@ from cine3d_core.training import (
     depth_meshes,
     depth_raster,
     depth_scenes,
+    loop,
 )
 
 TINY = depth.DepthTrainingConfig(
@@ -186,7 +187,7 @@ def test_scene_is_a_function_of_its_seed():
 
 def test_rate_warms_up_holds_and_falls_to_zero():
     config = dataclasses.replace(TINY, steps=100, warmup_steps=10, cooldown_share=0.2)
-    rates = [depth.rate_at(step, config) for step in range(101)]
+    rates = [loop.rate_at(step, config) for step in range(101)]
     assert rates[0] == pytest.approx(0.1) and rates[10] == rates[79] == 1.0
     assert rates[90] == pytest.approx(0.5) and rates[100] == 0.0
 

@@ -1,0 +1,42 @@
+"""Filling what is hidden with a network: an analytic fill first, then its correction."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cine3d_core.analytic_fill import FilledPicture, analytic_fill, window_around
+from cine3d_core.inpainting import FillFunction
+from cine3d_core.networks.inpainting import MULTIPLE, InpaintingNetwork
+
+# px around a hole that the network sees; farther off it was never trained to look.
+SURROUNDINGS = 64
+
+
+def learned_fill(network: InpaintingNetwork) -> FillFunction:
+    """A fill whose colours a network corrects; the depth is the analytic fill's."""
+
+    def fill(rgb: Tensor, depth: Tensor, context: Tensor, hole: Tensor) -> FilledPicture:
+        guess = analytic_fill(rgb, depth, context, hole)
+        part = (slice(None), *window_around(hole, SURROUNDINGS))
+        corrected = guess.rgb.clone()
+        corrected[part] = correct(network, guess.rgb[part], context[part], hole[part])
+        return FilledPicture(rgb=corrected, depth=guess.depth)
+
+    return fill
+
+
+@torch.no_grad()
+def correct(
+    network: InpaintingNetwork,
+    guess: Tensor,  # [3, H, W] in [0, 1]
+    context: Tensor,  # [1, H, W] bool
+    hole: Tensor,  # [1, H, W] bool
+) -> Tensor:  # [3, H, W]
+    """The network's correction of a guess of any size; unchanged outside the hole."""
+    height, width = guess.shape[1:]
+    padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+    planes = [F.pad(plane[None].to(guess), padding) for plane in (guess, context, hole)]
+    corrected = network(*planes)[0, :, :height, :width]
+    return torch.where(hole, corrected, guess)

@@ -1,0 +1,131 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cine3d_core.errors import InputError
+from cine3d_core.networks.depth import EfficientNetLite0
+from cine3d_core.training import adversarial, inpaint, inpaint_data, perceptual
+
+TINY = inpaint.InpaintTrainingConfig(
+    steps=4,
+    batch=2,
+    side=32,
+    gan_from=0.5,
+    checkpoint_steps=2,
+    validation_photos=("b",),
+    architecture={"widths": (8, 8, 8, 8, 8)},
+)
+
+
+def waves(size: tuple[int, int], seed: int) -> torch.Tensor:
+    """A smooth picture [3, H, W]."""
+    generator = np.random.default_rng(seed)
+    rows, columns = np.mgrid[: size[0], : size[1]] / 40
+    planes = [
+        np.sin(rows * generator.uniform(1, 4) + columns * generator.uniform(1, 4)) for _ in range(3)
+    ]
+    return torch.from_numpy(np.stack(planes) / 2 + 0.5).float()
+
+
+def write_crops(path: Path, seed: int) -> None:
+    """A packed photograph of a few small crops."""
+    disparities = [waves((48, 64), seed + k)[0].numpy() for k in range(3)]
+    made = inpaint_data.covered_crops(
+        waves((240, 320), seed), disparities, silhouettes=3, crops=2, seed=seed
+    )
+    planes = [np.stack(kind) for kind in zip(*made, strict=True)]
+    names = ("truth", "guess", "context", "hole")
+    np.savez(path, **dict(zip(names, planes, strict=True)))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    write_crops(tmp_path / "data" / "a.npz", seed=1)
+    write_crops(tmp_path / "data" / "b.npz", seed=2)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Random weights in the place of the ImageNet ones, under the names of this project."""
+    torch.manual_seed(0)
+    torch.save(EfficientNetLite0().state_dict(), tmp_path / "encoder.pth")
+    monkeypatch.setattr(perceptual, "encoder_state_from_imagenet", lambda state: state)
+    return tmp_path / "encoder.pth"
+
+
+def losses(out: Path) -> list[str]:
+    with open(out / "losses.csv", newline="", encoding="utf-8") as stream:
+        return [row["total"] for row in csv.DictReader(stream)]
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
+    data: Path, encoder: Path, tmp_path: Path
+):
+    inpaint.train(TINY, data, tmp_path / "whole", encoder=encoder)
+    crops, _ = inpaint.read_split(data, TINY)
+    features = perceptual.ImagenetFeatures(encoder)
+    half = inpaint.Trainer(TINY, crops, features)
+    for _ in range(2):
+        half.advance()
+    (tmp_path / "parts").mkdir()
+    half.save(tmp_path / "parts" / "checkpoint.pt")
+    checkpoint = inpaint.train(TINY, data, tmp_path / "parts", encoder=encoder)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")[2:]
+    stored = torch.load(checkpoint, weights_only=True)["average"]
+    whole = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)["average"]
+    assert all(torch.equal(stored[name], whole[name]) for name in stored)
+
+
+def test_training_on_few_crops_paints_them_better_than_the_guess(data: Path, encoder: Path):
+    config = inpaint.InpaintTrainingConfig(
+        steps=40, batch=2, side=64, gan_from=1.0, architecture={"widths": (8, 8, 8, 8, 8)}
+    )
+    crops, _ = inpaint.read_split(data, config)
+    trainer = inpaint.Trainer(config, crops, perceptual.ImagenetFeatures(encoder))
+    for _ in range(config.steps):
+        trainer.advance()
+    result = inpaint.score(trainer.network.eval(), crops, trainer.features)
+    assert result["network_l1"] < result["guess_l1"]
+
+
+def test_the_held_out_photograph_is_never_drawn(data: Path):
+    crops, held_out = inpaint.read_split(data, TINY)
+    with np.load(data / "b.npz") as stored:
+        assert len(held_out) == len(stored["hole"]) > 0
+    with np.load(data / "a.npz") as stored:
+        assert len(crops) == len(stored["hole"])
+
+
+def test_a_folder_without_crops_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="holds no packed photographs"):
+        inpaint.read_split(tmp_path, TINY)
+
+
+def test_context_and_hole_never_overlap():
+    for seed in range(6):
+        covered = inpaint_data.cover(inpaint_data.blobs((90, 120), seed), seed)
+        assert not (covered.context & covered.hole).any()
+
+
+def test_the_guess_is_true_outside_the_hole(data: Path):
+    crops = inpaint_data.read_crops(data / "a.npz")
+    shown = np.broadcast_to(crops["hole"] == 0, crops["truth"].shape)
+    assert (crops["guess"][shown] == crops["truth"][shown]).all()
+
+
+def test_equal_pictures_have_no_perceptual_distance(encoder: Path):
+    features = perceptual.ImagenetFeatures(encoder)
+    picture = waves((64, 64), seed=3)[None]
+    assert float(features(picture, picture)) == pytest.approx(0, abs=1e-6)
+    assert float(features(picture, 1 - picture)) > 1e-4
+
+
+def test_the_hinge_is_silent_once_both_sides_are_sure():
+    sure_real, sure_fake = [[torch.tensor([2.0])]], [[torch.tensor([-2.0])]]
+    assert float(adversarial.discriminator_loss(sure_fake, sure_real)) == 0
+    assert float(adversarial.discriminator_loss(sure_real, sure_fake)) == 6
