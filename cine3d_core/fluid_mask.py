@@ -52,7 +52,7 @@ def find_sky(clues: Clues) -> Mask:  # [h, w]
     label[likely > LIKELY_SKY] = cv2.GC_PR_FGD
     label[sure] = cv2.GC_FGD
     label[likely < NO_SKY] = cv2.GC_BGD
-    sky = _components(_grab_cut(clues.colour, label), _is_sky, likely)
+    sky = _components(grab_cut(clues.colour, label), _is_sky, likely)
     if sky.any() and (~sky).any() and clues.disparity[sky].mean() > clues.disparity[~sky].mean():
         return np.zeros_like(sky)  # a bright, blurred background of a close-up
     return sky
@@ -87,7 +87,7 @@ def find_water(clues: Clues, sky: Mask) -> Mask:  # [h, w]
     label[seeds] = cv2.GC_PR_FGD
     label[np.asarray(ndimage.binary_erosion(seeds, iterations=3), bool)] = cv2.GC_FGD
     label[(score < WATER_EDGE) | sky] = cv2.GC_BGD
-    water = _grab_cut(clues.colour, label) & (score > WATER_EDGE)
+    water = grab_cut(clues.colour, label) & (score > WATER_EDGE)
     water = np.asarray(ndimage.binary_opening(water, iterations=2), bool)
     return _components(water, _is_water, score)
 
@@ -135,7 +135,7 @@ def grow_from_strokes(clues: Clues, strokes: Mask) -> Mask:  # [h, w], [h, w]
     label[distance < 0.1 * size] = cv2.GC_PR_FGD
     label[(distance > 0.5 * size) | deep | other] = cv2.GC_BGD
     label[distance < 0.01 * size] = cv2.GC_FGD
-    _, regions = connected_regions(_grab_cut(clues.colour, label))
+    _, regions = connected_regions(grab_cut(clues.colour, label))
     touched = np.unique(regions[strokes])
     return np.isin(regions, touched[touched > 0])
 
@@ -157,7 +157,7 @@ def _texture(colour: Array) -> tuple[Array, Array]:  # [h, w] each
     return np.sqrt(x + y), y / (x + y + 1e-6)
 
 
-def _grab_cut(colour: Array, label: NDArray[np.uint8]) -> Mask:
+def grab_cut(colour: Array, label: NDArray[np.uint8]) -> Mask:
     """GrabCut from four-valued labels; the given labels where one side has no pixel."""
     wanted = (label == cv2.GC_FGD) | (label == cv2.GC_PR_FGD)
     if wanted.all() or not wanted.any():

@@ -35,7 +35,7 @@ RANKS = (
         "layer_motion",
         "water_surface",
     },
-    {"inpainting", "motion_guess", "motion_view", "assembly", "animation"},
+    {"inpainting", "motion_guess", "motion_view", "assembly", "animation", "scribbles"},
     {"decoding", "networks", "learned_fill"},
     {"rendering", "files", "devices"},
     {"depth_sources", "doctor", "published"},
