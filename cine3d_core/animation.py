@@ -6,7 +6,7 @@
 
 The forward cloud has flowed since the loop began, the backward cloud flows backward from its end.
 One fades out as the other fades in, so that frame N is frame 0 again. A region with k cycles does
-this k times within the loop.
+this k times within the loop. What sways stands at one place in both clouds (`sway`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from cine3d_core.splatting import (
     rasterize,
     surface_neighbours,
 )
+from cine3d_core.sway import Sway, sway_at, sway_of_points
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class AnimationParams:
 
 @dataclass(frozen=True)
 class MovingGroup:
-    """Moving points that go through the same number of cycles per loop."""
+    """Moving points that go through the same number of cycles per loop, all flowing or swaying."""
 
     cycles: int
     index: Tensor  # [n] rows of the scene's cloud
     start_px: Tensor  # [n, 2] canvas pixels
     layer: Tensor  # [n]
     neighbours: Tensor  # [n, 2] rows of the group, see `surface_neighbours`
-    forward: DisplacementKeys
-    backward: DisplacementKeys
+    forward: DisplacementKeys | Sway
+    backward: DisplacementKeys | Sway
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0], both_ways)
         for count in torch.unique(cycles[moving])
     )
+    if scene.sway is not None:
+        sway = scene.sway.permute(0, 2, 3, 1).reshape(-1, 3)[flat]
+        swaying = ~moving & (sway[:, :2].abs().sum(dim=1) > 0)
+        moving = moving | swaying
+        groups += tuple(
+            _swaying_group(scene, int(count), torch.nonzero(swaying & (cycles == count))[:, 0])
+            for count in torch.unique(cycles[swaying])
+        )
     static = torch.nonzero(~moving)[:, 0]
     neighbours = surface_neighbours(layer[static], cloud.pixel[static], height, width)
     return PreparedScene(scene, static, neighbours, groups, _carried(scene, static, groups))
@@ -123,6 +132,20 @@ def _moving_group(
     return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
 
 
+def _swaying_group(scene: CinemagraphScene, cycles: int, index: Tensor) -> MovingGroup:
+    assert scene.sway is not None
+    _, _, height, width = scene.velocity.shape
+    layer, pixel = scene.cloud.layer[index].long(), scene.cloud.pixel[index]
+    start_px = pixel_centres(height, width, like=scene.velocity)[pixel]
+    values = scene.sway.flatten(start_dim=2)[layer, :, pixel]  # [n, 3]
+    period = scene.num_frames / cycles
+    forward, backward = (
+        sway_of_points(values[:, :2], values[:, 2], period, backward=way) for way in (False, True)
+    )
+    neighbours = surface_neighbours(layer, pixel, height, width)
+    return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
+
+
 def cycle_phase(frame: int, num_frames: int, cycles: int) -> float:
     """How much of its current cycle has passed at `frame`, in [0, 1)."""
     return (frame * cycles % num_frames) / num_frames
@@ -132,16 +155,24 @@ def group_flow(
     scene: CinemagraphScene, group: MovingGroup, time: float, *, backward: bool, lift: Lift
 ) -> SceneFlow:
     """Scene flow of a group `time` frames after (or before, if `backward`) it was at rest."""
-    keys = group.backward if backward else group.forward
-    displacement_px = displacement_at(keys, time)
     return scene_flow(
         group.start_px,
         group.layer,
-        displacement_px,
+        _displacement(group, time, backward),
         scene.layer_depth,
         scene.canvas_camera,
-        lift=lift,
+        lift=_group_lift(group, lift),
     )
+
+
+def _displacement(group: MovingGroup, time: float, backward: bool) -> Tensor:  # [n, 2] px
+    motion = group.backward if backward else group.forward
+    return sway_at(motion, time) if isinstance(motion, Sway) else displacement_at(motion, time)
+
+
+def _group_lift(group: MovingGroup, lift: Lift) -> Lift:
+    """What sways keeps its depth: a reed that bends aside does not take that of what is there."""
+    return "source" if isinstance(group.forward, Sway) else lift
 
 
 def splat_directions(
@@ -221,14 +252,13 @@ def _positions_at(
     scene: CinemagraphScene, group: MovingGroup, time: float, backward: bool, lift: Lift
 ) -> Tensor:
     """World positions [n, 3] of a group `time` frames after, or before, it was at rest."""
-    keys = group.backward if backward else group.forward
     return flowed_positions(
         group.start_px,
         group.layer,
-        displacement_at(keys, time),
+        _displacement(group, time, backward),
         scene.layer_depth,
         scene.canvas_camera,
-        lift=lift,
+        lift=_group_lift(group, lift),
     )
 
 

@@ -64,6 +64,7 @@ def assemble_scene(
         photo_sha256=photo_sha256,
         models=models,
         parameters=parameters,
+        sway=layer_motion.sway,
     )
 
 
@@ -75,7 +76,10 @@ def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
     moving = functional.pad(motion.moving[None].float(), pad, mode="replicate")[0] > 0.5
     cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
     velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0]
-    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype))
+    sway = None
+    if motion.sway is not None:
+        sway = functional.pad(motion.sway[None], pad, mode="replicate")[0]
+    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), sway)
 
 
 def points_of_layers(

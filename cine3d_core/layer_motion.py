@@ -8,7 +8,7 @@ continue over the whole canvas, once per scene.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ class LayerMotion:
     velocity: Tensor  # [L, 2, H, W] px/frame; zero where the layer's own points rest
     cycles: Tensor  # [L, 1, H, W] int16 >= 1
     depth: Tensor  # [L, 1, H, W] the layer's surface, continued
+    sway: Tensor | None  # [L, 3, H, W] of the layer's visible points, see `MotionField`
 
 
 def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMotion:
@@ -43,6 +44,7 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
     depth = (layers.depth * visible).sum(dim=0)
     component = surface_components(depth, field.moving)
+    swaying_cycles = field.cycles
     # Moving pixels on the near side of a jump belong to what stands before the water.
     field = _only_moving(field, component > 0)
     velocities, cycles, depths = [], [], []
@@ -58,7 +60,13 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
         velocities.append(_continue_velocity(field, domain))
         cycles.append(_continue_cycles(field, domain))
         depths.append(_continue_depth(layers, layer, domain, depth))
-    return LayerMotion(torch.stack(velocities), torch.stack(cycles), torch.stack(depths))
+    sway, layer_cycles = None, torch.stack(cycles)
+    if field.sway is not None:
+        # What is hidden rests: it is uncovered where what stands before it bends away.
+        sway = field.sway[None] * visible
+        sways = sway[:, :2].abs().sum(dim=1, keepdim=True) > 0
+        layer_cycles = torch.where(sways, swaying_cycles, layer_cycles)
+    return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), sway)
 
 
 def surface_components(depth: Tensor, moving: Tensor) -> Tensor:
@@ -82,7 +90,7 @@ def surface_components(depth: Tensor, moving: Tensor) -> Tensor:
 def _only_moving(field: MotionField, keep: Tensor) -> MotionField:
     moving = field.moving & keep
     cycles = torch.where(moving, field.cycles, torch.ones_like(field.cycles))
-    return MotionField(field.velocity * moving, moving, cycles)
+    return replace(field, velocity=field.velocity * moving, moving=moving, cycles=cycles)
 
 
 def _touching(component: Tensor, own: Tensor) -> Tensor:

@@ -112,7 +112,13 @@ def resize_motion(field: MotionField, height: int, width: int) -> MotionField:
         field.velocity[None], size=size, mode="bilinear", align_corners=False
     )[0]
     scale = velocity.new_tensor([width / old_width, height / old_height])[:, None, None]
-    return MotionField(velocity * scale * moving, moving, torch.where(moving, cycles, 1))
+    if field.sway is None:
+        return MotionField(velocity * scale * moving, moving, torch.where(moving, cycles, 1))
+    sway = functional.interpolate(field.sway[None], **nearest)[0]  # phases do not mix
+    sway[:2] *= scale
+    swaying = sway[:2].abs().sum(dim=0, keepdim=True) > 0
+    cycles = torch.where(moving | swaying, cycles, 1)
+    return MotionField(velocity * scale * moving, moving, cycles, sway)
 
 
 def rasterize_polygons(

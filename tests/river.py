@@ -41,11 +41,15 @@ def river_motion(
 
 
 def river_scene(
-    *, num_frames: int = 12, velocity: tuple[float, float] = (0.4, 0.1), cycles: int = 1
+    *,
+    num_frames: int = 12,
+    velocity: tuple[float, float] = (0.4, 0.1),
+    cycles: int = 1,
+    sway: Tensor | None = None,  # [3, H, W]
 ) -> CinemagraphScene:
     """The river as a scene, without a margin."""
     motion = river_motion(velocity=velocity)
-    motion = MotionField(motion.velocity, motion.moving, motion.cycles * cycles)
+    motion = MotionField(motion.velocity, motion.moving, motion.cycles * cycles, sway)
     layers = build_layers(texture(HEIGHT, WIDTH, seed=3), river_depth(), LayeringParams())
     return assemble_scene(
         inpaint_layers(layers, params=InpaintParams()),

@@ -11,6 +11,7 @@ import torch
 from cine3d_core.files.camera_json import checked_matrices
 from cine3d_core.files.scene_arrays import (
     LAYOUT,
+    SWAYING,
     check_scene,
     read_scene_arrays,
     read_scene_info,
@@ -29,10 +30,11 @@ def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
     Raises:
         InputError: the place cannot be written. The old file, if any, stays as it was.
     """
-    tensors = {name: getattr(scene.cloud if name in _CLOUD else scene, name) for name in LAYOUT}
+    layout = SWAYING if scene.sway is not None else LAYOUT
+    tensors = {name: getattr(scene.cloud if name in _CLOUD else scene, name) for name in layout}
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     for name, array in arrays.items():
-        assert array.dtype == np.dtype(LAYOUT[name][0]), (name, array.dtype)
+        assert array.dtype == np.dtype(layout[name][0]), (name, array.dtype)
     info = {
         "camera": _camera_json(scene.camera),
         "canvas_camera": _camera_json(scene.canvas_camera),
@@ -69,6 +71,7 @@ def load_scene(path: str | Path) -> CinemagraphScene:
         photo_sha256=info["photo_sha256"],
         models=info["models"],
         parameters=info["parameters"],
+        sway=tensors.get("sway"),
     )
 
 

@@ -25,10 +25,10 @@ from cine3d_core.files.camera_json import checked_matrices, checked_size
 from cine3d_core.files.inputs import input_file, parse_json
 
 FORMAT = "cine3d"
-VERSION = 1
 
 # name -> stored type and shape; letters are sizes that must agree between all arrays
-LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
+Layout = dict[str, tuple[str, tuple[str | int, ...]]]
+LAYOUT: Layout = {
     "positions": ("<f4", ("N", 3)),
     "rgb": ("<f4", ("N", 3)),
     "features": ("<f4", ("N", "C")),
@@ -39,11 +39,14 @@ LAYOUT: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "velocity": ("<f4", ("L", 2, "H", "W")),
     "cycles": ("<i2", ("L", 1, "H", "W")),
 }
+SWAYING: Layout = {**LAYOUT, "sway": ("<f4", ("L", 3, "H", "W"))}
+# By version. A scene is written in the lowest that holds it, so that older programs read it.
+LAYOUTS = {1: LAYOUT, 2: SWAYING}
 _JSON = "scene.json"
 _JSON_BYTES = 16 * 2**20
 _NPY_HEADER_BYTES = 4096
 # Beyond these no photo's numbers lie; within them every sum of a frame stays finite.
-_LARGEST = {"velocity": 1e5, "rgb": 1e3}  # px/frame; colour, which a network may overshoot
+_LARGEST = {"velocity": 1e5, "sway": 1e5, "rgb": 1e3}  # px/frame, px; colour may overshoot
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same scene gives the same bytes
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -69,9 +72,11 @@ def write_scene_arrays(
 
     The same content gives the same bytes. The file appears whole or not at all.
     """
-    stored = {name: np.ascontiguousarray(arrays[name], LAYOUT[name][0]) for name in LAYOUT}
+    version = next(number for number, names in LAYOUTS.items() if set(names) == set(arrays))
+    layout = LAYOUTS[version]
+    stored = {name: np.ascontiguousarray(arrays[name], layout[name][0]) for name in layout}
     shapes = {name: list(array.shape) for name, array in stored.items()}
-    content = {**info, "format": FORMAT, "version": VERSION, "arrays": shapes}
+    content = {**info, "format": FORMAT, "version": version, "arrays": shapes}
     text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode()
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open(_member(_JSON, len(text)), "w") as file:
@@ -82,14 +87,15 @@ def write_scene_arrays(
 
 
 def read_scene_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """`scene.json` and the arrays of a scene file, in the types and shapes of `LAYOUT`.
+    """`scene.json` and the arrays of a scene file, in the types and shapes of its layout.
 
     Raises:
         InputError: no such file, not a scene, another version, damaged, or not sound in itself.
     """
     with _opened(path) as archive:
         info = _info(archive)
-        arrays = {name: _array(archive, name, info["arrays"][name]) for name in LAYOUT}
+        layout = LAYOUTS[info["version"]]
+        arrays = {name: _array(archive, name, info["arrays"][name], layout) for name in layout}
         _check_values(info, arrays)
     return info, arrays
 
@@ -104,9 +110,10 @@ def check_scene(info: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """AssertionError for a scene that could not be read back: a fault of ours, not of a file."""
     try:
         _check_info(info)
-        for name, (_, shape) in LAYOUT.items():
+        layout = SWAYING if "sway" in arrays else LAYOUT
+        for name, (_, shape) in layout.items():
             assert arrays[name].ndim == len(shape), (name, arrays[name].shape)
-        _sizes({name: list(arrays[name].shape) for name in LAYOUT})
+        _sizes({name: list(arrays[name].shape) for name in layout}, layout)
         _check_values(info, arrays)
     except (_Unsound, InputError) as error:
         raise AssertionError(str(error)) from error
@@ -134,11 +141,12 @@ def _check_directory(archive: zipfile.ZipFile, file_bytes: int) -> None:
     members = archive.infolist()
     names = [member.filename for member in members]
     expected = {_JSON, *(f"{name}.npy" for name in LAYOUT)}
+    possible = {f"{name}.npy" for layout in LAYOUTS.values() for name in layout}
     if len(names) != len(set(names)):
         raise _Unsound("it holds a name twice")
     if _JSON not in names:
         raise _Unsound("it is a zip without scene.json")
-    for name in sorted(set(names) ^ expected):
+    for name in sorted((expected - set(names)) | (set(names) - expected - possible)):
         fate = "missing" if name in expected else "no part of a scene"
         raise _Unsound(f"{name[:60]!r} is {fate}")
     for member in members:
@@ -157,28 +165,31 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
     info = parse_json(archive.read(_JSON), _JSON)
     if info.get("format") != FORMAT:
         raise _Unsound("scene.json is not that of a Cine3D scene")
-    if type(info.get("version")) is not int or info["version"] != VERSION:
+    if type(info.get("version")) is not int or info["version"] not in LAYOUTS:
         raise InputError(
-            f"it has version {info.get('version')!r}, this Cine3D reads version {VERSION}; "
-            "use the Cine3D that wrote it or build it again"
+            f"it has version {info.get('version')!r}, this Cine3D reads versions up to "
+            f"{max(LAYOUTS)}; use the Cine3D that wrote it or build it again"
         )
+    layout = LAYOUTS[info["version"]]
+    if {_JSON, *(f"{name}.npy" for name in layout)} != set(archive.namelist()):
+        raise _Unsound("it does not hold the arrays of its version")
     _check_info(info)
     shapes = info.get("arrays")
-    if not isinstance(shapes, dict) or set(shapes) != set(LAYOUT):
+    if not isinstance(shapes, dict) or set(shapes) != set(layout):
         raise _Unsound("scene.json does not state the shapes of its arrays")
-    sizes = _sizes(shapes)
+    sizes = _sizes(shapes, layout)
     for side, name in (("H", "height"), ("W", "width")):
         if sizes[side] != info["canvas_camera"][name]:
             raise _Unsound(f"the layers differ from the canvas in {name}")
     for name, shape in shapes.items():
-        _check_member_size(archive, name, shape)
+        _check_member_size(archive, name, shape, layout)
     return info
 
 
-def _sizes(shapes: dict[str, Any]) -> dict[str, int]:
+def _sizes(shapes: dict[str, Any], layout: Layout) -> dict[str, int]:
     """The sizes N, C, L, H, W, once all stated shapes agree on them."""
     sizes: dict[str, int] = {}
-    for name, (_, letters) in LAYOUT.items():
+    for name, (_, letters) in layout.items():
         shape = shapes[name]
         if not isinstance(shape, list) or len(shape) != len(letters):
             raise _Unsound(f"{name} has the wrong number of dimensions")
@@ -193,15 +204,17 @@ def _sizes(shapes: dict[str, Any]) -> dict[str, int]:
     return sizes
 
 
-def _check_member_size(archive: zipfile.ZipFile, name: str, shape: list[int]) -> None:
-    payload = math.prod(shape) * np.dtype(LAYOUT[name][0]).itemsize
+def _check_member_size(
+    archive: zipfile.ZipFile, name: str, shape: list[int], layout: Layout
+) -> None:
+    payload = math.prod(shape) * np.dtype(layout[name][0]).itemsize
     header = archive.getinfo(f"{name}.npy").file_size - payload
     if not 0 < header <= _NPY_HEADER_BYTES:
         raise _Unsound(f"{name} is not as long as its shape says")
 
 
-def _array(archive: zipfile.ZipFile, name: str, shape: list[int]) -> np.ndarray:
-    dtype = np.dtype(LAYOUT[name][0])
+def _array(archive: zipfile.ZipFile, name: str, shape: list[int], layout: Layout) -> np.ndarray:
+    dtype = np.dtype(layout[name][0])
     with archive.open(f"{name}.npy") as file:
         _check_npy_header(file, name, dtype, tuple(shape))
         array = np.empty(shape, dtype)
@@ -266,7 +279,7 @@ def _check_values(info: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _Unsound(f"{name} holds NaN or infinity")
     for name, largest in _LARGEST.items():
-        if max(arrays[name].max(), -arrays[name].min()) > largest:
+        if name in arrays and max(arrays[name].max(), -arrays[name].min()) > largest:
             raise _Unsound(f"{name} holds a number beyond {largest:g}")
     if arrays["inpainted"].view(np.uint8).max() > 1:
         raise _Unsound("inpainted holds something else than yes and no")
