@@ -15,6 +15,7 @@ name tells. Else its output is relative disparity, as that of MiDaS, DPT and Dep
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,9 +172,9 @@ def open_depth_source(name: str | None) -> DepthSource:
     prefix, _, rest = name.partition(":")
     is_prefixed = prefix in PREFIXES
     path = Path(rest if is_prefixed else name)
-    if path.suffix.lower() in PICTURE_SUFFIXES and not path.is_dir():
+    if path.suffix.lower() in PICTURE_SUFFIXES and not os.path.isdir(path):
         return _open_picture(path, PREFIXES.get(prefix))
-    if name and path.is_dir():
+    if name and os.path.isdir(path):  # Path.is_dir raises for names that are too long
         return _open_transformers(str(path), local=True)
     if _HUB_NAME.fullmatch(name):
         return _open_transformers(name, local=False)

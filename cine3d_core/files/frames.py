@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,7 @@ class FolderWriter:
         self._done = _finished(folder, image_format, fingerprint) if resume else frozenset()
 
     def __enter__(self) -> Self:
+        self._is_new = not self._folder.is_dir()
         with writing(self._folder):
             self._folder.mkdir(exist_ok=True)
         self._queue.__enter__()
@@ -48,7 +50,12 @@ class FolderWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._queue.__exit__(kind, error, trace)
+        try:
+            self._queue.__exit__(kind, error, trace)
+        finally:
+            if self._is_new:
+                with suppress(OSError):  # it holds frames, as it should
+                    self._folder.rmdir()
 
     def needs(self, frame: int) -> bool:
         """False for a frame that an earlier run finished and `resume` keeps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ _JSON_BYTES = 256 * 2**20  # labelme puts the whole photo into its JSON
 def input_file(path: str | Path, what: str) -> Path:
     """The path of an existing regular file; `what` names its role: "photo", "mask"."""
     place = Path(path)
-    if not place.exists():
+    if not os.path.exists(place):  # Path.exists raises for names that are too long
         raise InputError(f"the {what} {path} does not exist; check the name")
     if not place.is_file():
         kind = "a folder" if place.is_dir() else "a device"

@@ -114,7 +114,8 @@ def _read_npy(path: Path) -> np.ndarray:
             "numbers of shape (height, width) are wanted"
         )
     check_size(flat[0], flat[1], path, "depth picture")
-    return np.asarray(array).reshape(flat).astype(np.float32)
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused
+        return np.asarray(array).reshape(flat).astype(np.float32)
 
 
 def _read_pfm(path: Path) -> np.ndarray:

@@ -260,6 +260,8 @@ def _check_info(info: dict[str, Any]) -> None:
     span = info.get("disparity_range")
     if not isinstance(span, list) or len(span) != 2 or not all(map(_is_number, span)):
         raise _Unsound("disparity_range is not two numbers")
+    if not 0 <= span[0] <= span[1] or span[1] == 0:
+        raise _Unsound("disparity_range is not a rising range of positive numbers")
     if not re.fullmatch("[0-9a-f]{64}", str(info.get("photo_sha256"))):
         raise _Unsound("photo_sha256 is not a checksum")
     models = info.get("models")

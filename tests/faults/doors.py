@@ -1,0 +1,48 @@
+"""The doors by which inputs come in, and the trying of all cases of one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tests.faults import cameras, drawings, masks, outputs, photos, scenes
+from tests.faults.case import Case, problem_of, sound_scene
+
+_CASES: tuple[Case, ...] = tuple(
+    case for module in (photos, masks, drawings, scenes, cameras, outputs) for case in module.CASES
+)
+DOORS = tuple(dict.fromkeys(case.door for case in _CASES))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One case, tried."""
+
+    door: str
+    name: str
+    problem: str | None
+
+
+def cases_of(door: str) -> list[Case]:
+    """All cases of a door, each with a name of its own."""
+    found = [case for case in _CASES if case.door == door]
+    names = [case.name for case in found]
+    assert len(names) == len(set(names)), [name for name in names if names.count(name) > 1]
+    return found
+
+
+def try_door(door: str) -> Iterator[Result]:
+    """Try all cases of a door, each in a folder of its own."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="cine3d-faults-") as folder:
+        base = Path(folder, "sound")
+        base.mkdir()
+        scene = sound_scene(base)
+        for number, case in enumerate(cases_of(door)):
+            place = Path(folder, f"{number:03d}")
+            place.mkdir()
+            yield Result(door, case.name, problem_of(case, place, scene))
