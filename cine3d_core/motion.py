@@ -45,6 +45,7 @@ class MotionParams:
     max_speed: float = 0.05  # per frame; faster is slowed to this, direction kept
     max_displacement: float = 0.05  # how far texture is carried before it starts anew
     num_frames: int = 60  # of the loop, for `cycles`
+    perspective: bool = True  # what is far on a receding plane flows slower
 
 
 def motion_from_hints(
@@ -53,6 +54,7 @@ def motion_from_hints(
     *,
     params: MotionParams | None = None,
     behind: Tensor | None = None,  # [1, H, W] bool, sky: its borders only hide how it goes on
+    pace: Tensor | None = None,  # [1, H, W] > 0, factor of the speed (`perspective`)
 ) -> MotionField:
     """Flow inside `mask` that honours every arrow within 10 % at its foot.
 
@@ -68,13 +70,50 @@ def motion_from_hints(
     inside = mask[0].cpu().numpy().astype(bool)
     _check(inside, hints)
     anchors, vectors = _merged(hints)
-    free = np.zeros_like(inside) if behind is None else behind[0].cpu().numpy().astype(bool)
-    velocity = _solve_regions(inside, free, anchors, vectors, params)
-    velocity = _slowed(velocity, params.max_speed * max(inside.shape)).astype(np.float32)
-    field = torch.from_numpy(velocity).permute(2, 0, 1).contiguous().to(mask.device)
-    limit = params.max_displacement * max(inside.shape)
-    cycles = choose_cycles(field, mask.bool(), params.num_frames, max_displacement_px=limit)
-    return MotionField(velocity=field, moving=mask.bool(), cycles=cycles)
+    regions = _labelled(inside, behind)
+    factor = np.ones(inside.shape) if pace is None else pace[0].cpu().numpy().astype(np.float64)
+    velocity = _solve_regions(regions, anchors, vectors, factor, params)
+    return _as_field(velocity, mask.bool(), params)
+
+
+def finish_flow(
+    velocity: Tensor,  # [2, H, W] px/frame, any flow
+    mask: Tensor,  # [1, H, W] bool, what moves
+    hints: Sequence[MotionHint],
+    *,
+    params: MotionParams | None = None,
+    behind: Tensor | None = None,  # [1, H, W] bool, sky
+) -> MotionField:
+    """A flow made to keep what `motion_from_hints` promises, whoever estimated it.
+
+    Nothing moves outside `mask`, and every arrow that stands inside it is followed to the number at
+    its foot, unless it is faster than `max_speed`.
+    """
+    params = params or MotionParams()
+    inside = mask[0].cpu().numpy().astype(bool)
+    flow = velocity.detach().cpu().permute(1, 2, 0).numpy().astype(np.float64)
+    flow = flow * inside[..., None]
+    if hints:
+        _check(inside, hints)
+        regions = _labelled(inside, behind)
+        arrows = _placed(*_merged(hints), regions.label)
+        reach_px = params.arrow_reach * max(inside.shape)
+        for number, window, region in each_region(regions.count, regions.label):
+            fixed = (arrows.region == number) & arrows.exact
+            pixels = arrows.pixels[fixed] - (window[1].start, window[0].start)
+            honoured = _honoured(flow[window], pixels, arrows.vectors[fixed], reach_px)
+            flow[window][region] = honoured[region]
+    return _as_field(flow, mask.bool(), params)
+
+
+def _as_field(velocity: Array, moving: Tensor, params: MotionParams) -> MotionField:
+    """Slowed to the greatest speed, with cycles."""
+    side = max(velocity.shape[:2])
+    slowed = _slowed(velocity, params.max_speed * side).astype(np.float32)
+    field = torch.from_numpy(slowed).permute(2, 0, 1).contiguous().to(moving.device)
+    limit = params.max_displacement * side
+    cycles = choose_cycles(field, moving, params.num_frames, max_displacement_px=limit)
+    return MotionField(velocity=field, moving=moving, cycles=cycles)
 
 
 def choose_cycles(
@@ -119,37 +158,6 @@ def resize_motion(field: MotionField, height: int, width: int) -> MotionField:
     swaying = sway[:2].abs().sum(dim=0, keepdim=True) > 0
     cycles = torch.where(moving | swaying, cycles, 1)
     return MotionField(velocity * scale * moving, moving, cycles, sway)
-
-
-def rasterize_polygons(
-    polygons: Sequence[Sequence[tuple[float, float]]], height: int, width: int
-) -> Tensor:  # [1, H, W] bool
-    """Union of closed outlines; a pixel belongs to one when its centre lies inside.
-
-    Raises:
-        InputError: an outline of fewer than three points.
-    """
-    union = np.zeros((height, width), bool)
-    for polygon in polygons:
-        if len(polygon) < 3:
-            raise InputError(
-                f"an outline of the mask has {len(polygon)} points and encloses nothing; "
-                "draw at least three"
-            )
-        union |= _inside_polygon(np.array(polygon, np.float64), height, width)
-    return torch.from_numpy(union)[None]
-
-
-def _inside_polygon(corners: Array, height: int, width: int) -> Mask:  # [P, 2] -> [H, W]
-    """Even-odd rule: a pixel is inside when an odd number of edges cross its row to its left."""
-    crossed = np.zeros((height, width + 1), np.int64)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, 0), strict=True):
-        first, last = np.clip(np.ceil([min(y0, y1) - 0.5, max(y0, y1) - 0.5]), 0, height)
-        rows = np.arange(int(first), int(last))
-        if len(rows) > 0:
-            x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-            crossed[rows, np.clip(np.ceil(x - 0.5), 0, width).astype(int)] += 1
-    return (crossed.cumsum(1) % 2 == 1)[:, :width]
 
 
 def _check(inside: Mask, hints: Sequence[MotionHint]) -> None:
@@ -209,25 +217,40 @@ def _placed(feet: Array, vectors: Array, label: NDArray[np.int32]) -> _Arrows:
     return _Arrows(feet, vectors, pixels, exact, label[pixels[:, 1], pixels[:, 0]])
 
 
-def _solve_regions(
-    inside: Mask, free: Mask, feet: Array, vectors: Array, params: MotionParams
-) -> Array:
-    """[H, W, 2] float64, zero outside."""
+@dataclass(frozen=True)
+class _Regions:
+    """Connected regions of what moves, sky apart from the rest."""
+
+    count: int
+    hidden: int  # labels below this one are sky
+    label: NDArray[np.int32]  # [H, W], 0 outside
+
+
+def _labelled(inside: Mask, behind: Tensor | None) -> _Regions:
+    free = np.zeros_like(inside) if behind is None else behind[0].cpu().numpy().astype(bool)
     hidden, label = connected_regions(inside & free)
     count, banked = connected_regions(inside & ~free)
-    count, label = count + hidden - 1, np.where(banked > 0, banked + hidden - 1, label)
+    label = np.where(banked > 0, banked + hidden - 1, label).astype(np.int32)
+    return _Regions(count + hidden - 1, hidden, label)
+
+
+def _solve_regions(
+    regions: _Regions, feet: Array, vectors: Array, pace: Array, params: MotionParams
+) -> Array:
+    """[H, W, 2] float64, zero outside."""
+    label = regions.label
     arrows = _placed(feet, vectors, label)
-    velocity = np.zeros((*inside.shape, 2))
-    specks = _specks(count, label, arrows.region)
+    velocity = np.zeros((*label.shape, 2))
+    specks = _specks(regions.count, label, arrows.region)
     y, x = np.nonzero(specks[label])
     centres = np.array([x, y], np.float64).T + 0.5
     velocity[y, x] = guide_vectors(centres, arrows.feet, vectors)
-    side = max(inside.shape)
+    side = max(label.shape)
     margin = int(params.bank_fade * side) + 3
-    for number, window, region in each_region(count, label, margin=margin):
+    for number, window, region in each_region(regions.count, label, margin=margin):
         if not specks[number]:
-            banks = number >= hidden
-            flow = _region_flow(arrows, number, window, region, params, banks=banks, side=side)
+            banks = number >= regions.hidden
+            flow = _region_flow(arrows, number, window, region, pace, params, banks=banks)
             velocity[window][region] = flow[region]
     return velocity
 
@@ -237,23 +260,26 @@ def _region_flow(
     number: int,
     window: tuple[slice, slice],
     region: Mask,  # [h, w] of the window
+    pace: Array,  # [H, W]
     params: MotionParams,
     *,
     banks: bool,
-    side: int,  # the picture's long side, px
 ) -> Array:  # [h, w, 2]
     own = arrows.region == number
     heard = own if own.any() else np.ones_like(own)
     origin = np.array([window[1].start, window[0].start])
+    side = max(pace.shape)
     finest_px = max(1, round(params.finest_cell * side))
+    there = pace[arrows.pixels[heard, 1], arrows.pixels[heard, 0]]
     flow = solve_region(
         region,
         arrows.feet[heard] - origin,
-        arrows.vectors[heard],
+        arrows.vectors[heard] / there[:, None],
         own=bool(own.any()),
         block_px=max(finest_px, -(-max(region.shape) // params.grid_cells)),
         banks=banks,
     )
+    flow = flow * pace[window][..., None]
     if banks:
         flow = _along_banks(flow, region, params.bank_fade * side)
     fixed = own & arrows.exact

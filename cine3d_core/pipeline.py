@@ -19,6 +19,7 @@ from cine3d_core.assembly import assemble_scene
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.devices import choose_device, on_device
+from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
 from cine3d_core.files.hints import read_directions
 from cine3d_core.files.models import list_models
@@ -27,8 +28,8 @@ from cine3d_core.files.pictures import read_mask
 from cine3d_core.geometry import photo_camera
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
-from cine3d_core.motion import MotionParams, motion_from_hints, rasterize_polygons
-from cine3d_core.motion_guess import SKY, guess_directions, guess_mask
+from cine3d_core.motion import MotionParams
+from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.scene import (
@@ -75,7 +76,9 @@ PRESETS: dict[str, StageParams] = {
     "default": StageParams(),
     # The published behaviour with our networks: one cycle, no margin (and `rendering`'s lift,
     # splat and blend). With the authors' networks `published/` follows the code step by step.
-    "paper": StageParams(margin=0.0, motion=MotionParams(max_displacement=1e6), surface=None),
+    "paper": StageParams(
+        margin=0.0, motion=MotionParams(max_displacement=1e6, perspective=False), surface=None
+    ),
     "draft": StageParams(margin=0.0, layering=LayeringParams(max_layers=2)),
 }
 DRAFT_SIZE = 640  # px: a draft is never larger
@@ -195,6 +198,11 @@ def _build_official(
             "the authors' networks need a mask and at least one arrow; pass --hints with both, or "
             "--mask and --hints"
         )
+    if directions != MotionDirections(directions.hints, directions.polygons):
+        raise InputError(
+            "the authors' networks know one mask and its arrows, but the drawing has regions, "
+            "freeze strokes or scribbles; remove them or use --models compact"
+        )
     nearness = None
     if settings.depth is not None or not _is_installed("official-dpt"):
         source = open_depth_source(settings.depth)
@@ -248,38 +256,6 @@ def _read_motion(settings: BuildSettings, photo: Photo) -> tuple[MotionDirection
     else:
         mask = None
     return directions, mask
-
-
-def direct_motion(
-    rgb: Tensor,  # [3, H, W]
-    depth: DepthMap,
-    mask: Tensor | None,  # [1, H, W] bool
-    directions: MotionDirections,
-    params: MotionParams,
-) -> tuple[MotionField, tuple[str, ...]]:
-    """The motion of a photo, and in words what had to be assumed.
-
-    Raises:
-        InputError: an arrow or a mask that cannot be used.
-    """
-    hints = directions.hints
-    guess = guess_mask(rgb, depth, mask=mask, hints=hints)
-    assumed = [] if mask is not None else [guess.description]
-    if not bool(guess.mask.any()):
-        found_nothing = "nothing that flows was found, so only the camera will move; use --mask"
-        return still_motion(rgb), (found_nothing,)
-    if not hints:
-        guessed = guess_directions(rgb, depth, guess)
-        hints = guessed.hints
-        assumed.append(guessed.description)
-    motion = motion_from_hints(guess.mask, hints, params=params, behind=guess.kind == SKY)
-    return motion, tuple(sentence for sentence in assumed if sentence)
-
-
-def still_motion(rgb: Tensor) -> MotionField:
-    """Nothing moves on a photo [3, H, W]."""
-    plane = torch.zeros_like(rgb[:1])
-    return MotionField(torch.zeros_like(rgb[:2]), plane.bool(), plane.to(torch.int16) + 1)
 
 
 def _layered_canvas(

@@ -7,7 +7,6 @@ probability at hand. A stroke changes the region it lies in and nothing that is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -19,6 +18,7 @@ from torch import Tensor
 from cine3d_core.errors import InputError
 from cine3d_core.fluid_mask import WORK_SIZE, enlarge, grab_cut
 from cine3d_core.regions import connected_regions
+from cine3d_core.scene import Stroke
 
 Array = NDArray[Any]  # float32
 Mask = NDArray[np.bool_]
@@ -26,14 +26,6 @@ Mask = NDArray[np.bool_]
 NEAR = 0.1  # of the long side: so near to a stroke the same is likely
 FAR = 0.5  # of the long side: so far from any stroke nothing changes
 CORE = 0.35  # a probability this far from a half is not doubted, unless a stroke is near
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """A line painted on the photo."""
-
-    points: tuple[tuple[float, float], ...]  # x, y in photo pixels, at least one
-    width: float  # photo pixels
 
 
 def refine_mask(

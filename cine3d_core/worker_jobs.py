@@ -25,6 +25,7 @@ from cine3d_core.clips import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.devices import choose_device
+from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.exr import srgb_to_linear
@@ -37,11 +38,7 @@ from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_guess import guess_mask
 from cine3d_core.motion_view import draw_motion
-from cine3d_core.pipeline import (
-    BuildSettings,
-    build_scene,
-    direct_motion,
-)
+from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import (
     Camera,

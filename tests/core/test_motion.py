@@ -12,10 +12,10 @@ from cine3d_core.motion import (
     MotionParams,
     choose_cycles,
     motion_from_hints,
-    rasterize_polygons,
     resize_motion,
 )
 from cine3d_core.motion_view import draw_motion
+from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.scene import MotionField, MotionHint
 
 HEIGHT, WIDTH = 120, 200

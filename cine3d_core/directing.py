@@ -1,0 +1,235 @@
+"""The motion of a photo from what a person drew on it, and from guesses for what nobody drew.
+
+mask + arrows + scribbles -> base -+
+regions, each of its own mask -----+-> parts, later over earlier, without freeze strokes
+                                   +-> flow (arrows -> solver -> refined -> finished) or sway
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cine3d_core.errors import InputError
+from cine3d_core.motion import MotionParams, finish_flow, motion_from_hints
+from cine3d_core.motion_guess import KINDS, SKY, MaskGuess, guess_directions, guess_mask
+from cine3d_core.nearest import nearest_pixel
+from cine3d_core.perspective import perspective_factor
+from cine3d_core.polygons import rasterize_polygons
+from cine3d_core.regions import connected_regions
+from cine3d_core.scene import DepthMap, MotionDirections, MotionField, MotionHint, MotionRegion
+from cine3d_core.scribbles import paint_strokes, refine_mask
+from cine3d_core.sway_field import sway_cycles, sway_field
+
+
+@dataclass(frozen=True)
+class FlowTask:
+    """What a refiner of one part's flow may look at."""
+
+    rgb: Tensor  # [3, H, W]
+    depth: DepthMap
+    moving: Tensor  # [1, H, W] bool
+    behind: Tensor  # [1, H, W] bool, sky
+    hints: tuple[MotionHint, ...]  # drawn by a person; empty when guessed
+    base: Tensor  # [2, H, W] px/frame, analytic
+
+
+Refine = Callable[[FlowTask], Tensor]  # [2, H, W] px/frame; may leak, `finish_flow` sees to it
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A region and the pixels that it directs."""
+
+    region: MotionRegion
+    guess: MaskGuess
+
+
+def direct_motion(
+    rgb: Tensor,  # [3, H, W]
+    depth: DepthMap,
+    mask: Tensor | None,  # [1, H, W] bool
+    directions: MotionDirections,
+    params: MotionParams,
+    *,
+    refine: Refine | None = None,
+) -> tuple[MotionField, tuple[str, ...]]:
+    """The motion of a photo, and in words what had to be assumed.
+
+    With regions but neither a mask, arrows nor strokes of what moves beside them, nothing else
+    moves. The same input gives the same bits.
+
+    Raises:
+        InputError: an arrow, a mask or a region that cannot be used.
+    """
+    parts, assumed = _parts(rgb, depth, mask, directions)
+    parts = _apart(parts, paint_strokes(directions.freeze, *rgb.shape[1:]))
+    motion = still_motion(rgb)
+    for part in parts:
+        if bool(part.guess.mask.any()):
+            field, sentence = _motion_of_part(rgb, depth, part, params, refine)
+            motion = _laid_over(motion, field, part.guess.mask)
+            assumed.append(sentence)
+    if not _moves(motion):
+        assumed = ["nothing that flows was found, so only the camera will move; use --mask"]
+    return motion, tuple(dict.fromkeys(sentence for sentence in assumed if sentence))
+
+
+def still_motion(rgb: Tensor) -> MotionField:
+    """Nothing moves on a photo [3, H, W]."""
+    plane = torch.zeros_like(rgb[:1])
+    return MotionField(torch.zeros_like(rgb[:2]), plane.bool(), plane.to(torch.int16) + 1)
+
+
+def _moves(motion: MotionField) -> bool:
+    return bool(motion.moving.any()) or (motion.sway is not None and bool(motion.sway.any()))
+
+
+def _parts(
+    rgb: Tensor, depth: DepthMap, mask: Tensor | None, directions: MotionDirections
+) -> tuple[list[_Part], list[str]]:
+    """The base first, then the regions as drawn; and what was assumed about their places."""
+    loose = [region for region in directions.regions if not _has_place(region)]
+    hints = directions.hints + tuple(hint for region in loose for hint in region.hints)
+    parts, assumed, base = [], [], None
+    if mask is not None or hints or directions.moves or not directions.regions:
+        base = guess_mask(rgb, depth, mask=mask, hints=hints)
+        assumed += [] if mask is not None else [base.description]
+        if directions.moves or directions.rests:
+            refined = refine_mask(rgb, base.mask.float(), directions.moves, directions.rests)
+            base = guess_mask(rgb, depth, mask=refined)
+        parts.append(_Part(MotionRegion(hints=directions.hints), base))
+    for number, region in enumerate(directions.regions, 1):
+        guess = _guess_of_region(rgb, depth, region, base, number)
+        if region.fluid is not None and not bool(guess.mask.any()):
+            assumed.append(f"no {region.fluid} was found, so region {number} does not move")
+        parts.append(_Part(region, guess))
+    return parts, assumed
+
+
+def _has_place(region: MotionRegion) -> bool:
+    return bool(region.polygons) or region.picture is not None or region.fluid is not None
+
+
+def _guess_of_region(
+    rgb: Tensor, depth: DepthMap, region: MotionRegion, base: MaskGuess | None, number: int
+) -> MaskGuess:
+    height, width = rgb.shape[1:]
+    if region.fluid is not None:
+        found = guess_mask(rgb, depth)
+        index = KINDS.index(region.fluid) if region.fluid in KINDS else -1
+        return replace(found, mask=found.kind == index)
+    if region.polygons:
+        place = rasterize_polygons(region.polygons, height, width).to(rgb.device)
+    elif region.picture is not None:
+        place = region.picture
+    elif region.hints and base is not None:
+        return _under(base, region.hints)
+    else:
+        raise InputError(f"region {number} has neither a mask nor an arrow; give it one of them")
+    if not bool(place.any()):
+        raise InputError(
+            f"the mask of region {number} encloses no pixel of the photo at {width}x{height}; "
+            "draw it larger or raise --size"
+        )
+    return guess_mask(rgb, depth, mask=place)
+
+
+def _under(base: MaskGuess, hints: Sequence[MotionHint]) -> MaskGuess:
+    """The connected regions of one kind that arrows stand on, or are nearest to."""
+    kind = base.kind[0].cpu().numpy()
+    label = np.zeros(kind.shape, np.int32)
+    for value in np.unique(kind[kind > 0]):
+        _, own = connected_regions(kind == value)
+        label = np.where(own > 0, own + label.max(), label)
+    if not label.any():
+        return base
+    _, nearest = nearest_pixel(label > 0)
+    feet = np.clip([hint.start for hint in hints], 0, [kind.shape[1] - 1, kind.shape[0] - 1])
+    x, y = feet.astype(int).T
+    chosen = np.unique(label.ravel()[np.asarray(nearest)[y, x]])
+    inside = torch.from_numpy(np.isin(label, chosen))[None].to(base.mask.device)
+    return replace(base, mask=inside)
+
+
+def _apart(parts: list[_Part], frozen: np.ndarray) -> list[_Part]:
+    """Every pixel in the last part that claims it, frozen ones in none."""
+    free = ~torch.from_numpy(frozen)[None]
+    apart = []
+    for part in reversed(parts):
+        mask = part.guess.mask & free.to(part.guess.mask.device)
+        kind = torch.where(mask, part.guess.kind, 0)
+        apart.append(_Part(part.region, replace(part.guess, mask=mask, kind=kind)))
+        free = free & ~mask.cpu()
+    return apart[::-1]
+
+
+def _motion_of_part(
+    rgb: Tensor, depth: DepthMap, part: _Part, params: MotionParams, refine: Refine | None
+) -> tuple[MotionField, str]:
+    cycles = part.region.cycles
+    if cycles is not None and cycles > max(1, params.num_frames // 2):
+        raise InputError(
+            f"{cycles} cycles were asked for in a loop of {params.num_frames} frames; choose at "
+            f"most {max(1, params.num_frames // 2)}"
+        )
+    if part.region.mode == "sway":
+        return _swaying(rgb, depth, part, cycles or sway_cycles(params.num_frames)), ""
+    field, sentence = _flowing(rgb, depth, part, params, refine)
+    if cycles is not None:
+        field = replace(field, cycles=torch.where(field.moving, cycles, field.cycles))
+    return field, sentence
+
+
+def _swaying(rgb: Tensor, depth: DepthMap, part: _Part, cycles: int) -> MotionField:
+    sway = sway_field(part.guess.mask, 1 / depth.depth, part.region)
+    still = still_motion(rgb)
+    many = torch.where(part.guess.mask, cycles, still.cycles).to(torch.int16)
+    return replace(still, cycles=many, sway=sway)
+
+
+def _flowing(
+    rgb: Tensor, depth: DepthMap, part: _Part, params: MotionParams, refine: Refine | None
+) -> tuple[MotionField, str]:
+    hints, sentence, behind = part.region.hints, "", part.guess.kind == SKY
+    if not hints:
+        guessed = guess_directions(rgb, depth, part.guess)
+        hints, sentence = guessed.hints, guessed.description
+    hints = tuple(_sped_up(hint, part.region.speed) for hint in hints)
+    pace = None
+    if part.region.perspective is not False and params.perspective:
+        ground, always = part.guess.mask & ~behind, part.region.perspective is True
+        pace = perspective_factor(1 / depth.depth, ground, always=always)
+    field = motion_from_hints(part.guess.mask, hints, params=params, behind=behind, pace=pace)
+    if refine is not None:
+        drawn = hints if part.region.hints else ()
+        task = FlowTask(rgb, depth, field.moving, behind, drawn, field.velocity)
+        field = finish_flow(refine(task), field.moving, drawn, params=params, behind=behind)
+    return field, sentence
+
+
+def _sped_up(hint: MotionHint, speed: float) -> MotionHint:
+    (x, y), (end_x, end_y) = hint.start, hint.end
+    return MotionHint((x, y), (x + (end_x - x) * speed, y + (end_y - y) * speed))
+
+
+def _laid_over(below: MotionField, above: MotionField, mask: Tensor) -> MotionField:
+    """`above` where `mask` is, `below` elsewhere."""
+    sway = below.sway
+    if above.sway is not None or sway is not None:
+        still = torch.zeros_like(torch.cat([below.velocity, below.velocity[:1]]))
+        sway = torch.where(
+            mask,
+            still if above.sway is None else above.sway,
+            still if sway is None else sway,
+        )
+    return MotionField(
+        velocity=torch.where(mask, above.velocity, below.velocity),
+        moving=torch.where(mask, above.moving, below.moving),
+        cycles=torch.where(mask, above.cycles, below.cycles),
+        sway=sway,
+    )
