@@ -26,6 +26,8 @@ _serial = itertools.count()  # two writers of one name in one process get two te
 
 def check_output(path: str | Path) -> Path:
     """The place `path` really names (links followed); InputError when no file can be put there."""
+    if "\0" in str(path):  # which the system's functions refuse in their own way
+        raise InputError(f"cannot write {str(path)!r}: a name cannot hold a null; rename it")
     with writing(path):
         place = Path(os.path.realpath(path))
         problem = _problem(place)

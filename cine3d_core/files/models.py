@@ -31,6 +31,7 @@ from cine3d_core.files.inputs import read_json, sha256_of
 # what `model.json` may name -> the module whose build() makes it
 NETWORKS = {
     "depth": "cine3d_core.networks.depth",
+    "fluid": "cine3d_core.networks.fluid",
     "inpainting": "cine3d_core.networks.inpainting",
     "official-dpt": "cine3d_core.networks.official.dpt",
     "official-feature": "cine3d_core.networks.official.feature_net",
@@ -41,6 +42,7 @@ NETWORKS = {
 }
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+_LARGEST_WIDTH = 4096  # of anything that model.json may say; a network is built of such numbers
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def load_network(name: str) -> LoadedNetwork:
 def find_model(name: str) -> ModelInfo:
     """The model of that name found first; InputError, naming those there are, if none is."""
     for root in model_folders():
-        if Path(name).name == name and (root / name / DESCRIPTION).is_file():
+        if Path(name).name == name and os.path.isfile(root / name / DESCRIPTION):
             return read_model_info(root / name)
     places = ", ".join(str(folder) for folder in model_folders() if folder.is_dir())
     known = ", ".join(info.name for info in list_models())
@@ -148,9 +150,21 @@ def read_model_info(folder: Path) -> ModelInfo:
             f"Cine3D does not have; it has {', '.join(NETWORKS)}"
         )
     architecture = content.get("architecture", {})
-    if not isinstance(architecture, dict):
-        raise InputError(f'"architecture" in the model description {path} must be an object')
+    if not isinstance(architecture, dict) or not all(map(_is_bounded, architecture.values())):
+        raise InputError(
+            f'"architecture" in the model description {path} must be an object of numbers up to '
+            f"{_LARGEST_WIDTH}"
+        )
     return ModelInfo(**texts, architecture=architecture, folder=folder)
+
+
+def _is_bounded(value: object) -> bool:
+    """Whether an argument of `build` is a short word, a bearable number or a few of them."""
+    if isinstance(value, list):
+        return len(value) <= 64 and all(map(_is_bounded, value))
+    if isinstance(value, str):
+        return len(value) <= 64
+    return isinstance(value, (int, float)) and abs(value) <= _LARGEST_WIDTH
 
 
 def _problem(info: ModelInfo) -> str | None:
@@ -167,8 +181,12 @@ def _filled(info: ModelInfo) -> nn.Module:
     """The network as described, holding the stored weights."""
     try:
         builder = importlib.import_module(NETWORKS[info.network]).build
-        network: nn.Module = builder(**info.architecture)
         stored = load_file(info.folder / WEIGHTS)
+        with torch.device("meta"):  # nothing is allocated before the sizes are known to be true
+            expected = builder(**info.architecture).state_dict()
+        if any(stored[key].shape != expected[key].shape for key in stored.keys() & expected.keys()):
+            raise ValueError("its weights have other shapes than its architecture says")
+        network: nn.Module = builder(**info.architecture)
         # stored at half size; counters of batch normalisation stay whole numbers
         state = {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}
         network.load_state_dict(state, strict=True)

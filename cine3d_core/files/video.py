@@ -132,15 +132,16 @@ class VideoWriter:
 
 
 def _is_folder(path: str | Path) -> bool:
-    return str(path).endswith(("/", os.sep)) or Path(path).is_dir() or not Path(path).suffix
+    return str(path).endswith(("/", os.sep)) or os.path.isdir(path) or not Path(path).suffix
 
 
 def _checked_folder(path: str | Path) -> Path:
     """The folder to write frames into, which may not exist yet but whose parent must."""
     folder = Path(path)
-    if folder.exists() and not folder.is_dir():
+    # os.path's functions: Path's raise for names that are too long
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise InputError(f"cannot write frames into {path}: that is a file; name a folder")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         check_output(folder)  # its parent is there and can be written
     elif not os.access(folder, os.W_OK):
         raise InputError(f"cannot write into {path}: there is no permission; choose another folder")

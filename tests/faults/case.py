@@ -7,7 +7,7 @@ import io
 import os
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,12 +98,24 @@ def problem_of(case: Case, folder: Path, scene: Path) -> str | None:
     shop.inputs.mkdir()
     shop.output.mkdir()
     before = scene.stat().st_mtime_ns, Path.cwd()
-    for command in case.make(shop):
-        problem = _problem_of_command(command, case.outcome, shop.output)
-        if problem:
-            return f"{' '.join(command)[:200]}: {problem}"
+    with _same_environment():
+        for command in case.make(shop):
+            problem = _problem_of_command(command, case.outcome, shop.output)
+            if problem:
+                return f"{' '.join(command)[:200]}: {problem}"
     assert (scene.stat().st_mtime_ns, Path.cwd()) == before, "a case changed what is not its own"
     return None
+
+
+@contextlib.contextmanager
+def _same_environment() -> Iterator[None]:
+    """Whatever a case sets in the environment is taken back."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _problem_of_command(command: Command, outcome: Outcome, output: Path) -> str | None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import torch
 
-from tests.faults import cameras, drawings, masks, outputs, photos, scenes
+from tests.faults import cameras, drawings, masks, networks, outputs, photos, scenes
 from tests.faults.case import Case, problem_of, sound_scene
 
 _CASES: tuple[Case, ...] = tuple(
-    case for module in (photos, masks, drawings, scenes, cameras, outputs) for case in module.CASES
+    case
+    for module in (photos, masks, drawings, scenes, cameras, networks, outputs)
+    for case in module.CASES
 )
 DOORS = tuple(dict.fromkeys(case.door for case in _CASES))
 
