@@ -83,7 +83,7 @@ def _directions(shape: tuple[int, ...], hints: Sequence[MotionHint]) -> Array:  
     height, width = shape
     direction = np.zeros((height, width, 2)) + (1.0, 0.0)
     if hints:
-        feet = np.array([hint.start for hint in hints])
+        feet = np.array([hint.start for hint in hints], np.float64)
         vectors = np.array([hint.end for hint in hints]) - feet
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         rows, columns = np.indices(shape)

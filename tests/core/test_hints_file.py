@@ -2,13 +2,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.hints import read_directions, write_directions
-from cine3d_core.scene import MotionDirections, MotionHint
+from cine3d_core.scene import MotionDirections, MotionHint, MotionRegion, Stroke
 
 ORIGINAL = (200, 400)  # height, width
 TRIANGLE = [[10, 10], [100, 10], [50, 90]]
@@ -94,6 +96,91 @@ def test_arrows_that_begin_a_rounding_error_outside_are_moved_in_as_a_whole(
     (hint,) = read(tmp_path / "h.json", {"hints": [arrow]}).hints
     assert hint.start == (0.0, 100.0)
     assert hint.end == pytest.approx((5.0, 95.0))
+
+
+REGION = {
+    "mask": [TRIANGLE],
+    "hints": [ARROW],
+    "mode": "sway",
+    "speed": 2,
+    "cycles": 3,
+    "amplitude": 4,
+    "wavelength": 100,
+}
+
+
+def test_regions_and_strokes_are_scaled_to_the_working_size(tmp_path: Path) -> None:
+    stroke = {"points": [[10, 20], [30, 40]], "width": 8}
+    content = {
+        "regions": [REGION, {"mask": "sky", "perspective": False}],
+        "freeze": [stroke],
+        "strokes": [{"label": "moves", **stroke}, {"label": "rests", **stroke}],
+    }
+    directions = read(tmp_path / "h.json", content)
+    first, second = directions.regions
+    assert first.polygons == (((5, 5), (50, 5), (25, 45)),)
+    assert first.hints == (MotionHint((10, 20), (30, 20)),)
+    assert (first.mode, first.speed, first.cycles) == ("sway", 2, 3)
+    assert (first.amplitude, first.wavelength) == (2, 50)
+    assert (second.fluid, second.perspective) == ("sky", False)
+    painted = Stroke(((5, 10), (15, 20)), 4)
+    assert directions.freeze == directions.moves == directions.rests == (painted,)
+
+
+def test_a_regions_mask_may_be_a_picture_beside_the_file(tmp_path: Path) -> None:
+    white = np.zeros((200, 400), np.uint8)
+    white[:, 200:] = 255
+    Image.fromarray(white).save(tmp_path / "trees.png")
+    (region,) = read(tmp_path / "h.json", {"regions": [{"mask": {"picture": "trees.png"}}]}).regions
+    assert region.picture is not None and region.picture.shape == (1, 100, 200)
+    assert bool(region.picture[0, :, 101:].all()) and not region.picture[0, :, :99].any()
+
+
+def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
+    stroke = Stroke(((5.0, 10.0), (15.0, 20.0)), 4.0)
+    region = MotionRegion(
+        (((5.0, 5.0), (50.0, 5.0), (25.0, 45.0)),), mode="sway", cycles=2, amplitude=2.0
+    )
+    water = MotionRegion(fluid="water", speed=0.5, perspective=True)
+    directions = MotionDirections(
+        regions=(region, water), freeze=(stroke,), moves=(stroke,), rests=(stroke,)
+    )
+    path = tmp_path / "h.json"
+    write_directions(path, directions, height=100, width=200, original_size=ORIGINAL)
+    back = read_directions(path, height=100, width=200, original_size=ORIGINAL)
+    assert back == directions
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"hints": [ARROW], "other": 1}, '"other", which is none of hints, mask'),
+        ({"hints": [{**ARROW, "speed": 2}]}, '"speed", which is none of start, end'),
+        ({"regions": [{**REGION, "color": 1}]}, 'region 1 .* holds "color"'),
+        ({"regions": [3]}, "not an object"),
+        ({"regions": [{"mode": "fly"}]}, '"flow" or "sway"'),
+        ({"regions": [{"amplitude": 3}]}, 'means nothing to the mode "flow"'),
+        ({"regions": [{"mode": "sway", "perspective": True}]}, 'the mode "sway"'),
+        ({"regions": [{"speed": 0}]}, "from 0.01 to 100"),
+        ({"regions": [{"speed": True}]}, "give a number"),
+        ({"regions": [{"cycles": 1.5}]}, 'whole "cycles"'),
+        ({"regions": [{"perspective": "far"}]}, "true or false"),
+        ({"regions": [{"mask": "grass"}]}, "sky, water, smoke"),
+        ({"regions": [{"mask": {"picture": "none.png"}}]}, "does not exist"),
+        ({"regions": [{"mask": {"file": "a.png"}}]}, '"file", which is none of picture'),
+        ({"regions": [{"hints": [{"start": [1, 2], "end": [500, 2]}]}]}, "arrow 1 of region 1"),
+        ({"regions": [{}, {"mask": [[[1, 1], [2, 2]]]}]}, "polygon 1 of region 2"),
+        ({"freeze": [{"points": [[1, 1]]}]}, '"width" of freeze stroke 1'),
+        ({"freeze": [{"points": [], "width": 3}]}, "no points"),
+        ({"strokes": [{"points": [[1, 1]], "width": 3}]}, '"moves" or "rests"'),
+        ({"strokes": [{"label": "moves", "points": [[1, 1]], "width": -3}]}, "from 0.5"),
+    ],
+)
+def test_bad_regions_and_strokes_are_refused_with_a_sentence(
+    tmp_path: Path, content: object, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read(tmp_path / "h.json", content)
 
 
 @pytest.mark.parametrize(
