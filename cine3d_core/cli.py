@@ -150,13 +150,13 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
             "train",
             "train a network (cine3d train depth --help)",
             "training",
-            ("depth", "inpaint"),
+            ("depth", "inpaint", "fluid"),
         ),
         (
             "evaluate",
             "measure quality against truth (cine3d evaluate depth --help)",
             "evaluation",
-            ("depth",),
+            ("depth", "renderer", "fluid"),
         ),
     ):
         parser = commands.add_parser(verb, help=help_text)

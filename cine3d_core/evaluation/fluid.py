@@ -1,0 +1,136 @@
+"""Fluid masks against outlines drawn by hand: `cine3d evaluate fluid PHOTOS --outlines FOLDER`.
+
+Intersection over union of each class (Everingham et al., "The PASCAL VOC Challenge", IJCV 2015,
+section 4.3), beside what was used before the network and beside a guess that is blind to the
+picture. On photographs where nothing flows the largest connected false region counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.fluid_polygons import LABELS, paint_classes, read_outlines
+from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.photo import read_photo
+from cine3d_core.regions import connected_regions
+
+ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS
+Method = Callable[[Tensor], ClassMap]  # photo [3, H, W] -> classes
+
+SMALLEST_TRUTH = 0.005  # share of the picture; smaller regions are not scored as a class
+
+
+@dataclass(frozen=True)
+class FluidScores:
+    """One photograph, one method."""
+
+    photo: str
+    method: str
+    overlap: Mapping[str, float]  # of the classes that the photograph has
+    false_region: float  # largest connected region of any class that it lacks, share of picture
+
+
+def score(photo: str, method: str, found: ClassMap, truth: ClassMap) -> FluidScores:
+    """Overlap of the classes that are there, and the largest region of those that are not."""
+    assert found.shape == truth.shape, (found.shape, truth.shape)
+    overlap: dict[str, float] = {}
+    false_region = 0.0
+    for number, label in list(enumerate(LABELS))[1:]:
+        there, claimed = truth == number, found == number
+        if there.mean() > SMALLEST_TRUTH:
+            overlap[label] = float((there & claimed).sum() / (there | claimed).sum())
+    if not overlap:
+        count, region = connected_regions(found > 0)
+        areas = np.bincount(region.ravel(), minlength=count)[1:]
+        false_region = float(areas.max(initial=0) / found.size)
+    return FluidScores(photo, method, overlap, false_region)
+
+
+def upper_third(rgb: Tensor) -> ClassMap:
+    """The guess that is blind to the picture: the upper third is sky."""
+    classes = np.zeros(tuple(rgb.shape[1:]), np.uint8)
+    classes[: len(classes) // 3] = LABELS.index("sky")
+    return classes
+
+
+def lower_third(rgb: Tensor) -> ClassMap:
+    """Its companion for water: the lower third."""
+    classes = np.zeros(tuple(rgb.shape[1:]), np.uint8)
+    classes[-(len(classes) // 3) :] = LABELS.index("water")
+    return classes
+
+
+def evaluate(
+    photos: Path, outlines: Path, methods: Mapping[str, Method], *, split: str, size: int = 1280
+) -> list[FluidScores]:
+    """Scores of every outlined photograph of a split, at `size` pixels of the long side.
+
+    Raises:
+        InputError: no outlines of that split, or a photograph that is not the one outlined.
+    """
+    scores = []
+    for path in sorted(outlines.glob("*.json")):
+        drawn = read_outlines(path)
+        if drawn.split != split:
+            continue
+        file = photos / drawn.file
+        if not file.is_file() or sha256_of(file) != drawn.sha256:
+            raise InputError(f"{file} is not the photograph that {path.name} outlines")
+        rgb = read_photo(file, max_side=size).rgb
+        truth = paint_classes(drawn, rgb.shape[1], rgb.shape[2])
+        scores += [score(drawn.name, name, call(rgb), truth) for name, call in methods.items()]
+    if not scores:
+        raise InputError(f"{outlines} holds no outlines of the split {split!r}; name another")
+    return scores
+
+
+def mean_overlap(scores: Sequence[FluidScores], method: str, label: str) -> tuple[float, int]:
+    """Mean over the photographs that have the class, and how many those are."""
+    values = [s.overlap[label] for s in scores if s.method == method and label in s.overlap]
+    return (float(np.mean(values)) if values else float("nan")), len(values)
+
+
+def table(scores: Sequence[FluidScores]) -> str:
+    """The scores as text: a line for each photograph and method, then the means."""
+    labels = LABELS[1:]
+    lines = [f"{'photo':26}{'method':14}" + "".join(f"{x:>8}" for x in labels) + f"{'false':>8}"]
+    for s in scores:
+        cells = [f"{s.overlap[x]:8.3f}" if x in s.overlap else f"{'':8}" for x in labels]
+        false = "" if s.overlap else f"{s.false_region:8.3f}"
+        lines.append(f"{s.photo:26}{s.method:14}" + "".join(cells) + false)
+    for method in dict.fromkeys(s.method for s in scores):
+        means = [mean_overlap(scores, method, label) for label in labels]
+        cells = [f"{mean:8.3f}" if n else f"{'':8}" for mean, n in means]
+        counts = ", ".join(f"{x} n={n}" for x, (_, n) in zip(labels, means, strict=True))
+        worst = max((s.false_region for s in scores if s.method == method), default=0.0)
+        lines.append(f"{'mean':26}{method:14}" + "".join(cells) + f"{worst:8.3f}  ({counts})")
+    return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the inputs of the fluid evaluation to a parser."""
+    parser.add_argument("photos", type=Path, help="folder of the photographs")
+    parser.add_argument("--outlines", type=Path, required=True, help="folder of their outlines")
+    parser.add_argument("--split", default="test", choices=("test", "train"), help="(test)")
+    parser.add_argument("--size", type=int, default=1280, help="long side, pixels (1280)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints the scores of the shipped network, of the analytic guess and of blind guesses."""
+    methods: dict[str, Method] = {
+        "network": _guess_with_network,
+        "analytic": _guess_without,
+        "upper third": upper_third,
+        "lower third": lower_third,
+    }
+    torch.manual_seed(0)
+    print(table(evaluate(args.photos, args.outlines, methods, split=args.split, size=args.size)))

@@ -1,0 +1,229 @@
+"""The rows of the tables by name: ours, the paper's preset, ablations and baselines.
+
+Renderer-only rows get the scene's true depth and true flow. End-to-end rows get the still alone,
+or the still and one arrow in each moving region; their depth is scaled by the median ratio to the
+true one, so that the camera moves mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+import torch
+
+from cine3d_core.animation import AnimationParams, PreparedScene, Shot, prepare
+from cine3d_core.blending import BlendParams
+from cine3d_core.decoding import pass_through
+from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.directing import direct_motion, still_motion
+from cine3d_core.evaluation import baselines
+from cine3d_core.evaluation.baselines import Clip, Draw
+from cine3d_core.evaluation.scenes import TruthScene
+from cine3d_core.motion import HINT_FRAMES
+from cine3d_core.pipeline import (
+    PRESETS,
+    SceneParts,
+    StageParams,
+    scene_from_parts,
+)
+from cine3d_core.rendering import render_frame
+from cine3d_core.scene import CinemagraphScene, DepthMap, MotionDirections, MotionHint
+from cine3d_core.water_surface import smooth_surfaces
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One truth scene with what several rows build from it, each built once."""
+
+    truth: TruthScene
+
+    @property
+    def clip(self) -> Clip:
+        """The loop."""
+        return Clip(self.truth.num_frames, self.truth.fps)
+
+    @property
+    def parts(self) -> SceneParts:
+        """The still with its true depth and flow."""
+        truth = self.truth
+        return SceneParts(truth.rgb, truth.depth, truth.motion, truth.camera)
+
+    @cached_property
+    def ours(self) -> PreparedScene:
+        """The scene as `cine3d build` makes it."""
+        return prepare(self.scene(PRESETS["default"], "default"))
+
+    @cached_property
+    def naive(self) -> PreparedScene:
+        """One point per pixel."""
+        return prepare(baselines.naive_scene(self.parts, self.clip))
+
+    def scene(self, params: StageParams, preset: str) -> CinemagraphScene:
+        """A scene from the truth, drawn by the preset's animation."""
+        scene = scene_from_parts(
+            self.parts, params, num_frames=self.truth.num_frames, fps=self.truth.fps
+        )
+        return replace(scene, parameters={"preset": preset})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table."""
+
+    title: str
+    make: Callable[[Bench], Draw]
+
+
+def _shipped(prepared: PreparedScene, params: AnimationParams | None = None) -> Draw:
+    """What `cine3d render` draws."""
+
+    def draw(shot: Shot, frame: int) -> torch.Tensor:
+        return render_frame(prepared, shot, frame, params=params).rgb
+
+    return draw
+
+
+def _ours(bench: Bench) -> Draw:
+    return _shipped(bench.ours)
+
+
+def _paper(bench: Bench) -> Draw:
+    return _shipped(prepare(bench.scene(PRESETS["paper"], "paper")))
+
+
+def _no_decoder(bench: Bench) -> Draw:
+    return baselines.symmetric(bench.ours, AnimationParams(), pass_through)
+
+
+def _no_inpainting(bench: Bench) -> Draw:
+    default = PRESETS["default"]
+    params = replace(default, inpainting=replace(default.inpainting, band=0.0))
+    return _shipped(prepare(bench.scene(params, "default")))
+
+
+def _no_symmetric(bench: Bench) -> Draw:
+    return baselines.forward_only(bench.ours, AnimationParams(), pass_through)
+
+
+def _no_surface_flow(bench: Bench) -> Draw:
+    return _shipped(bench.ours, AnimationParams(lift="source"))
+
+
+def _eq4(bench: Bench) -> Draw:
+    return _shipped(bench.ours, AnimationParams(blend=BlendParams("eq4")))
+
+
+def _naive(bench: Bench) -> Draw:
+    return baselines.forward_only(bench.naive, baselines.EQ4, baselines.leave_black)
+
+
+def _naive_symmetric(bench: Bench) -> Draw:
+    return baselines.symmetric(bench.naive, baselines.EQ4, baselines.leave_black)
+
+
+def _naive_filled(bench: Bench) -> Draw:
+    return baselines.symmetric(bench.naive, baselines.EQ4, pass_through)
+
+
+def _animation_then_view(bench: Bench) -> Draw:
+    return baselines.animation_then_view(bench.parts, bench.clip)
+
+
+def _view_then_animation(bench: Bench) -> Draw:
+    return baselines.view_then_animation(bench.parts, bench.clip, moving_average=False)
+
+
+def _view_then_animation_averaged(bench: Bench) -> Draw:
+    return baselines.view_then_animation(bench.parts, bench.clip, moving_average=True)
+
+
+def _photo(bench: Bench) -> Draw:
+    return lambda shot, frame: bench.truth.rgb
+
+
+def _frozen(bench: Bench) -> Draw:
+    parts = replace(bench.parts, motion=still_motion(bench.truth.rgb))
+    scene = scene_from_parts(
+        parts, PRESETS["default"], num_frames=bench.truth.num_frames, fps=bench.truth.fps
+    )
+    return _shipped(prepare(replace(scene, parameters={"preset": "default"})))
+
+
+def _end_to_end(bench: Bench) -> Draw:
+    return _estimated(bench, region_arrows(bench.truth))
+
+
+def _end_to_end_alone(bench: Bench) -> Draw:
+    return _estimated(bench, MotionDirections())
+
+
+def _estimated(bench: Bench, directions: MotionDirections) -> Draw:
+    """Depth by the shipped network, motion from arrows or from nothing."""
+    truth, params = bench.truth, PRESETS["default"]
+    depth = open_depth_source(None)(truth.rgb, params=params.depth)
+    depth = scaled_depth(depth, truth.depth)
+    motion_params = replace(params.motion, num_frames=truth.num_frames)
+    motion, _ = direct_motion(truth.rgb, depth, None, directions, motion_params)
+    if params.surface is not None:
+        depth = smooth_surfaces(depth, motion.moving, params=params.surface)
+    parts = SceneParts(truth.rgb, depth, motion, truth.camera)
+    scene = scene_from_parts(parts, params, num_frames=truth.num_frames, fps=truth.fps)
+    return _shipped(prepare(replace(scene, parameters={"preset": "default"})))
+
+
+def scaled_depth(depth: DepthMap, truth: DepthMap) -> DepthMap:
+    """The depth times the median of its ratio to the truth: camera moves mean the same then."""
+    return replace(depth, depth=depth.depth * (truth.depth / depth.depth).median())
+
+
+def region_arrows(truth: TruthScene) -> MotionDirections:
+    """One arrow in each moving region, where it is widest, with the true flow there."""
+    moving = truth.motion.moving[0].numpy()
+    count, labels = cv2.connectedComponents(moving.astype(np.uint8), connectivity=4)
+    hints = []
+    for label in range(1, count):
+        region = labels == label
+        if region.sum() < 0.002 * region.size:  # a speck that nobody would draw an arrow in
+            continue
+        row, column = _widest(region)
+        velocity = truth.motion.velocity[:, row, column]
+        start = (float(column) + 0.5, float(row) + 0.5)
+        x, y = (a + HINT_FRAMES * float(v) for a, v in zip(start, velocity, strict=True))
+        hints.append(MotionHint(start, (x, y)))
+    return MotionDirections(hints=tuple(hints))
+
+
+def _widest(region: np.ndarray) -> tuple[int, int]:  # [H, W] bool
+    """Row and column farthest from a region's edge; the picture's border counts as one."""
+    padded = np.pad(region, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return int(row), int(column)
+
+
+ROWS: dict[str, Row] = {
+    "photo": Row("the still itself, unchanged", _photo),
+    "frozen": Row("the still from the right place, nothing flows", _frozen),
+    "2d-nvs": Row("2D animation -> novel view", _animation_then_view),
+    "nvs-2d": Row("novel view -> 2D animation", _view_then_animation),
+    "nvs-2d-ma": Row("the same + moving average", _view_then_animation_averaged),
+    "naive-pc": Row("naive point cloud", _naive),
+    "naive-pc-3dsa": Row("the same + 3D symmetric animation", _naive_symmetric),
+    "naive-pc-3dsa-filled": Row("the same, holes filled from around", _naive_filled),
+    "ours": Row("ours, compact networks", _ours),
+    "ours-paper": Row("ours, preset paper", _paper),
+    "no-decoder": Row("ours without decoder", _no_decoder),
+    "no-inpainting": Row("ours without inpainting", _no_inpainting),
+    "no-symmetric": Row("ours without symmetric animation", _no_symmetric),
+    "no-surface-flow": Row("ours without surface-following flow", _no_surface_flow),
+    "eq4": Row("ours with the blend of Eq. 4", _eq4),
+}
+END_TO_END: dict[str, Row] = {
+    "end-to-end": Row("end to end, an arrow per moving region", _end_to_end),
+    "end-to-end-alone": Row("end to end, the still alone", _end_to_end_alone),
+}
+ALL_ROWS = ROWS | END_TO_END
