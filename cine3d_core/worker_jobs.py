@@ -28,9 +28,10 @@ from cine3d_core.devices import choose_device
 from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
+from cine3d_core.files.camera_json import checked_matrices, checked_size
 from cine3d_core.files.exr import srgb_to_linear
 from cine3d_core.files.hints import write_directions
-from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.inputs import input_file, sha256_of
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.files.ply import write_ply
@@ -52,6 +53,7 @@ from cine3d_core.scene import (
 from cine3d_core.viewport_points import viewport_points
 from cine3d_core.worker import JobFunction, JobInput, JobResult
 
+MAX_SIDE_PX = 16_384  # of a frame
 PREVIEW_SIDE_PX = 640  # of a picture of the motion
 COVERAGE_SIDE_PX = 160  # of the frames that measure what a camera path uncovers
 MAX_REACH = 1.0  # scene units: as far as the nearest surface
@@ -145,6 +147,8 @@ def render(job: JobInput) -> JobResult:
     arrays = {name: _rows_up(planes[name]) for name in ["combined", *arguments.get("passes", [])]}
     if region := arguments.get("region"):
         left, bottom, width, height = region
+        if width < 1 or height < 1:
+            raise InputError("the render region is empty; draw it anew or switch it off")
         arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
     return _provenance(scene.scene, arguments["scene_file"]), arrays
 
@@ -242,7 +246,7 @@ def preview_motion(job: JobInput) -> JobResult:
 
 
 def _photo_and_depth(path: str, size: int) -> tuple[Photo, DepthMap]:
-    return _photo_and_depth_of_file(path, size, Path(path).stat().st_mtime_ns)
+    return _photo_and_depth_of_file(path, size, input_file(path, "photo").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
@@ -349,12 +353,14 @@ def _drawable_file(path: str, _modified: int, device: torch.device) -> _Drawable
 
 
 def _camera(record: dict[str, Any]) -> Camera:
-    return Camera(
-        intrinsics=torch.tensor(record["K"], dtype=torch.float64),
-        world_to_camera=torch.tensor(record["world_to_camera"], dtype=torch.float64),
-        height=int(record["height"]),
-        width=int(record["width"]),
-    )
+    """A camera as Blender has it, which a keyed lens or a scaled parent may have made absurd."""
+    intrinsics, pose = checked_matrices(record, "the camera")
+    height, width = checked_size(record, "the camera")
+    if max(height, width) > MAX_SIDE_PX:
+        raise InputError(
+            f"frames of {width}x{height} pixels were asked for; choose at most {MAX_SIDE_PX} a side"
+        )
+    return Camera(torch.from_numpy(intrinsics), torch.from_numpy(pose), height, width)
 
 
 def _camera_record(camera: Camera) -> dict[str, Any]:

@@ -82,6 +82,15 @@ class Case:
     make: Callable[[Workshop], Sequence[Command]]  # the commands that meet the input
 
 
+@dataclass(frozen=True)
+class Deed:
+    """A case that is more than commands; `do` gives None, or what went wrong."""
+
+    door: str
+    name: str
+    do: Callable[[Workshop], str | None]
+
+
 @cache
 def sound_scene(folder: Path) -> Path:
     """A scene of the small photo."""
@@ -92,19 +101,29 @@ def sound_scene(folder: Path) -> Path:
     return shop.output / "s.cine3d"
 
 
-def problem_of(case: Case, folder: Path, scene: Path) -> str | None:
+def problem_of(case: Case | Deed, folder: Path, scene: Path) -> str | None:
     """None when a case ends as it must, else what went wrong; `folder` must be empty."""
     shop = Workshop(folder / "inputs", folder / "output", scene)
     shop.inputs.mkdir()
     shop.output.mkdir()
     before = scene.stat().st_mtime_ns, Path.cwd()
     with _same_environment():
+        if isinstance(case, Deed):
+            return _problem_of_deed(case, shop)
         for command in case.make(shop):
             problem = _problem_of_command(command, case.outcome, shop.output)
             if problem:
                 return f"{' '.join(command)[:200]}: {problem}"
     assert (scene.stat().st_mtime_ns, Path.cwd()) == before, "a case changed what is not its own"
     return None
+
+
+def _problem_of_deed(deed: Deed, shop: Workshop) -> str | None:
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return deed.do(shop)
+    except Exception:  # told as what it is: a fault
+        return traceback.format_exc()
 
 
 @contextlib.contextmanager

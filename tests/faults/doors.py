@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from tests.faults import cameras, drawings, masks, networks, outputs, photos, scenes
-from tests.faults.case import Case, problem_of, sound_scene
+from tests.faults import cameras, drawings, masks, messages, networks, outputs, photos, scenes
+from tests.faults.case import Case, Deed, problem_of, sound_scene
 
-_CASES: tuple[Case, ...] = tuple(
+_CASES: tuple[Case | Deed, ...] = tuple(
     case
-    for module in (photos, masks, drawings, scenes, cameras, networks, outputs)
+    for module in (photos, masks, drawings, scenes, cameras, networks, messages, outputs)
     for case in module.CASES
 )
 DOORS = tuple(dict.fromkeys(case.door for case in _CASES))
@@ -29,7 +29,7 @@ class Result:
     problem: str | None
 
 
-def cases_of(door: str) -> list[Case]:
+def cases_of(door: str) -> list[Case | Deed]:
     """All cases of a door, each with a name of its own."""
     found = [case for case in _CASES if case.door == door]
     names = [case.name for case in found]

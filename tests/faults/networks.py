@@ -50,7 +50,7 @@ CHECKPOINTS: dict[str, bytes] = {
     "text": b"no checkpoint",
     "a picture": encoded("PNG"),
     "a pickle that runs a command": pickle.dumps(Hostile()),
-    "a pickle of protocol 0 that runs a command": b"cposix\nsystem\n(S'touch /tmp/cine3d-was-here'\ntR.",
+    "a pickle of text": b"cposix\nsystem\n(S'touch /tmp/cine3d-was-here'\ntR.",
     "a torch file that runs a command": saved({"feature_net": Hostile()}),
     "an old torch file that runs a command": saved(Hostile(), _use_new_zipfile_serialization=False),
     "the first half": SOUND[: len(SOUND) // 2],
