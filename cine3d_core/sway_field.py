@@ -125,5 +125,6 @@ def _held_border(inside: Mask, disparity: NDArray, border_px: int, jump: float) 
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * border_px + 1, 2 * border_px + 1))
     near = cv2.dilate(np.where(inside, disparity, 0).astype(np.float32), disc)
     far = cv2.erode(np.where(inside, np.inf, disparity).astype(np.float32), disc)
-    ring = (cv2.dilate(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~inside
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))  # the smallest disc
+    ring = (cv2.dilate(inside.astype(np.uint8), cross) > 0) & ~inside
     return ring & ~(far < jump * near)
