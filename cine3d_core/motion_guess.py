@@ -1,7 +1,8 @@
 """What moves and where to, assumed from the picture when a person drew no mask or no arrows.
 
-A stand-in without networks: sky by its probability, water by its looks (`fluid_mask`); sky drifts
-sideways, still water ripples sideways, running water runs down the depth gradient. Everything
+What moves is what the fluid network says (`DepthMap.fluid`); where nobody asked it, sky by its
+probability and water by its looks (`fluid_mask`). Where to is a rule: sky and fog drift sideways,
+smoke rises, still water ripples sideways, running water runs down the depth gradient. Everything
 assumed is said in a sentence, so that it can be corrected by drawing.
 """
 
@@ -25,21 +26,24 @@ from cine3d_core.fluid_mask import (
     find_water,
     grow_from_strokes,
 )
+from cine3d_core.fluid_regions import kinds_of
 from cine3d_core.motion import HINT_FRAMES
 from cine3d_core.regions import connected_regions
 from cine3d_core.scene import DepthMap, MotionHint
 
-KINDS = ("still", "sky", "water")
-SKY, WATER = 1, 2
+KINDS = ("still", "sky", "water", "smoke")
+SKY, WATER, SMOKE = 1, 2, 3
 
 # px/frame per px of the long side
 SKY_SPEED = 5e-4
 RIPPLE_SPEED = 4e-4
 RUN_SPEED = 1.2e-3
+RISE_SPEED = 6e-4
 
 SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
 MIN_REGION = 0.002  # share of the picture that deserves an arrow; smaller ones follow the others
 RUNNING = 0.7  # height / width from which water is taken to run towards the viewer
+RISING = 0.7  # height / width from which smoke is taken to rise
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -76,15 +80,18 @@ def guess_mask(
     edges.
     """
     if mask is not None:
-        kind = _kinds(mask[0].cpu().numpy().astype(bool), _plane(depth.sky))
+        kind = _kinds(mask[0].cpu().numpy().astype(bool), _planes(depth))
         return _described(kind, "the mask is as drawn", rgb)
-    clues = _clues(rgb, depth)
-    sky = find_sky(clues)
-    small = np.where(sky, SKY, np.where(find_water(clues, sky), WATER, 0)).astype(np.uint8)
+    if depth.fluid is None:
+        clues = _clues(rgb, depth)
+        sky = find_sky(clues)
+        small = np.where(sky, SKY, np.where(find_water(clues, sky), WATER, 0)).astype(np.uint8)
+        found = _enlarged(small, _image(rgb)) if not hints else small
+    else:
+        found = kinds_of(depth.fluid.detach().cpu().numpy())
     if hints:
-        small = _under_arrows(clues, small, hints, max(rgb.shape[1:]))
-    kind = _enlarged(small, _image(rgb))
-    return _described(kind, _found(kind), rgb)
+        found = _under_arrows(rgb, depth, found, hints)
+    return _described(found, _found(found), rgb)
 
 
 def guess_directions(rgb: Tensor, depth: DepthMap, guess: MaskGuess) -> DirectionGuess:
@@ -128,31 +135,52 @@ def _nearness(depth: DepthMap) -> Array:  # [H, W] in [0, 1]
 
 
 def _under_arrows(
-    clues: Clues, kind: NDArray[np.uint8], hints: Sequence[MotionHint], side: int
-) -> NDArray[np.uint8]:
-    """The found regions that arrows stand on, and regions grown from the other arrows."""
-    scale = max(kind.shape) / side
-    _, label = connected_regions(kind > 0)
-    chosen = np.zeros_like(kind)
-    strokes = np.zeros(kind.shape, np.uint8)
+    rgb: Tensor, depth: DepthMap, found: NDArray[np.uint8], hints: Sequence[MotionHint]
+) -> NDArray[np.uint8]:  # [H, W]
+    """The found regions (at any size) that arrows stand on, and regions grown from the others."""
+    _, label = connected_regions(found > 0)
+    chosen = np.zeros_like(found)
+    others = []
     for hint in hints:
-        line = (np.array([hint.start, hint.end]) * scale).astype(int)
-        line = np.clip(line, 0, [kind.shape[1] - 1, kind.shape[0] - 1])
+        line = _on(found, hint, rgb)
         number = label[line[0, 1], line[0, 0]]
         if number > 0:
-            chosen = np.where(label == number, kind, chosen)
+            chosen = np.where(label == number, found, chosen)
         else:
-            cv2.line(strokes, line[0].tolist(), line[1].tolist(), 1)
-    if not strokes.any():
-        return chosen
-    grown = grow_from_strokes(clues, strokes > 0) & (chosen == 0)
-    return np.maximum(chosen, _kinds(grown, clues.sky))
+            others.append(hint)
+    small = found.shape != tuple(rgb.shape[1:])
+    kind = _enlarged(chosen, _image(rgb)) if small else chosen
+    grown = _enlarged(_grown(rgb, depth, others), _image(rgb))
+    return np.where(kind > 0, kind, grown)
+
+
+def _on(plane: NDArray[np.uint8], hint: MotionHint, rgb: Tensor) -> NDArray[np.int64]:  # [2, 2]
+    """The pixels of a plane of any size on which an arrow starts and ends, as x and y."""
+    scale = max(plane.shape) / max(rgb.shape[1:])
+    line = (np.array([hint.start, hint.end]) * scale).astype(np.int64)
+    return np.clip(line, 0, [plane.shape[1] - 1, plane.shape[0] - 1])
+
+
+def _grown(
+    rgb: Tensor, depth: DepthMap, hints: Sequence[MotionHint]
+) -> NDArray[np.uint8]:  # [h, w]
+    """Kinds of what arrows lie on, at the small size."""
+    clues = _clues(rgb, depth)
+    strokes = np.zeros(clues.sky.shape, np.uint8)
+    for hint in hints:
+        start, end = _on(strokes, hint, rgb).tolist()
+        cv2.line(strokes, start, end, 1)
+    if not hints:
+        return strokes
+    size = strokes.shape[::-1]
+    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in _planes(depth)]
+    return _kinds(grow_from_strokes(clues, strokes > 0), np.stack(planes))
 
 
 def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # [H, W]
     """Kinds at the photo's size, along its edges, without specks."""
     kind = np.zeros(colour.shape[:2], np.uint8)
-    for value in (WATER, SKY):
+    for value in (SMOKE, WATER, SKY):
         if (small == value).any():
             kind[enlarge(small == value, colour)] = value
     count, label = connected_regions(kind > 0)
@@ -160,12 +188,20 @@ def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # 
     return np.where((area > SMALLEST * kind.size)[label], kind, 0).astype(np.uint8)
 
 
-def _kinds(inside: Mask, sky: Array) -> NDArray[np.uint8]:  # [H, W], [H, W] -> [H, W]
-    """Every connected region is sky if most of it probably is, else water."""
+def _planes(depth: DepthMap) -> Array:  # [3, H, W]
+    """Probability of sky, water and smoke; what is not sky is water where nobody asked."""
+    if depth.fluid is not None:
+        return np.ascontiguousarray(depth.fluid.detach().cpu().numpy().astype(np.float32))
+    sky = _plane(depth.sky)
+    return np.stack([sky, 1 - sky, np.zeros_like(sky)])
+
+
+def _kinds(inside: Mask, planes: Array) -> NDArray[np.uint8]:  # [H, W], [3, H, W] -> [H, W]
+    """Every connected region is what most of it probably is; water when nothing is known."""
     count, label = connected_regions(inside)
-    area = np.bincount(label.ravel(), minlength=count)
-    mean = np.bincount(label.ravel(), sky.ravel(), count) / np.maximum(area, 1)
-    table = np.where(mean > 0.5, SKY, WATER).astype(np.uint8)
+    totals = np.stack([np.bincount(label.ravel(), plane.ravel(), count) for plane in planes])
+    totals[WATER - 1] += 1e-3 * np.bincount(label.ravel(), minlength=count)
+    table = (totals.argmax(0) + 1).astype(np.uint8)
     table[0] = 0
     return table[label]
 
@@ -183,7 +219,7 @@ def _described(kind: NDArray[np.uint8], text: str, rgb: Tensor) -> MaskGuess:
 
 def _regions(kind: NDArray[np.uint8]) -> Iterator[tuple[Mask, int]]:
     """Connected regions with their kind, large ones first, at least one."""
-    for label in (SKY, WATER):
+    for label in (SKY, WATER, SMOKE):
         count, number = connected_regions(kind == label)
         area = np.bincount(number.ravel(), minlength=count)[1:]
         for rank, i in enumerate(np.argsort(-area, kind="stable")):
@@ -200,6 +236,10 @@ def _region_vectors(
         return [(_innermost(region), (SKY_SPEED * side, 0.0))], "the sky drifts right"
     rows, columns = np.nonzero(region.any(1))[0], np.nonzero(region.any(0))[0]
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+    if label == SMOKE and height > RISING * width:
+        return [(_innermost(region), (0.0, -RISE_SPEED * side))], "the smoke rises"
+    if label == SMOKE:
+        return [(_innermost(region), (SKY_SPEED * side, 0.0))], "the fog drifts right"
     if height < RUNNING * width:
         vector = (RIPPLE_SPEED * side, 0.0)
         return [(_innermost(region), vector)], "still water ripples to the right"

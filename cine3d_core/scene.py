@@ -42,10 +42,11 @@ class Camera:
 
 @dataclass(frozen=True)
 class DepthMap:
-    """Depth of every pixel of a photo, and where the sky is."""
+    """Depth of every pixel of a photo, where the sky is, and what flows."""
 
     depth: Tensor  # [1, H, W] z-depth, > 0
     sky: Tensor  # [1, H, W] probability in [0, 1]; zeros when the source knows nothing of sky
+    fluid: Tensor | None = None  # [3, H, W] probability of sky, water, smoke; None: nobody asked
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,17 @@ RANKS = (
         "scene_flow",
         "sway",
         "splatting_kernels",
+        "cloud_kernels",
         "blending_kernels",
     },
     {
         "splatting",
+        "clouds",
         "blending",
         "motion",
         "analytic_fill",
         "fluid_mask",
+        "fluid_regions",
         "layer_motion",
         "water_surface",
         "perspective",
@@ -50,6 +53,7 @@ RANKS = (
     {"rendering", "files", "devices"},
     {"depth_sources", "doctor", "published"},
     {"pipeline", "clips", "viewport_points"},
+    {"motion_pictures"},
     {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "cli"},
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
