@@ -11,6 +11,9 @@ import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
+from cine3d_core.errors import InputError
+from cine3d_core.files.atomic import check_output
+
 from . import coordinates, jobs, photo_scene, relink
 from .compat import get_modifier_input, set_modifier_input
 
@@ -119,10 +122,15 @@ class _ExchangeExport(_NeedsPhoto, ExportHelper):
 
     def execute(self, context):
         root = photo_scene.active_root(context)
+        try:
+            # Blender's exporters pass over a folder that is not there, or make one
+            path = check_output(bpy.path.abspath(self.filepath))
+        except InputError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         with vertices_only(root) as objects, _selected(context, [root, *objects]):
-            self.write(context)
-        size = Path(self.filepath).stat().st_size
-        self.report({"INFO"}, f"{Path(self.filepath).name}: {size / 1e6:.1f} MB")
+            self.write(context, str(path))
+        self.report({"INFO"}, f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
         return {"FINISHED"}
 
 
@@ -135,9 +143,9 @@ class CINE3D_OT_export_alembic(_ExchangeExport, bpy.types.Operator):
     filename_ext = ".abc"
     filter_glob: StringProperty(default="*.abc", options={"HIDDEN"})
 
-    def write(self, context):
+    def write(self, context, path):
         bpy.ops.wm.alembic_export(
-            filepath=self.filepath,
+            filepath=path,
             selected=True,
             start=context.scene.frame_start,
             end=context.scene.frame_end,
@@ -154,10 +162,8 @@ class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
     filename_ext = ".usdc"
     filter_glob: StringProperty(default="*.usd;*.usdc;*.usda", options={"HIDDEN"})
 
-    def write(self, context):
-        bpy.ops.wm.usd_export(
-            filepath=self.filepath, selected_objects_only=True, export_animation=True
-        )
+    def write(self, context, path):
+        bpy.ops.wm.usd_export(filepath=path, selected_objects_only=True, export_animation=True)
 
 
 def _draw_menu(self, context):

@@ -51,19 +51,29 @@ def hints(context: bpy.types.Context, root: bpy.types.Object) -> list[list[float
     return found
 
 
+def _lens(root: bpy.types.Object) -> tuple[Sequence[float], Sequence[int]]:
+    """Intrinsics and size of the photo in pixels.
+
+    Raises:
+        ValueError: the .blend has lost them.
+    """
+    lens, size = tuple(root.cine3d.intrinsics), tuple(root.cine3d.photo_size)
+    if min(lens[:2]) <= 0 or min(size) < 1:
+        raise ValueError(f"{root.name!r} has lost the size of its photo; import the photo again")
+    return lens, size
+
+
 def photo_position(root: bpy.types.Object, local: Vector) -> tuple[float, float]:
     """Where a point of the root's space lies on the photo, as shares of width and height."""
     x, y, z = np.linalg.inv(coordinates.CORE_TO_BLENDER)[:3, :3] @ np.array(local)
-    focal_x, focal_y, centre_x, centre_y = root.cine3d.intrinsics
-    width, height = root.cine3d.photo_size
+    (focal_x, focal_y, centre_x, centre_y), (width, height) = _lens(root)
     z = max(z, 1e-6)
     return (focal_x * x / z + centre_x) / width, (focal_y * y / z + centre_y) / height
 
 
 def local_position(root: bpy.types.Object, x: float, y: float) -> Vector:
     """The point of the root's space at a place of the photo, at the depth where arrows lie."""
-    focal_x, focal_y, centre_x, centre_y = root.cine3d.intrinsics
-    width, height = root.cine3d.photo_size
+    (focal_x, focal_y, centre_x, centre_y), (width, height) = _lens(root)
     core = np.array([(x * width - centre_x) / focal_x, (y * height - centre_y) / focal_y, 1.0])
     return Vector(coordinates.points_to_blender(core * _ARROW_DEPTH))
 
@@ -210,7 +220,11 @@ class CINE3D_OT_add_arrow(_RootOperator, bpy.types.Operator):
 
     def execute(self, context):
         root = photo_scene.active_root(context)
-        arrow = add_arrow(root, [tuple(self.start), tuple(self.end)])
+        try:
+            arrow = add_arrow(root, [tuple(self.start), tuple(self.end)])
+        except ValueError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         for obj in context.selected_objects:
             obj.select_set(False)
         arrow.select_set(True)

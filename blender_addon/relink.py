@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from pathlib import Path, PureWindowsPath
 
 import bpy
 from bpy.props import StringProperty
@@ -20,13 +21,16 @@ def scene_file(root: bpy.types.Object) -> Path:
     Raises:
         ValueError: it is at none of these places.
     """
-    known = Path(bpy.path.abspath(root.cine3d.scene_file))
-    candidates = [known]
-    if bpy.data.filepath:
+    stored = root.cine3d.scene_file
+    known = Path(bpy.path.abspath(stored))
+    # a .blend saved on Windows names its files with backslashes
+    candidates = [known, Path(bpy.path.abspath(stored.replace("\\", "/")))]
+    name = PureWindowsPath(stored).name
+    if bpy.data.filepath and name:
         home = Path(bpy.data.filepath).parent
-        candidates += [home / known.name, home / "cine3d" / known.name]
+        candidates += [home / name, home / "cine3d" / name]
     for candidate in candidates:
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # Path.is_file raises for names that are too long
             return candidate
     raise ValueError(
         f"the scene file {known} of {root.name!r} is not there; use Relink Scene File in the "

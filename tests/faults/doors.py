@@ -9,7 +9,17 @@ from pathlib import Path
 
 import torch
 
-from tests.faults import cameras, drawings, masks, messages, networks, outputs, photos, scenes
+from tests.faults import (
+    blends,
+    cameras,
+    drawings,
+    masks,
+    messages,
+    networks,
+    outputs,
+    photos,
+    scenes,
+)
 from tests.faults.case import Case, Deed, problem_of, sound_scene
 
 _CASES: tuple[Case | Deed, ...] = tuple(
@@ -17,7 +27,7 @@ _CASES: tuple[Case | Deed, ...] = tuple(
     for module in (photos, masks, drawings, scenes, cameras, networks, messages, outputs)
     for case in module.CASES
 )
-DOORS = tuple(dict.fromkeys(case.door for case in _CASES))
+DOORS = (*dict.fromkeys(case.door for case in _CASES), blends.DOOR)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,9 @@ def cases_of(door: str) -> list[Case | Deed]:
 
 def try_door(door: str) -> Iterator[Result]:
     """Try all cases of a door, each in a folder of its own."""
+    if door == blends.DOOR:
+        yield from (Result(door, name, problem) for name, problem in blends.try_blends())
+        return
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="cine3d-faults-") as folder:
         base = Path(folder, "sound")

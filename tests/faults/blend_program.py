@@ -1,0 +1,421 @@
+"""Files of Blender with missing or edited data, tried within Blender's Python; no torch here.
+
+Run by `blends.py` as `python -m tests.faults.blend_program FOLDER`; prints one JSON line per case.
+Every case opens the same saved import, edits it as an artist, a script or another program might,
+and then uses it: what cannot work must be refused by a report in words, never by a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from blender_addon import commands, motion_drawing, photo_scene
+from tests.blender.river_photo import import_river, write_river
+
+Do = Callable[[Any, Any], object]  # of the scene and the photo's root
+NAN = float("nan")
+PNG_TEXT = "no picture"
+
+
+def render(scene: Any, root: Any) -> None:
+    bpy.ops.render.render(write_still=True)
+
+
+def operator(name: str, **arguments: Any) -> Do:
+    def do(scene: Any, root: Any) -> None:
+        getattr(bpy.ops.cine3d, name)(
+            **{key: value.format(folder=FOLDER) if isinstance(value, str) else value
+               for key, value in arguments.items()}
+        )  # fmt: skip
+
+    return do
+
+
+def stored(**values: Any) -> Do:
+    """Properties of the photo as another program might have left them."""
+
+    def edit(scene: Any, root: Any) -> None:
+        for name, value in values.items():
+            text = isinstance(value, str)
+            setattr(root.cine3d, name, value.format(folder=FOLDER) if text else value)
+
+    return edit
+
+
+def chosen(**values: Any) -> Do:
+    """Choices for the next build."""
+
+    def edit(scene: Any, root: Any) -> None:
+        for name, value in values.items():
+            text = isinstance(value, str)
+            setattr(scene.cine3d, name, value.format(folder=FOLDER) if text else value)
+
+    return edit
+
+
+def camera(**values: Any) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        for name, value in values.items():
+            owner = scene.camera if name in ("scale", "location") else scene.camera.data
+            setattr(owner, name, value)
+
+    return edit
+
+
+def of_root(**values: Any) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        for name, value in values.items():
+            setattr(root, name, value)
+        bpy.context.view_layer.update()
+
+    return edit
+
+
+def of_render(**values: Any) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        for name, value in values.items():
+            setattr(scene.render, name, value)
+
+    return edit
+
+
+def without(which: Callable[[Any, Any], Any]) -> Do:
+    """Some objects deleted."""
+
+    def edit(scene: Any, root: Any) -> None:
+        for obj in list(which(scene, root)):
+            bpy.data.objects.remove(obj)
+
+    return edit
+
+
+def second_root(scene: Any, root: Any) -> None:
+    photo_scene.photo_camera(root).cine3d.is_root = True
+
+
+def empty_meshes(scene: Any, root: Any) -> None:
+    for obj in photo_scene.point_objects(root):
+        obj.data.clear_geometry()
+
+
+def no_attributes(scene: Any, root: Any) -> None:
+    for obj in photo_scene.point_objects(root):
+        for name in [a.name for a in obj.data.attributes if a.name not in ("position",)]:
+            attribute = obj.data.attributes.get(name)
+            if attribute is not None and not attribute.is_required:
+                obj.data.attributes.remove(attribute)
+
+
+def no_modifiers(scene: Any, root: Any) -> None:
+    for obj in photo_scene.point_objects(root):
+        obj.modifiers.clear()
+
+
+def no_node_groups(scene: Any, root: Any) -> None:
+    for group in list(bpy.data.node_groups):
+        bpy.data.node_groups.remove(group)
+
+
+def unlinked_root(scene: Any, root: Any) -> None:
+    for collection in list(root.users_collection):
+        collection.objects.unlink(root)
+    scene.collection.objects.link(root)
+
+
+def renamed(scene: Any, root: Any) -> None:
+    root.name = "été 海"
+    root.users_collection[0].name = ""
+
+
+def arrow(*points: tuple[float, float, float]) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        made = motion_drawing.add_arrow(root, [(0.4, 0.8), (0.6, 0.8)])
+        made.data.splines.clear()
+        if points:
+            spline = made.data.splines.new("POLY")
+            spline.points.add(len(points) - 1)
+            for point, place in zip(spline.points, points, strict=True):
+                point.co = (*place, 1.0)
+
+    return edit
+
+
+def mask(width: int, height: int, level: float, **values: Any) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        image = bpy.data.images.new("odd", width, height, float_buffer=True)
+        image.pixels.foreach_set(np.full(width * height * 4, level, np.float32))
+        scene.cine3d.mask = image
+
+    return edit
+
+
+def mask_of_file(name: str) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        image = bpy.data.images.new("odd", 1, 1)
+        image.source, image.filepath = "FILE", str(FOLDER / name)
+        scene.cine3d.mask = image
+
+    return edit
+
+
+def passes(scene: Any, root: Any) -> None:
+    layer = bpy.context.view_layer
+    layer.use_pass_z = layer.use_pass_vector = layer.cine3d.use_pass_moving = True
+
+
+def at_frame(frame: int) -> Do:
+    return lambda scene, root: scene.frame_set(frame)
+
+
+def idproperty(owner: str, key: str, value: Any) -> Do:
+    def edit(scene: Any, root: Any) -> None:
+        {"scene": scene, "root": root}[owner][key] = value
+
+    return edit
+
+
+def several(*edits: Do) -> Do:
+    return lambda scene, root: [edit(scene, root) for edit in edits]
+
+
+def nothing(scene: Any, root: Any) -> None:
+    pass
+
+
+def points(scene: Any, root: Any) -> list[Any]:
+    return photo_scene.point_objects(root)
+
+
+PLY = operator("export_ply", filepath="{folder}/out/x.ply")
+REBUILD = operator("rebuild")
+PREVIEW = operator("preview_motion")
+
+# name: (what the edit does, what is used then, whether that must work, must be refused, or either)
+CASES: dict[str, tuple[Do, Do, str]] = {
+    "nothing edited": (nothing, render, "works"),
+    "no scene file named": (stored(scene_file=""), render, "refused"),
+    "scene file gone": (stored(scene_file="/gone/x.cine3d"), render, "refused"),
+    "scene file is a folder": (stored(scene_file="{folder}"), render, "refused"),
+    "scene file is text": (stored(scene_file="{folder}/text.cine3d"), render, "refused"),
+    "scene file is a photo": (stored(scene_file="{folder}/river.png"), render, "refused"),
+    "scene file with a drive": (stored(scene_file="C:\\Users\\me\\river.cine3d"), render, "works"),
+    "scene file on a share": (stored(scene_file="\\\\nas\\a\\river.cine3d"), render, "works"),
+    "scene file with backslashes": (stored(scene_file="//sub\\river.cine3d"), render, "works"),
+    "scene file climbs": (stored(scene_file="//../../../../etc/passwd"), render, "refused"),
+    "scene file of 5000 letters": (stored(scene_file="/" + "x" * 5000), render, "refused"),
+    "photo's checksum lost": (stored(photo_sha256="", scene_sha256=""), render, "works"),
+    "loop of 0 frames": (stored(num_frames=0), render, "works"),
+    "loop of -7 frames": (stored(num_frames=-7), render, "works"),
+    "loop begins at 2 billion": (stored(first_frame=2**31 - 1), render, "works"),
+    "loop begins at -2 billion": (stored(first_frame=-(2**31)), render, "works"),
+    "root deleted": (without(lambda s, r: [r]), render, "refused"),
+    "two roots": (second_root, render, "refused"),
+    "root not marked": (stored(is_root=False), render, "refused"),
+    "root renamed": (renamed, render, "works"),
+    "root in another collection": (unlinked_root, render, "works"),
+    "root scaled to 0": (of_root(scale=(0, 0, 0)), render, "refused"),
+    "root scaled unevenly": (of_root(scale=(1, 2, 1)), render, "refused"),
+    "root mirrored": (of_root(scale=(-1, 1, 1)), render, "refused"),
+    "root at NaN": (of_root(location=(NAN, 0, 0)), render, "either"),
+    "root far away": (of_root(location=(1e30, 0, 0)), render, "either"),
+    "camera deleted": (without(lambda s, r: [s.camera]), render, "refused"),
+    "camera orthographic": (camera(type="ORTHO"), render, "refused"),
+    "camera panoramic": (camera(type="PANO"), render, "refused"),
+    "lens of 1 mm": (camera(lens=1), render, "works"),
+    "lens of 5 m": (camera(lens=5000), render, "works"),
+    "shift of 10": (camera(shift_x=10, shift_y=-10), render, "works"),
+    "sensor of 100 m": (camera(sensor_width=1e5), render, "works"),
+    "clipping turned round": (camera(clip_start=100, clip_end=1), render, "works"),
+    "camera scaled to 0": (camera(scale=(0, 0, 0)), render, "either"),
+    "camera at NaN": (camera(location=(NAN, 0, 0)), render, "either"),
+    "camera far away": (camera(location=(0, 1e20, 0)), render, "either"),
+    "points deleted": (without(points), render, "works"),
+    "meshes emptied": (empty_meshes, render, "works"),
+    "attributes removed": (no_attributes, render, "works"),
+    "modifiers removed": (no_modifiers, render, "works"),
+    "node groups removed": (no_node_groups, render, "works"),
+    "frame of 4x4": (of_render(resolution_x=4, resolution_y=4), render, "works"),
+    "frame of 1 %": (of_render(resolution_percentage=1), render, "either"),
+    "wide pixels": (of_render(pixel_aspect_x=200), render, "works"),
+    "empty region": (of_render(use_border=True, border_min_x=0.5, border_max_x=0.5), render,
+                     "either"),
+    "region turned round": (of_render(use_border=True, border_min_x=0.9, border_max_x=0.1), render,
+                            "either"),
+    "frame -100000": (at_frame(-100_000), render, "works"),
+    "last frame of Blender": (at_frame(1_048_574), render, "works"),
+    "all passes": (passes, render, "works"),
+    "stereo": (of_render(use_multiview=True), render, "works"),
+    "guard property of words": (idproperty("scene", "cine3d_engine", "text"), render, "works"),
+    "photo gone": (stored(photo="/gone/river.png"), REBUILD, "refused"),
+    "photo with a drive": (stored(photo="C:\\photos\\gone.png"), REBUILD, "refused"),
+    "photo is text": (stored(photo="{folder}/text.png"), REBUILD, "refused"),
+    "no photo named": (stored(photo=""), REBUILD, "refused"),
+    "mask empty": (mask(160, 90, 0.0), REBUILD, "refused"),
+    "mask of NaN": (mask(160, 90, NAN), REBUILD, "refused"),
+    "mask of one pixel": (mask(1, 1, 1.0), REBUILD, "works"),
+    "mask of another shape": (mask(9, 90, 1.0), REBUILD, "works"),
+    "mask whose file is gone": (mask_of_file("none.png"), REBUILD, "refused"),
+    "mask whose file is text": (mask_of_file("text.png"), REBUILD, "refused"),
+    "arrows file gone": (several(chosen(hints_file="/gone.json", mask=None)), REBUILD, "refused"),
+    "arrows file is text": (several(chosen(hints_file="{folder}/text.png", mask=None)), REBUILD,
+                            "refused"),
+    "depth picture gone": (chosen(depth_path="/gone.png"), REBUILD, "refused"),
+    "depth picture is text": (chosen(depth_path="{folder}/text.png"), REBUILD, "refused"),
+    "no depth picture": (chosen(depth_path=""), REBUILD, "refused"),
+    "unknown depth model": (chosen(depth_source="MODEL", depth_path="nonsense"), REBUILD,
+                            "refused"),
+    "arrow without points": (arrow(), REBUILD, "works"),
+    "arrow of one point": (arrow((0, 1, 0)), REBUILD, "works"),
+    "arrow at one place": (arrow((0, 1, -0.2), (0, 1, -0.2)), REBUILD, "works"),
+    "arrow behind the camera": (arrow((0, -5, 0), (1, -5, 0)), REBUILD, "works"),
+    "arrow far outside": (arrow((1e6, 1, 0), (2e6, 1, 0)), REBUILD, "works"),
+    "arrow of NaN": (arrow((NAN, 1, 0), (0.1, 1, 0)), REBUILD, "either"),
+    "camera deleted before building": (without(lambda s, r: [s.camera]), REBUILD, "works"),
+    "points deleted before building": (without(points), REBUILD, "works"),
+    "node groups removed before building": (no_node_groups, REBUILD, "works"),
+    "root in no photo's collection": (unlinked_root, REBUILD, "works"),
+    "photo of no size, arrow": (stored(photo_size=(0, 0)), operator("add_arrow"), "either"),
+    "lens of zeros, arrow": (stored(intrinsics=(0, 0, 0, 0)), operator("add_arrow"), "either"),
+    "photo of no size, mask": (stored(photo_size=(0, 0)), operator("propose_mask"), "either"),
+    "photo of no size, preview": (
+        several(arrow((0, 1, -0.2), (0.2, 1, -0.2)), stored(photo_size=(0, 0))), PREVIEW, "either",
+    ),
+    "photo gone, preview": (stored(photo="/gone/river.png"), PREVIEW, "refused"),
+    "camera deleted, preview": (without(lambda s, r: [s.camera]), PREVIEW, "refused"),
+    "photo gone, mask proposed": (stored(photo="/gone.png"), operator("propose_mask"), "refused"),
+    "camera deleted, path checked": (
+        without(lambda s, r: [s.camera]), operator("check_path"), "refused",
+    ),
+    "camera orthographic, path checked": (
+        camera(type="ORTHO"), operator("check_path"), "refused",
+    ),
+    "scene file gone, path checked": (
+        stored(scene_file="/gone"), operator("check_path"), "refused",
+    ),
+    "scene file gone, volume": (stored(scene_file="/gone"), operator("safe_volume"), "refused"),
+    "loop of 0 frames, camera move": (
+        stored(num_frames=0), operator("camera_move", move="circle"), "either",
+    ),
+    "points exported without a scene file": (stored(scene_file="/gone"), PLY, "refused"),
+    "points exported to nowhere": (
+        nothing, operator("export_ply", filepath="/gone/x.ply"), "refused",
+    ),
+    "points exported onto a folder": (
+        nothing, operator("export_ply", filepath="{folder}"), "refused",
+    ),
+    "Alembic to nowhere": (
+        nothing, operator("export_alembic", filepath="/gone/x.abc"), "refused",
+    ),
+    "USD to nowhere": (nothing, operator("export_usd", filepath="/gone/x.usdc"), "refused"),
+    "Alembic without points": (
+        without(points), operator("export_alembic", filepath="{folder}/out/x.abc"), "either",
+    ),
+    "relinked to nothing": (nothing, operator("relink", filepath="/gone.cine3d"), "refused"),
+    "relinked to text": (
+        nothing, operator("relink", filepath="{folder}/text.cine3d"), "refused",
+    ),
+    "relinked to a folder": (nothing, operator("relink", filepath="{folder}"), "refused"),
+    "nothing imported": (nothing, operator("import_photo", filepath="/gone.png"), "refused"),
+    "text imported": (
+        nothing, operator("import_photo", filepath="{folder}/text.png"), "refused",
+    ),
+    "a folder imported": (nothing, operator("import_photo", filepath="{folder}"), "refused"),
+    "a photo as scene": (
+        nothing, operator("import_scene", filepath="{folder}/river.png"), "refused",
+    ),
+    "text as scene": (
+        nothing, operator("import_scene", filepath="{folder}/text.cine3d"), "refused",
+    ),
+    "look without points": (
+        several(without(points)), operator("points_look"), "either",
+    ),
+    "timeline of 0 frames": (stored(num_frames=0), operator("set_timeline"), "either"),
+}  # fmt: skip
+
+FILES = {
+    "text as .blend": b"no blend",
+    "empty .blend": b"",
+    "first bytes of a .blend": None,
+}
+
+
+def prepared(folder: Path) -> Path:
+    """A saved import of the river, and bad files beside it."""
+    import blender_addon
+
+    (folder / "out").mkdir(parents=True)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    blender_addon.register()
+    use_worker()
+    import_river(bpy.context.scene, write_river(folder))
+    blend = folder / "river.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert (folder / "river.cine3d").is_file()  # where a moved .blend looks for it
+    for name in ("text.png", "text.cine3d"):
+        (folder / name).write_text(PNG_TEXT)
+    return blend
+
+
+def use_worker() -> None:
+    addons = bpy.context.preferences.addons
+    if "blender_addon" not in addons:
+        addons.new().module = "blender_addon"
+    addons["blender_addon"].preferences.python_path = os.environ["CINE3D_WORKER_PYTHON"]
+
+
+def problem_of(blend: Path, edit: Do, use: Do, wanted: str) -> str | None:
+    """None, or what went wrong when an edited file was used."""
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    use_worker()
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = 32, 18
+    scene.render.filepath = str(FOLDER / "out/frame.png")
+    root = photo_scene.roots(scene)[0]
+    edit(scene, root)
+    try:
+        use(scene, root)
+    except RuntimeError as error:  # an operator's report
+        told = str(error)
+        if "Traceback" in told or "see the console" in told:
+            return told
+        return f"refused: {told}" if wanted == "works" else None
+    return "accepted" if wanted == "refused" else None
+
+
+def problem_of_file(blend: Path, content: bytes | None) -> str | None:
+    """A .blend that is none, given to the command."""
+    path = FOLDER / "bad.blend"
+    path.write_bytes(blend.read_bytes()[:500] if content is None else content)
+    code = commands.main(["render", str(path), "-o", str(FOLDER / "out/x")])
+    return None if code == commands.WRONG_INPUT else f"exit code {code}"
+
+
+def main() -> None:
+    blend = prepared(FOLDER)
+    tried: list[tuple[str, Callable[[], str | None]]] = [
+        (name, lambda case=case: problem_of(blend, *case)) for name, case in CASES.items()
+    ]
+    tried += [
+        (name, lambda data=data: problem_of_file(blend, data)) for name, data in FILES.items()
+    ]
+    for name, attempt in tried:
+        try:
+            problem = attempt()
+        except Exception:  # told as what it is: a fault
+            problem = traceback.format_exc()
+        print("CASE", json.dumps([name, problem]), flush=True)
+
+
+FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+
+if __name__ == "__main__":
+    main()
