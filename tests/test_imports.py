@@ -51,7 +51,7 @@ RANKS = (
     {"inpainting", "motion_guess", "motion_view", "assembly", "animation", "scribbles"},
     {"decoding", "directing", "networks", "learned_fill"},
     {"rendering", "files", "devices"},
-    {"depth_sources", "doctor", "published"},
+    {"depth_sources", "fluid_source", "doctor", "published"},
     {"pipeline", "clips", "viewport_points"},
     {"motion_pictures"},
     {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "cli"},

@@ -17,11 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cine3d_core.depth import DepthParams
+from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.fluid_polygons import LABELS, paint_classes, read_outlines
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import read_photo
+from cine3d_core.fluid_source import fluid_classes
+from cine3d_core.motion_guess import guess_mask
 from cine3d_core.regions import connected_regions
+from cine3d_core.scene import DepthMap
 
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS
 Method = Callable[[Tensor], ClassMap]  # photo [3, H, W] -> classes
@@ -116,6 +121,11 @@ def table(scores: Sequence[FluidScores]) -> str:
     return "\n".join(lines)
 
 
+def guessed(rgb: Tensor, depth: DepthMap) -> ClassMap:
+    """What `guess_mask` takes for flowing; with the network when the depth map knows fluids."""
+    return guess_mask(rgb, depth).kind[0].cpu().numpy()
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the inputs of the fluid evaluation to a parser."""
     parser.add_argument("photos", type=Path, help="folder of the photographs")
@@ -126,11 +136,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the scores of the shipped network, of the analytic guess and of blind guesses."""
-    methods: dict[str, Method] = {
-        "network": _guess_with_network,
-        "analytic": _guess_without,
-        "upper third": upper_third,
-        "lower third": lower_third,
-    }
-    torch.manual_seed(0)
+    depth_source = open_depth_source(None)
+
+    def analytic(rgb: Tensor) -> ClassMap:
+        return guessed(rgb, depth_source(rgb, params=DepthParams()))
+
+    def network(rgb: Tensor) -> ClassMap:
+        flat = torch.ones_like(rgb[:1])  # the network looks at the picture alone
+        return guessed(rgb, DepthMap(flat, 0 * flat, fluid_classes(rgb)))
+
+    methods = {"network": network, "analytic": analytic}
+    methods |= {"upper third": upper_third, "lower third": lower_third}
     print(table(evaluate(args.photos, args.outlines, methods, split=args.split, size=args.size)))
