@@ -67,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cine3d {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_build(commands)
+    _add_motion(commands)
     _add_render(commands)
     _add_export(commands)
     info = commands.add_parser("info", help="say what a scene holds")
@@ -86,19 +87,42 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     build = commands.add_parser("build", help="make a scene from a photo")
     build.add_argument("photo", type=Path)
     build.add_argument("-o", "--output", type=Path, required=True, metavar="SCENE.cine3d")
-    build.add_argument(
-        "--depth", metavar="NAME|FOLDER|IMAGE", help="depth network, model folder or depth picture"
-    )
-    build.add_argument("--mask", type=Path, metavar="IMAGE", help="picture of what moves")
-    build.add_argument("--hints", type=Path, metavar="FILE.json", help="arrows and outlines")
-    build.add_argument("--frames", type=int, default=60, help="length of the loop (60)")
+    _add_directing(build)
     build.add_argument("--fps", type=float, default=25.0, help="frames per second (25)")
-    build.add_argument("--size", type=int, default=1280, help="long side at most, pixels (1280)")
     build.add_argument("--models", default="compact", choices=("compact", "official"))
     build.add_argument("--preset", default="default", choices=("default", "paper", "draft"))
     _add_device(build)
     _add_progress(build)
     build.set_defaults(run=_build)
+
+
+def _add_directing(parser: argparse.ArgumentParser) -> None:
+    """What decides about the motion of a photo."""
+    parser.add_argument(
+        "--depth", metavar="NAME|FOLDER|IMAGE", help="depth network, model folder or depth picture"
+    )
+    parser.add_argument("--mask", type=Path, metavar="IMAGE", help="picture of what moves")
+    parser.add_argument("--hints", type=Path, metavar="FILE.json", help="arrows, outlines, regions")
+    parser.add_argument("--frames", type=int, default=60, help="length of the loop (60)")
+    parser.add_argument("--size", type=int, default=1280, help="long side at most, pixels (1280)")
+
+
+def _add_motion(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    motion = commands.add_parser("motion", help="show what would move in a photo, and where to")
+    motion.add_argument("photo", type=Path)
+    motion.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="PREVIEW.png|FLOW.flo|MASK.png",
+        help="may be given several times; a picture named ...mask is the mask",
+    )
+    _add_directing(motion)
+    _add_device(motion)
+    _add_progress(motion)
+    motion.set_defaults(run=_motion)
 
 
 def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -234,6 +258,32 @@ def _build(args: argparse.Namespace) -> None:
     points = len(scene.cloud.positions)
     seconds = time.perf_counter() - started
     _tell(f"{args.output}: {points} points, {scene.num_frames} frames, {seconds:.1f} s", args)
+
+
+def _motion(args: argparse.Namespace) -> None:
+    from cine3d_core.motion_pictures import check_motion_outputs, write_motion
+    from cine3d_core.pipeline import BuildSettings, direct_photo
+
+    check_motion_outputs(args.output)
+    settings = BuildSettings(
+        depth=args.depth,
+        mask=args.mask,
+        hints=args.hints,
+        frames=args.frames,
+        size=args.size,
+        device=args.device,
+    )
+    started = time.perf_counter()
+    with _progress(args.progress) as progress:
+        directed = direct_photo(args.photo, settings, progress=progress)
+        progress("writing", 0.9)
+        written = [(path, write_motion(path, directed)) for path in args.output]
+        progress("done", 1.0)
+    for sentence in directed.assumed:
+        _tell(f"assumed: {sentence}", args)
+    seconds = time.perf_counter() - started
+    for path, kind in written:
+        _tell(f"{path}: {kind}, {seconds:.1f} s", args)
 
 
 def _render(args: argparse.Namespace) -> None:

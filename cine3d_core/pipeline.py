@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cine3d_core.assembly import assemble_scene
 from cine3d_core.depth import DepthParams
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth_sources import DepthSource, open_depth_source
 from cine3d_core.devices import choose_device, on_device
 from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
@@ -110,22 +110,13 @@ def build_scene(
     params = PRESETS[settings.preset]
     check_loop(settings.frames, settings.fps)
     progress("reading the photo", 0.0)
-    size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
-    photo = read_photo(photo_path, max_side=size)
-    device = choose_device(settings.device)
-    directions, mask = _read_motion(settings, photo)
+    photo = _read_photo(photo_path, settings)
     if settings.models == "official":
+        directions, mask = _read_motion(settings, photo)
         return _build_official(photo, mask, directions, settings, progress)
 
-    source = open_depth_source(settings.depth)
-    progress("estimating depth", 0.05)
-    depth = source(photo.rgb.to(device), params=params.depth)
-    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu())  # what follows is the CPU's work
-
-    progress("directing the motion", 0.35)
-    motion_params = replace(params.motion, num_frames=settings.frames)
-    motion, assumed = direct_motion(photo.rgb, depth, mask, directions, motion_params)
-
+    directed = _directed(photo, settings, progress)
+    depth, motion, source = directed.depth, directed.motion, directed.source
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
@@ -145,13 +136,57 @@ def build_scene(
             "preset": settings.preset,
             "models": settings.models,
             "depth_source": source.description,
-            "assumed": list(assumed),
+            "assumed": list(directed.assumed),
             "focal_from_exif": photo.focal_px is not None,
             "stages": asdict(params),
         },
     )
     progress("done", 1.0)
     return scene
+
+
+@dataclass(frozen=True)
+class DirectedPhoto:
+    """A photo, its depth and its motion."""
+
+    photo: Photo
+    source: DepthSource
+    depth: DepthMap
+    motion: MotionField
+    assumed: tuple[str, ...]  # what nobody said, in sentences
+
+
+def direct_photo(
+    photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
+) -> DirectedPhoto:
+    """The motion that `build_scene` would give a photo, without building layers.
+
+    Raises:
+        InputError: something the person gave cannot be used.
+    """
+    check_loop(settings.frames, settings.fps)
+    progress("reading the photo", 0.0)
+    return _directed(_read_photo(photo_path, settings), settings, progress)
+
+
+def _read_photo(photo_path: Path, settings: BuildSettings) -> Photo:
+    size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
+    return read_photo(photo_path, max_side=size)
+
+
+def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> DirectedPhoto:
+    params = PRESETS[settings.preset]
+    device = choose_device(settings.device)
+    directions, mask = _read_motion(settings, photo)
+    source = open_depth_source(settings.depth)
+    progress("estimating depth", 0.05)
+    depth = source(photo.rgb.to(device), params=params.depth)
+    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu())  # what follows is the CPU's work
+
+    progress("directing the motion", 0.35)
+    motion_params = replace(params.motion, num_frames=settings.frames)
+    motion, assumed = direct_motion(photo.rgb, depth, mask, directions, motion_params)
+    return DirectedPhoto(photo, source, depth, motion, assumed)
 
 
 def scene_from_parts(

@@ -1,0 +1,61 @@
+"""The motion of a photo as files: a preview, a mask to paint on, or a flow field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.atomic import check_output, replacing
+from cine3d_core.files.flow import write_flow
+from cine3d_core.files.pixels import rgb_bytes
+from cine3d_core.motion_view import draw_motion, draw_wheel, what_moves
+from cine3d_core.pipeline import DirectedPhoto
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def check_motion_outputs(paths: list[Path]) -> None:
+    """Refuses names that `write_motion` cannot write, before any work is done.
+
+    Raises:
+        InputError: an extension that says nothing, the same name twice, or no place to write.
+    """
+    for path in paths:
+        if path.suffix.lower() not in (".flo", *PICTURES):
+            raise InputError(
+                f"cannot write the motion as {path}; name it .flo for the flow, NAME-mask.png for "
+                "the mask, or another .png for a preview"
+            )
+        check_output(path)
+    if len(set(paths)) < len(paths):
+        raise InputError("one output is named twice; give every output its own name")
+
+
+def write_motion(path: Path, directed: DirectedPhoto) -> str:
+    """Writes one file and says in words what it is; the name decides.
+
+    `.flo` holds the flow, px/frame at the working size (swaying parts are 0: they do not flow). A
+    picture whose name ends in `mask` is the mask at the photo's own size, for `--mask`. Any other
+    picture is a preview.
+    """
+    photo, motion = directed.photo, directed.motion
+    if path.suffix.lower() == ".flo":
+        write_flow(path, motion.velocity)
+        return "flow"
+    if path.stem.lower().endswith("mask"):
+        size = (photo.original_width, photo.original_height)
+        moving = what_moves(motion)[0].cpu().numpy().astype(np.float32)
+        moving = cv2.resize(moving, size, interpolation=cv2.INTER_LINEAR) >= 0.5
+        _write_picture(path, moving.astype(np.uint8) * 255)
+        return "mask"
+    _write_picture(path, rgb_bytes(draw_wheel(draw_motion(photo.rgb, motion))))
+    return "preview"
+
+
+def _write_picture(path: Path, values: np.ndarray) -> None:
+    with replacing(path) as temporary:
+        Image.fromarray(values).save(temporary, compress_level=1, quality=92)
