@@ -100,7 +100,8 @@ def _parts(
         base = guess_mask(rgb, depth, mask=mask, hints=hints)
         assumed += [] if mask is not None else [base.description]
         if directions.moves or directions.rests:
-            refined = refine_mask(rgb, base.mask.float(), directions.moves, directions.rests)
+            likely = _likely(depth, base, drawn=mask is not None)
+            refined = refine_mask(rgb, likely, directions.moves, directions.rests)
             base = guess_mask(rgb, depth, mask=refined)
         parts.append(_Part(MotionRegion(hints=directions.hints), base))
     for number, region in enumerate(directions.regions, 1):
@@ -109,6 +110,15 @@ def _parts(
             assumed.append(f"no {region.fluid} was found, so region {number} does not move")
         parts.append(_Part(region, guess))
     return parts, assumed
+
+
+def _likely(depth: DepthMap, base: MaskGuess, *, drawn: bool) -> Tensor:  # [1, H, W]
+    """Probability that something moves, on the side of a half that the base has chosen."""
+    sure = base.mask.float()
+    if drawn or depth.fluid is None:
+        return sure
+    found = depth.fluid.sum(dim=0, keepdim=True).to(sure).clamp(0, 1)
+    return torch.where(base.mask, found.clamp(min=0.51), found.clamp(max=0.49))
 
 
 def _has_place(region: MotionRegion) -> bool:
