@@ -230,21 +230,22 @@ def fit(
     run.decoder.train()
     started = time.monotonic()
     for step in tqdm(range(run.step, config.steps), desc="fit", mininterval=20):
-        loss = _train_step(run, photos, scenes, config)
+        loss = train_step(run, photos, scenes, config)
         if (step + 1) % 25 == 0:
             seconds = round(time.monotonic() - started, 1)
             append_row(out / "losses.csv", {"step": step + 1, "loss": loss, "seconds": seconds})
         if (step + 1) % config.checkpoint_steps == 0 or step + 1 == config.steps:
-            _save(run, out / "checkpoint.pt")
+            save(run, out / "checkpoint.pt")
     return run.average
 
 
-def _train_step(
+def train_step(
     run: FluidRun,
     photos: Sequence[FluidViews],
     scenes: Sequence[FluidViews],
     config: FluidTrainingConfig,
 ) -> float:
+    """One optimiser step; its loss."""
     # a step's numbers depend on the seed and the step alone, so a resumed run is the same run
     random = np.random.default_rng([config.seed, run.step])
     torch.manual_seed(config.seed * 1_000_003 + run.step)  # dropout
@@ -269,13 +270,15 @@ def _train_step(
     return total
 
 
-def _save(run: FluidRun, path: Path) -> None:
+def save(run: FluidRun, path: Path) -> None:
+    """Write a checkpoint that `fit` goes on from."""
     content = {
         "decoder": run.decoder.state_dict(),
         "average": run.average,
         "optimizer": run.optimizer.state_dict(),
         "step": run.step,
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         torch.save(content, temporary)
 
