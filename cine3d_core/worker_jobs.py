@@ -36,6 +36,7 @@ from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.files.ply import write_ply
 from cine3d_core.files.scene import load_scene, save_scene
+from cine3d_core.fluid_source import fluid_classes
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_guess import guess_mask
 from cine3d_core.motion_view import draw_motion
@@ -252,7 +253,8 @@ def _photo_and_depth(path: str, size: int) -> tuple[Photo, DepthMap]:
 @lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
 def _photo_and_depth_of_file(path: str, size: int, _modified: int) -> tuple[Photo, DepthMap]:
     photo = read_photo(path, max_side=size)
-    return photo, open_depth_source(None)(photo.rgb, params=DepthParams())
+    depth = open_depth_source(None)(photo.rgb, params=DepthParams())
+    return photo, replace(depth, fluid=fluid_classes(photo.rgb))
 
 
 def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
