@@ -38,4 +38,8 @@ def blend_share(
                 weight_b *= 1.0 - 0.999 * min(max(move_a - move_b, 0.0), 1.0)
             weight_a *= fade_a * alpha_a
             weight_b *= fade_b * alpha_b
-            out[row, column] = weight_b / max(weight_a + weight_b, 1e-12)
+            total = weight_a + weight_b
+            if total > 1e-12:
+                out[row, column] = weight_b / total
+            else:  # at a cycle's start, where only the cloud without weight shows something
+                out[row, column] = alpha_b / max(alpha_a + alpha_b, 1e-12)

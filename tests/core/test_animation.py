@@ -178,3 +178,17 @@ def test_the_compiled_shares_equal_their_torch_twin():
         share = blend_share(*pair, CHANNELS, 5 / 12, scene.disparity_range, params)
         wanted = torch.lerp(pair[0].features, pair[1].features, share)
         torch.testing.assert_close(image.features, wanted, atol=1e-5, rtol=0)
+
+
+def test_what_only_the_cloud_without_weight_shows_is_shown():
+    forward, backward = (torch.zeros(CHANNELS.moving + 1, 2, 2) for _ in range(2))
+    backward[CHANNELS.rgb] = 0.6
+    backward[CHANNELS.moving] = 1.0  # phase 0: a cycle begins
+    empty, full = torch.zeros(1, 2, 2), torch.ones(1, 2, 2)
+    pair = SplatImage(forward, empty, empty), SplatImage(backward, full, full * 0.5)
+    for weights in ("variance", "linear", "eq4"):
+        params = BlendParams(weights)
+        args = {"loop_phase": 0.0, "disparity_range": (0.1, 1.0)}
+        image = blend_directions(*pair, CHANNELS, **args, params=params)
+        assert bool((image.features[CHANNELS.rgb] == 0.6).all())
+        assert bool((blend_share(*pair, CHANNELS, *args.values(), params) == 1).all())
