@@ -38,9 +38,8 @@ class LoopScores:
 
 def loop_frames(num_frames: int) -> tuple[list[int], list[int]]:
     """Moments for the contrast, and firsts of pairs (k, k + 1); N - 1 is one, N stands for 0."""
-    quarters = [round(num_frames * share / 8) for share in range(8)]
-    pairs = sorted({*(quarters[0::2]), num_frames - 1})
-    return quarters, pairs
+    moments = [round(num_frames * share / 6) for share in range(6)]
+    return moments, sorted({0, moments[3], num_frames - 1})
 
 
 def score_loop(frames: Mapping[int, Tensor], motion: MotionField, num_frames: int) -> LoopScores:
@@ -76,7 +75,8 @@ def texture_contrast(rgb: Tensor, region: Tensor) -> float:
         share = cv2.blur(weight, (size, size), borderType=cv2.BORDER_CONSTANT)
         return kept / np.maximum(share, 1e-6)
 
-    variance = mean((brightness - mean(brightness)) ** 2)
+    # outside the region nothing counts, and blurring may round below zero there
+    variance = np.maximum(mean((brightness - mean(brightness)) ** 2), 0)
     return masked_mean(torch.from_numpy(np.sqrt(variance))[None], region)
 
 
