@@ -174,7 +174,7 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
             "train",
             "train a network (cine3d train depth --help)",
             "training",
-            ("depth", "inpaint", "fluid"),
+            ("depth", "motion", "inpaint", "fluid"),
         ),
         (
             "evaluate",

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.ndimage import gaussian_filter, label
+from scipy.ndimage import gaussian_filter
 from scipy.sparse.linalg import splu
 
+from cine3d_core.regions import connected_regions
 from cine3d_core.training.fluid_flows import (
     SKY,
     SMOKE,
@@ -75,7 +76,7 @@ def _irregular_channel(rng: Generator) -> Mask:  # [across, along]
     islands[:, :6] = islands[:, -6:] = False
     water &= ~islands
     water[0] = water[-1] = False
-    numbers, _ = label(water)
+    _, numbers = connected_regions(water)
     return numbers == np.bincount(numbers[water]).argmax()
 
 
@@ -183,9 +184,10 @@ def stirred_sky(rng: Generator, size: Size) -> Surface:
     stir = np.zeros((*x.shape, 2))
     unit = np.percentile(np.abs(right), 70) + 1e-9
     for octave in range(3):
-        at = [((c / unit * 20 * 2**octave) % 256).astype(np.float32) for c in (right, forward)]
+        at = [c / unit * 20 * 2**octave % 256 for c in (right, forward)]
+        at_x, at_z = (c.astype(np.float32) for c in at)
         for axis, curl in enumerate((curl_z, -curl_x)):
-            seen = cv2.remap(curl.astype(np.float32), *at, cv2.INTER_LINEAR)
+            seen = cv2.remap(np.asarray(curl, np.float32), at_x, at_z, cv2.INTER_LINEAR)
             stir[..., axis] += seen / curl.std() / 2**octave
     angle, amount = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.3)
     drift = np.array([np.cos(angle), np.sin(angle)]) + amount * stir
@@ -199,7 +201,7 @@ def stirred_sky(rng: Generator, size: Size) -> Surface:
 
 
 def drifting_smoke(rng: Generator, size: Size) -> Surface:
-    """Particles rise from a source into wind that grows with height; the smoke is where they are."""
+    """Smoke is where particles go that rise from a source into wind that grows with height."""
     x, y = size.grid()
     source = rng.uniform(0.25, 0.75) * size.width, rng.uniform(0.55, 0.95) * size.height
     wind, power = rng.normal() * 1.2, rng.uniform(0.5, 1.5)

@@ -32,6 +32,7 @@ from cine3d_core.files.inputs import read_json, sha256_of
 NETWORKS = {
     "depth": "cine3d_core.networks.depth",
     "fluid": "cine3d_core.networks.fluid",
+    "motion": "cine3d_core.networks.motion",
     "inpainting": "cine3d_core.networks.inpainting",
     "official-dpt": "cine3d_core.networks.official.dpt",
     "official-feature": "cine3d_core.networks.official.feature_net",

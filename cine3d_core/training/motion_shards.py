@@ -1,0 +1,83 @@
+"""Making the shards of synthetic flows beforehand; a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cine3d_core.motion_guidance import stretched
+from cine3d_core.networks.depth import predict
+from cine3d_core.training import motion_data
+from cine3d_core.training.fluid_flows import TRAINING_FAMILIES, Family, Size, draw_surfaces, sky
+from cine3d_core.training.fluid_flows_pictures import FlowScene, PhotoBank, make_scene
+from cine3d_core.training.fluid_flows_validation import VALIDATION_FAMILIES, whirling_sky
+
+NEARNESS_SIDE = 192  # px, of the depth network's view
+
+
+@dataclass(frozen=True)
+class FlowFamilies:
+    """What a set of pictures is drawn from."""
+
+    name: str  # prefix of its shards
+    families: tuple[tuple[float, Family], ...]
+    background_sky: Family
+
+
+FAMILIES = {
+    "train": FlowFamilies("train", TRAINING_FAMILIES, sky),
+    "validation": FlowFamilies("validation", VALIDATION_FAMILIES, whirling_sky),
+}
+
+
+def draw_scene(
+    rng: np.random.Generator, size: Size, flows: FlowFamilies, bank: PhotoBank
+) -> FlowScene:
+    """A picture of which enough moves after things have come in front."""
+    while True:
+        surfaces = draw_surfaces(rng, size, flows.families, flows.background_sky)
+        scene = make_scene(rng, size, surfaces, bank)
+        if (scene.kind > 0).mean() > 0.02 and np.abs(scene.flow).max() > 0:
+            return scene
+
+
+def estimated_nearness(network: nn.Module, rgb: Tensor) -> Tensor:  # [3, H, W] -> [1, H, W]
+    """Disparity of a picture in [0, 1] as the shipped depth network sees it."""
+    seen = predict(network, rgb, long_side=NEARNESS_SIDE)
+    disparity = torch.nn.functional.interpolate(
+        (seen.disparity * (1 - seen.sky))[None], rgb.shape[1:], mode="bilinear"
+    )[0]
+    return stretched(disparity)
+
+
+def make_shards(
+    folder: Path,
+    flows: FlowFamilies,
+    bank: PhotoBank,
+    depth_network: nn.Module,
+    *,
+    shards: range,
+    seed: int,
+) -> Iterator[Path]:
+    """Writes the shards that are not there yet, each reproducible on its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in shards:
+        path = folder / f"{flows.name}-{number:04d}.npy"
+        if not path.exists():
+            size = motion_data.SIZES[number % len(motion_data.SIZES)]
+            records = []
+            for index in range(motion_data.SHARD):
+                rng = np.random.default_rng([seed, number, index])
+                scene = draw_scene(rng, size, flows, bank)
+                records.append(
+                    motion_data.make_record(
+                        scene, rng, lambda rgb: estimated_nearness(depth_network, rgb)
+                    )
+                )
+            motion_data.write_shard(path, records)
+        yield path
