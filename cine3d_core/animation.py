@@ -1,8 +1,8 @@
 """3D symmetric animation: the two displaced clouds of a frame (paper, section 3.3).
 
-    static points ------------------------------+--> fragments --+--> forward splat --+
-    moving points + flow from the loop's start -+                |                    +--> blend
-    moving points - flow to the loop's end -----+----------------+--> backward splat -+
+    static points ------------------------------+--+--> forward splat --+
+    moving points + flow from the loop's start -+  |                    +--> blend
+    moving points - flow to the loop's end ---------+--> backward splat -+
 
 The forward cloud has flowed since the loop began, the backward cloud flows backward from its end.
 One fades out as the other fades in, so that frame N is frame 0 again. A region with k cycles does
@@ -17,19 +17,12 @@ import torch
 from torch import Tensor
 
 from cine3d_core.blending import BlendParams
+from cine3d_core.clouds import Carried, carried_by, splat_clouds
 from cine3d_core.euler import DisplacementKeys, displacement_at, displacement_keys
 from cine3d_core.geometry import pixel_centres, project
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 from cine3d_core.scene_flow import Lift, flowed_positions, scene_flow
-from cine3d_core.splatting import (
-    Fragments,
-    Points,
-    SplatParams,
-    composite_with_disparity,
-    place_points,
-    rasterize,
-    surface_neighbours,
-)
+from cine3d_core.splatting import Points, SplatParams, place_points, surface_neighbours
 from cine3d_core.sway import Sway, sway_at, sway_of_points
 
 
@@ -61,11 +54,12 @@ class PreparedScene:
 
     scene: CinemagraphScene
     static: Tensor  # [n] rows of the cloud that never move
+    static_positions: Tensor  # [n, 3]
     static_neighbours: Tensor  # [n, 2] rows of `static`
     groups: tuple[MovingGroup, ...]
-    # What the splatter carries, in the order of drawing, static points first: colour, features,
-    # and one channel per group that is 1 for its points. [N, 3 + C + G]
-    carried: Tensor
+    # Of the forward cloud's moving points, all groups one after the other, then of the backward's.
+    moving_neighbours: Tensor  # [2 m, 2]
+    carried: Carried  # colour and features, static points first, then the groups
 
 
 @dataclass(frozen=True)
@@ -102,18 +96,31 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
             for count in torch.unique(cycles[swaying])
         )
     static = torch.nonzero(~moving)[:, 0]
-    neighbours = surface_neighbours(layer[static], cloud.pixel[static], height, width)
-    return PreparedScene(scene, static, neighbours, groups, _carried(scene, static, groups))
+    return PreparedScene(
+        scene,
+        static,
+        static_positions=cloud.positions[static],
+        static_neighbours=surface_neighbours(layer[static], cloud.pixel[static], height, width),
+        groups=groups,
+        moving_neighbours=_moving_neighbours(groups, static),
+        carried=_carried(scene, static, groups),
+    )
 
 
-def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]) -> Tensor:
-    order = torch.cat([static, *(group.index for group in groups)])
-    belongs = torch.zeros(len(order), len(groups), device=order.device)
-    start = len(static)
-    for number, group in enumerate(groups):
-        belongs[start : start + len(group.index), number] = 1
+def _moving_neighbours(groups: tuple[MovingGroup, ...], like: Tensor) -> Tensor:
+    parts, start = [like.new_empty((0, 2), dtype=torch.int32)], 0
+    for group in groups * 2:
+        parts.append(torch.where(group.neighbours < 0, -1, group.neighbours + start))
         start += len(group.index)
-    return torch.cat([scene.cloud.rgb[order], scene.cloud.features[order], belongs], dim=1)
+    return torch.cat(parts)
+
+
+def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]) -> Carried:
+    cloud = scene.cloud
+    order = torch.cat([static, *(group.index for group in groups)])
+    sizes = torch.tensor([len(group.index) for group in groups], device=order.device)
+    numbers = torch.arange(len(groups), device=order.device).repeat_interleave(sizes)
+    return carried_by(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
 
 
 def _moving_group(
@@ -187,65 +194,56 @@ def splat_directions(
 
     Without `motion_vectors` the motion channels are absent.
     """
-    view = _View(prepared, shot, frame, params)
-    rest = prepared.scene.cloud.positions[prepared.static]
-    points = view.place(rest, prepared.static_neighbours)
-    base = rasterize(points, shot.camera.height, shot.camera.width, params=params.splat)
+    rest = _placed(prepared, shot, prepared.static_positions, prepared.static_neighbours, params)
+    there = [_moving_at(prepared, frame, params.lift, backward) for backward in (False, True)]
+    moving = _placed(prepared, shot, torch.cat(there), prepared.moving_neighbours, params)
     vectors = None
     if motion_vectors:
-        vectors = _motion(rest, torch.zeros_like(rest), points.pixels, shot)
-    forward = _splat_one(view, base, vectors, backward=False)
-    return forward, _splat_one(view, base, vectors, backward=True)
+        vectors = _motion_vectors(prepared, shot, frame, params.lift, (rest, moving, there))
+    forward, backward = splat_clouds(
+        rest,
+        moving,
+        prepared.carried,
+        phases=_phases(prepared, frame),
+        own=vectors,
+        height=shot.camera.height,
+        width=shot.camera.width,
+        params=params.splat,
+    )
+    return forward, backward
 
 
-@dataclass(frozen=True)
-class _View:
-    """What the two clouds of a frame share."""
-
-    prepared: PreparedScene
-    shot: Shot
-    frame: int
-    params: AnimationParams
-
-    def place(self, positions: Tensor, neighbours: Tensor) -> Points:
-        camera, photo = self.shot.camera, self.prepared.scene.camera
-        # The photo's camera looks along z from the origin, so a point's z is its depth there, also
-        # after it has flowed: on the canvas flowing points keep their spacing of one pixel.
-        zoom = float(camera.intrinsics[1, 1] / photo.intrinsics[1, 1])
-        return place_points(positions, neighbours, camera, zoom=zoom, params=self.params.splat)
+def _placed(
+    prepared: PreparedScene,
+    shot: Shot,
+    positions: Tensor,
+    neighbours: Tensor,
+    params: AnimationParams,
+) -> Points:
+    camera, photo = shot.camera, prepared.scene.camera
+    # The photo's camera looks along z from the origin, so a point's z is its depth there, also
+    # after it has flowed: on the canvas flowing points keep their spacing of one pixel.
+    zoom = float(camera.intrinsics[1, 1] / photo.intrinsics[1, 1])
+    return place_points(positions, neighbours, camera, zoom=zoom, params=params.splat)
 
 
-def _splat_one(
-    view: _View, base: Fragments, static_vectors: Tensor | None, *, backward: bool
-) -> SplatImage:
-    """One cloud: the static fragments with the displaced moving points added.
+def _phases(prepared: PreparedScene, frame: int) -> Tensor:  # [2, G]
+    count = prepared.scene.num_frames
+    passed = torch.tensor([cycle_phase(frame, count, group.cycles) for group in prepared.groups])
+    return torch.stack([1 - passed, passed]).to(prepared.carried.rows)
 
-    Args:
-        view: scene, camera and frame.
-        base: fragments of the static points.
-        static_vectors: their motion vectors [n, 4], or None when none are wanted.
-        backward: which of the two clouds.
-    """
-    scene, camera = view.prepared.scene, view.shot.camera
-    fragments, phases, vectors = base, [], [static_vectors]
-    for group in view.prepared.groups:
-        phase = cycle_phase(view.frame, scene.num_frames, group.cycles)
-        phases.append(phase if backward else 1 - phase)
-        time = (1 - phase if backward else phase) * scene.num_frames / group.cycles
-        positions = _positions_at(scene, group, time, backward, view.params.lift)
-        points = view.place(positions, group.neighbours)
-        fragments = rasterize(
-            points, camera.height, camera.width, params=view.params.splat, base=fragments
-        )
-        if static_vectors is not None:
-            later = _positions_at(scene, group, time + 1, backward, view.params.lift)
-            step = positions - later if backward else later - positions
-            vectors.append(_motion(positions, step, points.pixels, view.shot))
-    carried = view.prepared.carried
-    if static_vectors is not None:
-        carried = torch.cat([carried, torch.cat([v for v in vectors if v is not None])], dim=1)
-    total, alpha = composite_with_disparity(fragments, carried, view.params.splat)
-    return _splat_image(total / alpha.clamp(min=1e-6), alpha, phases, scene)
+
+def _moving_at(
+    prepared: PreparedScene, frame: int, lift: Lift, backward: bool, *, ahead: int = 0
+) -> Tensor:
+    """Positions of all moving points in one of the clouds, `ahead` frames on its way: [m, 3]."""
+    scene = prepared.scene
+    parts = [prepared.static_positions[:0]]
+    for group in prepared.groups:
+        phase = cycle_phase(frame, scene.num_frames, group.cycles)
+        time = (1 - phase if backward else phase) * scene.num_frames / group.cycles + ahead
+        parts.append(_positions_at(scene, group, time, backward, lift))
+    return torch.cat(parts)
 
 
 def _positions_at(
@@ -262,21 +260,24 @@ def _positions_at(
     )
 
 
-def _splat_image(
-    average: Tensor,  # [3 + C + G (+ 4) + 1, H, W] as carried, motion vectors, disparity
-    alpha: Tensor,  # [1, H, W]
-    phases: list[float],  # cross-fade weight of each group
-    scene: CinemagraphScene,
-) -> SplatImage:
-    """Channels as `blending.splat_channels` orders them."""
-    own = 3 + scene.cloud.features.shape[1]
-    belongs = average[own : own + len(phases)]
-    weights = torch.tensor(phases, dtype=average.dtype, device=average.device)
-    phase = (belongs * weights[:, None, None]).sum(dim=0, keepdim=True)
-    moving = belongs.sum(dim=0, keepdim=True)
-    vectors = average[own + len(phases) : -1]
-    features = torch.cat([average[:own], phase, moving, vectors])
-    return SplatImage(features=features, alpha=alpha, disparity=average[-1:])
+def _motion_vectors(
+    prepared: PreparedScene,
+    shot: Shot,
+    frame: int,
+    lift: Lift,
+    placed: tuple[Points, Points, list[Tensor]],
+) -> Tensor:
+    """Screen motion of all points to the previous and to the next frame: [2, N + M, 4] px."""
+    rest, moving, there = placed
+    still = prepared.static_positions
+    resting = _motion(still, torch.zeros_like(still), rest.pixels, shot)
+    clouds = []
+    for backward, now in enumerate(there):
+        later = _moving_at(prepared, frame, lift, bool(backward), ahead=1)
+        step = now - later if backward else later - now
+        pixels = moving.pixels[backward * len(now) : (backward + 1) * len(now)]
+        clouds.append(torch.cat([resting, _motion(now, step, pixels, shot)]))
+    return torch.stack(clouds)
 
 
 def _motion(positions: Tensor, step: Tensor, pixels: Tensor, shot: Shot) -> Tensor:

@@ -29,3 +29,12 @@ def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
         return cast(Kernel, dispatcher)  # it is called like the function
 
     return decorate
+
+
+def inner() -> Callable[[Kernel], Kernel]:
+    """A decorator for what compiled kernels call: no threads of its own."""
+
+    def decorate(function: Kernel) -> Kernel:
+        return cast(Kernel, njit(nogil=True, forceinline=True)(function))
+
+    return decorate

@@ -1,0 +1,314 @@
+"""Compiled CPU kernels that draw several clouds with a common resting part; see `clouds.py`.
+
+The picture is worked on in bands of rows. The fragments of a band stay in the processor's cache
+and never become a picture of their own: resting points are inserted once, the moving points of
+each cloud into lists beside theirs, and both lists are merged while they are added up.
+
+A fragment is one number, the bits of its depth above the index of its point: positive floats sort
+like their bits, so comparing the numbers compares depth first and then index.
+
+Hot loops take flat arrays and offsets: a slice would count references for every pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from cine3d_core.compiled import compiled, inner
+
+BLOCK = 128  # consecutive points whose common extent decides whether a band looks at them
+NONE = np.uint64(0xFFFFFFFFFFFFFFFF)  # sorts behind every fragment
+LOW = np.uint64(0xFFFFFFFF)
+HIGH = np.uint64(32)
+
+
+@compiled()
+def block_extents(
+    pixels: np.ndarray,  # [N, 2] float32
+    depth: np.ndarray,  # [N] float32
+    radius: np.ndarray,  # [N] float32
+    near: float,
+    out: np.ndarray,  # [ceil(N / BLOCK), 2] float32: top and bottom row coordinate
+) -> None:
+    """Which rows the points of each block may touch; an empty range where none is drawn."""
+    count = depth.shape[0]
+    for block in prange(out.shape[0]):
+        top, bottom = np.float32(np.inf), np.float32(-np.inf)
+        for point in range(block * BLOCK, min((block + 1) * BLOCK, count)):
+            if depth[point] > near:
+                top = min(top, pixels[point, 1] - radius[point])
+                bottom = max(bottom, pixels[point, 1] + radius[point])
+        out[block, 0], out[block, 1] = top, bottom
+
+
+@inner()
+def insert(
+    points,
+    first_index,
+    row_first,
+    row_end,
+    width,
+    style,
+    keys,
+    weights,
+    filled,
+    across,
+):
+    """Sorts the points that touch rows `row_first` to `row_end` into the band's lists."""
+    pixels, depth, bits, radius, extents = points
+    disc, near, least, _, _, _, most = style
+    half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+    for block in range(extents.shape[0]):
+        if not (extents[block, 1] > row_first and extents[block, 0] < row_end):
+            continue
+        for point in range(block * BLOCK, min((block + 1) * BLOCK, depth.shape[0])):
+            x, y, r = pixels[point, 0], pixels[point, 1], radius[point]
+            # Also false for NaN; and keeps the integers below in range.
+            if not (x > -r and x < width + r and y > row_first - r and y < row_end + r):
+                continue
+            if not depth[point] > near:
+                continue
+            top = max(row_first, int(np.ceil(y - r - half)))
+            bottom = min(row_end - 1, int(np.floor(y + r - half)))
+            left = max(0, int(np.ceil(x - r - half)))
+            right = min(width - 1, int(np.floor(x + r - half)))
+            for column in range(left, right + 1):
+                away = abs(x - (np.float32(column) + half))
+                across[column - left] = away * away if disc else max(one - away / r, zero)
+            key = (np.uint64(bits[point]) << HIGH) | np.uint64(first_index + point)
+            for row in range(top, bottom + 1):
+                away = abs(y - (np.float32(row) + half))
+                down = away * away if disc else max(one - away / r, zero)
+                line = (row - row_first) * width
+                for column in range(left, right + 1):
+                    if disc:
+                        weight = one - (across[column - left] + down) / (r * r)
+                    else:
+                        weight = across[column - left] * down
+                    if not weight > np.float32(least):
+                        continue
+                    cell = line + column
+                    start = cell * most
+                    slot = start + filled[cell]
+                    if filled[cell] < most:
+                        filled[cell] += np.uint8(1)
+                    else:
+                        slot -= 1
+                        if key > keys[slot]:
+                            continue
+                    while slot > start and keys[slot - 1] > key:
+                        keys[slot] = keys[slot - 1]
+                        weights[slot] = weights[slot - 1]
+                        slot -= 1
+                    keys[slot] = key
+                    weights[slot] = weight
+
+
+@inner()
+def merge(
+    keys,
+    weights,
+    a,
+    end_a,
+    b,
+    end_b,
+    out,
+    room,
+):
+    """Merges the sorted lists from `a` and from `b` on into one from `out` on; its end."""
+    key_a = keys[a] if a < end_a else NONE
+    key_b = keys[b] if b < end_b else NONE
+    end = min(out + room, out + (end_a - a) + (end_b - b))
+    for slot in range(out, end):
+        if key_a < key_b:
+            keys[slot], weights[slot] = key_a, weights[a]
+            a += 1
+            key_a = keys[a] if a < end_a else NONE
+        else:
+            keys[slot], weights[slot] = key_b, weights[b]
+            b += 1
+            key_b = keys[b] if b < end_b else NONE
+    return end
+
+
+@inner()
+def share_out(
+    keys,
+    weights,
+    start,
+    end,
+    over,
+    surface,
+    most,
+    index,
+    bits,
+    depth,  # the same memory as `bits`
+    share,
+):
+    """Point and share of each fragment that gets one: how many, covered share, disparity."""
+    zero, one = np.float32(0.0), np.float32(1.0)
+    count = 0
+    left, covered, disparity, gain = one, zero, zero, one
+    limit = NONE
+    if start < end and not over:
+        bits[0] = np.uint32(keys[start] >> HIGH)
+        depth[0] = depth[0] * surface
+        limit = (np.uint64(bits[0]) << HIGH) | LOW
+        first = zero
+        for slot in range(start, end):
+            if keys[slot] > limit:
+                break
+            first += weights[slot]
+        gain = min(max(one / max(first, np.float32(1e-6)), one), most)
+    for slot in range(start, end):
+        key, own = keys[slot], weights[slot]
+        if over:
+            own = own * left
+        else:
+            if key <= limit:
+                own = own * gain
+            own = min(own, left)
+        left -= own
+        covered += own
+        index[count] = np.uint32(key & LOW)
+        bits[0] = np.uint32(key >> HIGH)
+        disparity += own / depth[0]
+        share[count] = own
+        count += 1
+        if left <= zero:
+            break
+    return count, covered, disparity
+
+
+@inner()
+def add_up(out, first_plane, planes, at, rows, index, share, count, scale):
+    """Averages of the columns of `rows` [N, C], C a multiple of 4, written to pixel `at`."""
+    zero = np.float32(0.0)
+    for block in range(0, rows.shape[1], 4):
+        a, b, c, d = zero, zero, zero, zero
+        for k in range(count):
+            point = np.int64(index[k])
+            a += share[k] * rows[point, block]
+            b += share[k] * rows[point, block + 1]
+            c += share[k] * rows[point, block + 2]
+            d += share[k] * rows[point, block + 3]
+        plane = first_plane + block
+        out[plane, at] = a * scale
+        if block + 1 < planes:
+            out[plane + 1, at] = b * scale
+        if block + 2 < planes:
+            out[plane + 2, at] = c * scale
+        if block + 3 < planes:
+            out[plane + 3, at] = d * scale
+
+
+@inner()
+def draw_band(
+    cloud,
+    row_first,
+    row_end,
+    keys,
+    weights,
+    filled,
+    area,
+    brought,
+    groups,
+    style,
+    resting,
+    out,
+    alpha,
+):
+    """Draws the rows of one cloud from a band's lists."""
+    columns, channels, own = brought
+    group, phases = groups
+    _, _, _, over, surface, most, room = style
+    surface, most = np.float32(surface), np.float32(most)
+    clouds, _, width = alpha.shape
+    planes, vectors = out.shape[1], own.shape[2]
+    merged = (clouds + 1) * area * room
+    image, own_columns = out[cloud], own[cloud]
+    index = np.empty(room, np.uint32)
+    share = np.empty(room, np.float32)
+    bits = np.empty(1, np.uint32)  # one float, to look at its bits
+    depth = bits.view(np.float32)
+    zero, one = np.float32(0.0), np.float32(1.0)
+    for row in range(row_first, row_end):
+        for column in range(width):
+            cell, at = (row - row_first) * width + column, row * width + column
+            other = (cloud + 1) * area + cell
+            start = cell * room
+            end = start + filled[cell]
+            if filled[other] > 0:
+                begin = other * room
+                end = merge(keys, weights, start, end, begin, begin + filled[other], merged, room)
+                start = merged
+            elif cloud > 0 and vectors == 0 and filled[other - area] == 0:
+                for plane in range(planes):  # only resting points, as in the cloud before
+                    image[plane, at] = out[cloud - 1, plane, at]
+                alpha[cloud, row, column] = alpha[cloud - 1, row, column]
+                continue
+            count, covered, disparity = share_out(
+                keys, weights, start, end, over, surface, most, index, bits, depth, share
+            )
+            scale = one / max(covered, np.float32(1e-6))
+            add_up(image, 0, channels, at, columns, index, share, count, scale)
+            if vectors > 0:
+                add_up(image, channels + 2, vectors, at, own_columns, index, share, count, scale)
+            phase, moving = zero, zero
+            if start == merged:
+                for k in range(count):
+                    point = np.int64(index[k]) - resting
+                    if point >= 0:
+                        phase += share[k] * phases[cloud, group[point]]
+                        moving += share[k]
+            image[channels, at] = phase * scale
+            image[channels + 1, at] = moving * scale
+            image[planes - 1, at] = disparity * scale
+            alpha[cloud, row, column] = covered
+
+
+@compiled()
+def splat_clouds(
+    rest: tuple,  # pixels [N, 2], depth [N], its bits [N], radius [N], block extents [B, 2]
+    moving: tuple,  # the same of M points of each of D clouds, with a first dimension of D
+    brought: tuple,  # columns [N + M, C4]; C; own columns [D, N + M, V], V 0 or 4
+    groups: tuple,  # group of each moving point [M] int16, phase of each group [D, G]
+    style: tuple,  # disc, near plane, least weight, over, 1 + same_surface, crack_gain, K
+    band_rows: int,
+    workers: int,
+    out: np.ndarray,  # [D, C + 2 + V + 1, H * W]: carried, phase, moving, own, disparity
+    alpha: np.ndarray,  # [D, H, W]
+) -> None:
+    """Averages of what the clouds carry, and coverage."""
+    clouds, height, width = alpha.shape
+    bands = (height + band_rows - 1) // band_rows
+    area, room = band_rows * width, style[6]
+    merged = (clouds + 1) * area * room  # room for one list more
+    for worker in prange(workers):
+        keys = np.empty(merged + room, np.uint64)
+        weights = np.empty(merged + room, np.float32)
+        filled = np.empty((clouds + 1) * area, np.uint8)
+        across = np.empty(width, np.float32)
+        for band in range(worker, bands, workers):
+            first, end = band * band_rows, min((band + 1) * band_rows, height)
+            filled[:] = 0
+            insert(rest, 0, first, end, width, style, keys, weights, filled, across)
+            for cloud in range(clouds):
+                lists = (cloud + 1) * area
+                points = (
+                    moving[0][cloud],
+                    moving[1][cloud],
+                    moving[2][cloud],
+                    moving[3][cloud],
+                    moving[4][cloud],
+                )
+                insert(
+                    points, rest[1].shape[0], first, end, width, style,
+                    keys[lists * room :], weights[lists * room :], filled[lists:], across,
+                )  # fmt: skip
+            for cloud in range(clouds):
+                draw_band(
+                    cloud, first, end, keys, weights, filled, area, brought, groups, style,
+                    rest[1].shape[0], out, alpha,
+                )  # fmt: skip

@@ -1,0 +1,122 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cine3d_core.clouds import Carried, carried_by, splat_clouds, splat_clouds_torch
+from cine3d_core.scene import SplatImage
+from cine3d_core.splatting import PUBLISHED_SPLAT, Points, SplatParams
+from tests.core.test_splatting import random_points
+from tests.reference.naive_splatter import splat as naive_splat
+
+HEIGHT, WIDTH = 11, 23
+STYLES = [SplatParams(), PUBLISHED_SPLAT, SplatParams(max_points=3, crack_gain=1.0)]
+FIELDS = ("pixels", "depth", "radius")
+PHASES = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
+NOBODY = torch.zeros(0, dtype=torch.int16)
+
+
+def drawn(
+    draw=splat_clouds,
+    *,
+    params: SplatParams,
+    resting: int = 500,
+    moving: int = 300,
+    vectors: bool = False,
+    channels: int = 5,
+) -> list[SplatImage]:
+    generator = torch.Generator().manual_seed(4)
+    own = torch.rand(2, resting + moving, 4, generator=generator) if vectors else None
+    return draw(
+        random_points(resting, HEIGHT, WIDTH, seed=1),
+        random_points(2 * moving, HEIGHT, WIDTH // 2, seed=2),  # none on the right
+        some_carried(resting, moving, channels),
+        phases=PHASES,
+        own=own,
+        height=HEIGHT,
+        width=WIDTH,
+        params=params,
+    )
+
+
+def some_carried(resting: int, moving: int, channels: int) -> Carried:
+    generator = torch.Generator().manual_seed(3)
+    columns = torch.rand(resting + moving, channels, generator=generator)
+    return carried_by(columns, torch.arange(moving) % 2)
+
+
+def assert_alike(a: list[SplatImage], b: list[SplatImage], atol: float) -> None:
+    for one, other in zip(a, b, strict=True):
+        for name in ("features", "alpha", "disparity"):
+            torch.testing.assert_close(getattr(one, name), getattr(other, name), atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("params", STYLES)
+@pytest.mark.parametrize("vectors", [False, True])
+def test_the_compiled_clouds_equal_their_torch_twin(params: SplatParams, vectors: bool):
+    fast = drawn(params=params, vectors=vectors)
+    assert_alike(fast, drawn(splat_clouds_torch, params=params, vectors=vectors), atol=2e-6)
+
+
+@pytest.mark.parametrize("channels", [3, 4, 11])
+def test_any_number_of_channels_is_carried(channels: int):
+    fast = drawn(params=SplatParams(), channels=channels)
+    assert fast[0].features.shape == (channels + 2, HEIGHT, WIDTH)
+    slow = drawn(splat_clouds_torch, params=SplatParams(), channels=channels)
+    assert_alike(fast, slow, atol=2e-6)
+
+
+@pytest.mark.parametrize(("resting", "moving"), [(0, 40), (200, 0), (0, 0)])
+def test_nothing_resting_or_nothing_moving_is_drawn_too(resting: int, moving: int):
+    fast = drawn(params=SplatParams(), resting=resting, moving=moving)
+    slow = drawn(splat_clouds_torch, params=SplatParams(), resting=resting, moving=moving)
+    assert_alike(fast, slow, atol=2e-6)
+
+
+@pytest.mark.parametrize("params", STYLES)
+def test_a_cloud_equals_the_naive_splatter(params: SplatParams):
+    rest, moving = random_points(60, 7, 9, seed=5), random_points(40, 7, 9, seed=6)
+    carried = some_carried(60, 40, 4)
+    (image,) = splat_clouds(
+        rest, moving, carried, phases=PHASES[:1], own=None, height=7, width=9, params=params
+    )
+    columns = (torch.cat([getattr(p, n) for p in (rest, moving)]) for n in FIELDS)
+    total, alpha = naive_splat(Points(*columns), carried.rows, 7, 9, params)
+    torch.testing.assert_close(image.alpha, alpha, atol=2e-6, rtol=0)
+    torch.testing.assert_close(image.features[:4] * alpha, total, atol=5e-6, rtol=0)
+
+
+def test_neither_threads_nor_clouds_beside_it_change_a_bit_of_a_cloud():
+    threads, images = torch.get_num_threads(), []
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        images.append(drawn(params=SplatParams()))
+    torch.set_num_threads(threads)
+    assert_alike(images[0], images[1], atol=0)
+
+
+def test_gradients_reach_what_is_carried():
+    carried = some_carried(50, 30, 3)
+    rows = carried.rows.clone().requires_grad_()
+    images = splat_clouds(
+        random_points(50, 6, 6, seed=1),
+        random_points(60, 6, 6, seed=2),
+        replace(carried, rows=rows),
+        phases=PHASES,
+        own=None,
+        height=6,
+        width=6,
+        params=SplatParams(),
+    )
+    torch.stack([image.features.sum() for image in images]).sum().backward()
+    assert rows.grad is not None and float(rows.grad.abs().sum()) > 0
+
+
+def test_a_picture_higher_than_a_band_has_no_seams():
+    points = random_points(4000, 70, 900, seed=8)
+    carried = carried_by(torch.rand(4000, 3, generator=torch.Generator().manual_seed(1)), NOBODY)
+    nothing = Points(torch.zeros(0, 2), torch.zeros(0), torch.zeros(0))
+    kwargs = {"phases": torch.zeros(1, 1), "own": None, "height": 70, "width": 900}
+    fast = splat_clouds(points, nothing, carried, **kwargs, params=SplatParams())
+    slow = splat_clouds_torch(points, nothing, carried, **kwargs, params=SplatParams())
+    assert_alike(fast, slow, atol=2e-6)
