@@ -8,19 +8,22 @@ picture. On photographs where nothing flows the largest connected false region c
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.errors import InputError
-from cine3d_core.files.fluid_polygons import LABELS, paint_classes, read_outlines
+from cine3d_core.evaluation.fluid_sheet import SheetRow, draw_sheet
+from cine3d_core.files.atomic import replacing
+from cine3d_core.files.fluid_polygons import LABELS, FluidOutlines, paint_classes, read_outlines
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import read_photo
 from cine3d_core.fluid_source import fluid_classes
@@ -74,28 +77,39 @@ def lower_third(rgb: Tensor) -> ClassMap:
     return classes
 
 
-def evaluate(
-    photos: Path, outlines: Path, methods: Mapping[str, Method], *, split: str, size: int = 1280
-) -> list[FluidScores]:
-    """Scores of every outlined photograph of a split, at `size` pixels of the long side.
+def outlined_photos(
+    photos: Path, outlines: Path, *, split: str, size: int
+) -> Iterator[tuple[FluidOutlines, Tensor, ClassMap]]:
+    """What was drawn, the photo [3, H, W] and its classes, `size` pixels long at most, by name.
 
     Raises:
         InputError: no outlines of that split, or a photograph that is not the one outlined.
     """
-    scores = []
-    for path in sorted(outlines.glob("*.json")):
-        drawn = read_outlines(path)
-        if drawn.split != split:
-            continue
-        file = photos / drawn.file
-        if not file.is_file() or sha256_of(file) != drawn.sha256:
-            raise InputError(f"{file} is not the photograph that {path.name} outlines")
-        rgb = read_photo(file, max_side=size).rgb
-        truth = paint_classes(drawn, rgb.shape[1], rgb.shape[2])
-        scores += [score(drawn.name, name, call(rgb), truth) for name, call in methods.items()]
-    if not scores:
+    drawn = [read_outlines(path) for path in sorted(outlines.glob("*.json"))]
+    chosen = [one for one in drawn if one.split == split]
+    if not chosen:
         raise InputError(f"{outlines} holds no outlines of the split {split!r}; name another")
-    return scores
+    for one in chosen:
+        file = photos / one.file
+        if not file.is_file() or sha256_of(file) != one.sha256:
+            raise InputError(f"{file} is not the photograph that {one.name}.json outlines")
+        rgb = read_photo(file, max_side=size).rgb
+        yield one, rgb, paint_classes(one, rgb.shape[1], rgb.shape[2])
+
+
+def evaluate(
+    photos: Path, outlines: Path, methods: Mapping[str, Method], *, split: str, size: int = 1280
+) -> list[FluidScores]:
+    """Scores of every outlined photograph of a split by every method.
+
+    Raises:
+        InputError: as `outlined_photos`.
+    """
+    return [
+        score(drawn.name, name, call(rgb), truth)
+        for drawn, rgb, truth in outlined_photos(photos, outlines, split=split, size=size)
+        for name, call in methods.items()
+    ]
 
 
 def mean_overlap(scores: Sequence[FluidScores], method: str, label: str) -> tuple[float, int]:
@@ -132,6 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outlines", type=Path, required=True, help="folder of their outlines")
     parser.add_argument("--split", default="test", choices=("test", "train"), help="(test)")
     parser.add_argument("--size", type=int, default=1280, help="long side, pixels (1280)")
+    parser.add_argument("--sheet", type=Path, help="JPEG: photograph, outlined, found")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -148,3 +163,12 @@ def run(args: argparse.Namespace) -> None:
     methods = {"network": network, "analytic": analytic}
     methods |= {"upper third": upper_third, "lower third": lower_third}
     print(table(evaluate(args.photos, args.outlines, methods, split=args.split, size=args.size)))
+    if args.sheet:
+        rows = [
+            SheetRow(f"{drawn.name} ({drawn.credit})", rgb, truth, network(rgb))
+            for drawn, rgb, truth in outlined_photos(
+                args.photos, args.outlines, split=args.split, size=args.size
+            )
+        ]
+        with replacing(args.sheet) as temporary:
+            Image.fromarray(draw_sheet(rows)).save(temporary, "JPEG", quality=80)

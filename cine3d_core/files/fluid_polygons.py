@@ -25,6 +25,7 @@ class FluidOutlines:
     name: str
     file: str  # name of the photograph's file
     sha256: str  # of that file
+    credit: str  # author and licence
     split: str  # "train" or "test"
     height: int  # of the photograph, pixels
     width: int
@@ -43,6 +44,7 @@ def read_outlines(path: Path) -> FluidOutlines:
             name=path.stem,
             file=str(content["imagePath"]),
             sha256=str(content["photo"]["sha256"]),
+            credit=f"{content['photo']['author']}, {content['photo']['licence']}",
             split=str(content["split"]),
             height=int(content["imageHeight"]),
             width=int(content["imageWidth"]),

@@ -7,6 +7,7 @@ import torch
 
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.fluid import lower_third, mean_overlap, score, table, upper_third
+from cine3d_core.evaluation.fluid_sheet import TILE_WIDTH, SheetRow, draw_sheet
 from cine3d_core.files.fluid_polygons import LABELS, paint_classes, read_outlines
 from cine3d_core.fluid_regions import kinds_of, sharpen
 from cine3d_core.networks import fluid as networks
@@ -23,7 +24,14 @@ from cine3d_core.training.fluid_composites import (
     with_plume,
     with_stream,
 )
-from cine3d_core.training.fluid_views import NOBODY, SIZES, FluidPhoto, FluidView, make_view
+from cine3d_core.training.fluid_views import (
+    NOBODY,
+    SIZES,
+    FluidPhoto,
+    FluidView,
+    make_scene_view,
+    make_view,
+)
 
 OUTLINES = Path(__file__).resolve().parents[1] / "fluid_polygons"
 TEST_PHOTOS = {
@@ -66,7 +74,7 @@ def test_later_shapes_lie_over_earlier_ones_at_any_size(tmp_path: Path):
     square = [[0, 0], [40, 0], [40, 20], [0, 20]]
     hole = [[10, 5], [30, 5], [30, 15], [10, 15]]
     content = {
-        "photo": {"sha256": "0" * 64},
+        "photo": {"sha256": "0" * 64, "author": "A", "licence": "CC0"},
         "split": "train",
         "imagePath": "a.jpg",
         "imageHeight": 20,
@@ -109,6 +117,15 @@ def test_blind_guesses_cover_a_third_and_the_table_has_a_mean_of_each_method():
     assert mean_overlap(scores, "up", "sky") == (pytest.approx(1 / 3), 1)
     assert mean_overlap(scores, "low", "sky") == (0.0, 1)
     assert table(scores).count("mean") == 2
+
+
+def test_a_sheet_shows_every_photograph_three_times():
+    rgb, classes = torch.full((3, 60, 90), 0.5), np.zeros((60, 90), np.uint8)
+    classes[:30] = SKY
+    sheet = draw_sheet([SheetRow("a", rgb, classes, classes)] * 3)
+    assert sheet.shape[1] == 6 * TILE_WIDTH
+    photo, truth = sheet[5, 5], sheet[5, TILE_WIDTH + 5]
+    assert photo.tolist() == [128] * 3 and truth[2] > truth[0]
 
 
 @pytest.mark.parametrize("put", [with_lake, with_stream, with_fog, with_plume])
@@ -220,7 +237,5 @@ def test_the_decoder_learns_what_the_features_say(tmp_path: Path):
 
 
 def test_a_view_of_a_scene_belongs_to_no_photograph():
-    from cine3d_core.training.fluid_views import make_scene_view
-
     view = make_scene_view(scenery(), np.random.default_rng(1))
     assert isinstance(view, FluidView) and view.photo == view.donor == NOBODY
