@@ -118,7 +118,9 @@ def _moving_neighbours(groups: tuple[MovingGroup, ...], like: Tensor) -> Tensor:
 def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]) -> Carried:
     cloud = scene.cloud
     order = torch.cat([static, *(group.index for group in groups)])
-    sizes = torch.tensor([len(group.index) for group in groups], device=order.device)
+    sizes = torch.tensor(
+        [len(group.index) for group in groups], dtype=torch.int64, device=order.device
+    )
     numbers = torch.arange(len(groups), device=order.device).repeat_interleave(sizes)
     return carried_by(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
 

@@ -192,3 +192,7 @@ def test_what_only_the_cloud_without_weight_shows_is_shown():
         image = blend_directions(*pair, CHANNELS, **args, params=params)
         assert bool((image.features[CHANNELS.rgb] == 0.6).all())
         assert bool((blend_share(*pair, CHANNELS, *args.values(), params) == 1).all())
+
+
+def test_a_scene_without_motion_can_be_prepared():
+    assert prepare(river_scene(velocity=(0.0, 0.0))).groups == ()
