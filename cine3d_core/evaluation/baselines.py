@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -125,12 +126,23 @@ def animate_2d(
 
 
 def animation_then_view(parts: SceneParts, clip: Clip) -> Draw:
-    """2D animation -> novel view synthesis."""
+    """2D animation -> novel view synthesis.
+
+    The layers are those of the still: what is visible takes the animated frame's colours, what is
+    hidden keeps those that were filled in once, which flickers less than filling every frame.
+    """
     animated = animate_2d(parts.rgb, parts.motion, parts.camera, clip)
+    scene = _layered(replace(parts, motion=still_motion(parts.rgb)), clip)
+    cloud = scene.cloud
+    seen = ~cloud.inpainted
 
     def draw(shot: Shot, frame: int) -> Tensor:
-        still = replace(parts, rgb=animated(frame), motion=still_motion(parts.rgb))
-        return _view(prepare(_layered(still, clip)), shot).rgb
+        rgb = cloud.rgb.clone()
+        rgb[seen] = animated(frame).flatten(1).T[cloud.pixel[seen]]
+        now = replace(scene, cloud=replace(cloud, rgb=rgb))
+        return render_frame(
+            prepare(now), shot, 0, decoder=pass_through, params=AnimationParams()
+        ).rgb
 
     return draw
 
@@ -139,19 +151,27 @@ def view_then_animation(parts: SceneParts, clip: Clip, *, moving_average: bool) 
     """Novel view synthesis -> 2D animation, with the flow of one view or of three averaged."""
     prepared = prepare(_layered(parts, clip))
 
-    def draw(shot: Shot, frame: int) -> Tensor:
-        view = _view(prepared, shot)
+    @lru_cache(maxsize=1)  # a resting camera sees one view all the time
+    def animation(poses: tuple[bytes, ...]) -> Callable[[int], Tensor]:
+        cameras = [_posed(parts.camera, pose) for pose in poses]
+        view = _view(prepared, cameras[0])
         motion = _motion_in_view(view)
         if moving_average:
-            beside = [
-                _motion_in_view(_view(prepared, Shot(camera, camera, camera))).velocity
-                for camera in (shot.previous, shot.next)
-            ]
+            beside = [_motion_in_view(_view(prepared, camera)).velocity for camera in cameras[1:]]
             mean = torch.stack([motion.velocity, *beside]).mean(dim=0)
             motion = replace(motion, velocity=mean * motion.moving)
-        return animate_2d(view.rgb, motion, shot.camera, clip)(frame)
+        return animate_2d(view.rgb, motion, cameras[0], clip)
+
+    def draw(shot: Shot, frame: int) -> Tensor:
+        cameras = (shot.camera, shot.previous, shot.next)
+        return animation(tuple(c.world_to_camera.numpy().tobytes() for c in cameras))(frame)
 
     return draw
+
+
+def _posed(camera: Camera, pose: bytes) -> Camera:
+    matrix = torch.frombuffer(bytearray(pose), dtype=torch.float64).view(4, 4)
+    return replace(camera, world_to_camera=matrix)
 
 
 def _layered(parts: SceneParts, clip: Clip) -> CinemagraphScene:
@@ -160,9 +180,9 @@ def _layered(parts: SceneParts, clip: Clip) -> CinemagraphScene:
     return scene_from_parts(parts, params, num_frames=clip.num_frames, fps=clip.fps)
 
 
-def _view(prepared: PreparedScene, shot: Shot) -> RenderedFrame:
+def _view(prepared: PreparedScene, camera: Camera) -> RenderedFrame:
     """The still from another place, and how what is seen there moves: `motion` without camera."""
-    resting = Shot(shot.camera, shot.camera, shot.camera)
+    resting = Shot(camera, camera, camera)
     return render_frame(
         prepared, resting, 0, decoder=pass_through, params=AnimationParams(), motion_vectors=True
     )

@@ -23,8 +23,8 @@ from cine3d_core.evaluation.scoring import (
     JudgedFrame,
     SceneScores,
     judged_frames,
-    perceptual_moments,
     score_row,
+    spread_moments,
 )
 from cine3d_core.files.atomic import replacing
 
@@ -33,6 +33,7 @@ from cine3d_core.files.atomic import replacing
 class RendererEvaluation:
     """What is measured."""
 
+    frames_per_move: int | None = None  # of each camera move, evenly spread; None: all
     perceptual_frames: int = 4  # of each scene, for hed-lpips, which costs two seconds a frame
 
 
@@ -48,7 +49,7 @@ def evaluate_scene(
     found = {row: scores for row, scores in done.items() if scores is not None}
     if len(found) == len(rows):
         return found
-    perceptual = perceptual_moments(scene.moments, settings.perceptual_frames)
+    perceptual = spread_moments(scene.moments, settings.perceptual_frames)
     judged = judged_frames(scene, network, perceptual)
     shown = sheets.telling_moment(judged)
     write_rgb(_picture(out, "truth", scene), _truth_of(judged, shown))
@@ -138,6 +139,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scenes", help="names with commas between (default: all)")
     parser.add_argument(
+        "--frames-per-move", type=int, help="true frames of each camera move (default: all)"
+    )
+    parser.add_argument(
         "--perceptual-frames",
         type=int,
         default=RendererEvaluation.perceptual_frames,
@@ -150,7 +154,8 @@ def run(args: argparse.Namespace) -> None:
     rows = _chosen_rows(args.rows)
     names = args.scenes.split(",") if args.scenes else None
     scenes = find_scenes(args.truth, names)
-    settings = RendererEvaluation(args.perceptual_frames)
+    settings = RendererEvaluation(args.frames_per_move, args.perceptual_frames)
+    scenes = [thinned(scene, settings.frames_per_move) for scene in scenes]
     network = load_hed_lpips() if settings.perceptual_frames > 0 else None
     by_scene = {
         scene.name: evaluate_scene(scene, rows, args.output, settings, network) for scene in scenes
@@ -165,6 +170,17 @@ def run(args: argparse.Namespace) -> None:
         write_rgb(args.output / "sheets" / f"{scene.name}.png", sheets.contact_sheet(pictures))
     print(text)
     print(f"\n{args.output}: table.md, frames.csv, loops.csv and a sheet for each scene")
+
+
+def thinned(scene: TruthScene, frames_per_move: int | None) -> TruthScene:
+    """The scene with at most so many true frames of each move, evenly spread."""
+    if frames_per_move is None:
+        return scene
+    moments: list[Moment] = []
+    for move in scene.poses:
+        own = [moment for moment in scene.moments if moment.move == move]
+        moments += spread_moments(own, frames_per_move)
+    return replace(scene, moments=tuple(moments))
 
 
 def _chosen_rows(text: str | None) -> list[str]:

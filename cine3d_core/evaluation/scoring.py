@@ -75,7 +75,7 @@ def judged_frames(
     return judged
 
 
-def perceptual_moments(moments: Sequence[Moment], count: int) -> list[Moment]:
+def spread_moments(moments: Sequence[Moment], count: int) -> list[Moment]:
     """`count` moments spread evenly over all, in the order of moves and frames."""
     order = sorted(moments, key=lambda moment: (moment.move, moment.frame))
     count = min(count, len(order))
