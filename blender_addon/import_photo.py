@@ -99,6 +99,7 @@ class _BuildOperator(jobs.WorkerOperator):
             "scene_file": str(self._scene_file),
             "settings": build_settings(choices),
             "hints": motion_drawing.hints(context, root) if root else [],
+            "regions": motion_drawing.regions(context, root) if root else [],
         }
         return arguments, arrays
 

@@ -42,12 +42,41 @@ def mask_array(image: bpy.types.Image) -> np.ndarray:  # [H, W] uint8, bottom ro
 
 
 def hints(context: bpy.types.Context, root: bpy.types.Object) -> list[list[float]]:
-    """Arrows over the photo: tail x, y and tip x, y as shares of its width and height."""
+    """Arrows over the photo: tail x, y and tip x, y as shares of its width and height.
+
+    Those that ask for nothing more than a flow; see `regions` for the others.
+    """
+    return _arrows(context, root).get(("flow", 0), [])
+
+
+def regions(context: bpy.types.Context, root: bpy.types.Object) -> list[dict[str, object]]:
+    """Arrows that sway or choose their cycles, those of the same choices together.
+
+    Each is `mode`, `cycles` (0: chosen) and `hints`; it directs the painted part that its arrows
+    stand on. The length of a swaying arrow says nothing, so its speed is the region's `speed`.
+    """
     found = []
+    for (mode, cycles, *speed), arrows in sorted(_arrows(context, root).items()):
+        if (mode, cycles) != ("flow", 0):
+            region = {"mode": mode, "cycles": cycles, "hints": arrows}
+            found.append(region | ({"speed": speed[0]} if speed else {}))
+    return found
+
+
+def _arrows(context, root) -> dict[tuple, list[list[float]]]:
+    """Arrows by mode, cycles and, if they sway, speed."""
+    found: dict[tuple, list[list[float]]] = {}
     to_root = root.matrix_world.inverted()
-    for points, speed in _strokes(context, root):
+    for points, arrow in _strokes(context, root):
         track = np.array([photo_position(root, to_root @ point) for point in points])
-        found += arrows_of_stroke(track, speed * context.scene.cine3d.speed)
+        speed = (1.0 if arrow is None else arrow.speed) * context.scene.cine3d.speed
+        if arrow is not None and arrow.mode == "sway":
+            key, factor = ("sway", arrow.cycles, speed), 1.0
+        else:
+            key, factor = ("flow", 0 if arrow is None else arrow.cycles), speed
+        arrows = arrows_of_stroke(track, factor)
+        if arrows:
+            found.setdefault(key, []).extend(arrows)
     return found
 
 
@@ -106,17 +135,17 @@ def _room(tail: np.ndarray, vector: np.ndarray) -> float:
         return float(min(1.0, np.min(limits / np.maximum(np.abs(vector), 1e-12))))
 
 
-def _strokes(context, root) -> Iterator[tuple[Sequence[Vector], float]]:
-    """World points and speed of every stroke that directs a photo's motion."""
+def _strokes(context, root) -> Iterator[tuple[Sequence[Vector], bpy.types.PropertyGroup | None]]:
+    """World points and settings (none for annotations) of every stroke that directs a photo."""
     for obj in root.users_collection[0].all_objects:
         if obj.type == "CURVE" and obj.cine3d_arrow.is_arrow:
             for spline in obj.data.splines:
                 points = spline.bezier_points if spline.type == "BEZIER" else spline.points
                 track = [obj.matrix_world @ point.co.to_3d() for point in points]
                 if len(track) > 1:
-                    yield track, obj.cine3d_arrow.speed
+                    yield track, obj.cine3d_arrow
     for stroke in annotation_strokes(context.scene):
-        yield stroke, 1.0
+        yield stroke, None
 
 
 def photo_image(root: bpy.types.Object) -> bpy.types.Image | None:
@@ -276,6 +305,8 @@ class CINE3D_OT_preview_motion(_RootOperator, jobs.WorkerOperator, bpy.types.Ope
         arguments = {
             "photo": bpy.path.abspath(root.cine3d.photo),
             "hints": hints(context, root),
+            "regions": regions(context, root),
+            "hints_file": bpy.path.abspath(context.scene.cine3d.hints_file) or None,
             "motion": {"num_frames": context.scene.cine3d.frames},
         }
         return arguments, arrays

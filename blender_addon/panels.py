@@ -80,6 +80,8 @@ class CINE3D_PT_motion(_PhotoSidebar, bpy.types.Panel):
         obj = context.object
         if obj is not None and obj.cine3d_arrow.is_arrow:
             layout.prop(obj.cine3d_arrow, "speed", text="Speed of This Arrow")
+            layout.prop(obj.cine3d_arrow, "mode")
+            layout.prop(obj.cine3d_arrow, "cycles")
         row = layout.row(align=True)
         row.operator("cine3d.preview_motion")
         row.operator("cine3d.hide_motion", text="", icon="HIDE_ON")

@@ -94,7 +94,7 @@ class CINE3D_PG_scene(bpy.types.PropertyGroup):
     )
     hints_file: StringProperty(
         name="Arrows File",
-        description="JSON file with arrows and outlines, Cine3D's or labelme's; "
+        description="JSON file with arrows, outlines and regions, Cine3D's or labelme's; "
         "arrows and a mask in this scene come first",
         subtype="FILE_PATH",
         options=RELATIVE_PATH,
@@ -136,6 +136,21 @@ class CINE3D_PG_arrow(bpy.types.PropertyGroup):
         default=1.0,
         min=0.01,
         soft_max=5.0,
+    )
+    mode: EnumProperty(
+        name="Mode",
+        description="How the painted part moves that the arrow stands on",
+        items=(
+            ("flow", "Flow", "What is there flows along the arrow"),
+            ("sway", "Sway", "Foliage or reeds bend to and fro along the arrow; Speed is how far"),
+        ),
+    )
+    cycles: IntProperty(
+        name="Cycles",
+        description="How often the motion starts anew within one loop; 0 chooses",
+        default=0,
+        min=0,
+        soft_max=20,
     )
 
 

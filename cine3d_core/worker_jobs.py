@@ -30,7 +30,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.camera_json import checked_matrices, checked_size
 from cine3d_core.files.exr import srgb_to_linear
-from cine3d_core.files.hints import write_directions
+from cine3d_core.files.hints import read_directions, write_directions
 from cine3d_core.files.inputs import input_file, sha256_of
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pixels import rgb_bytes
@@ -41,6 +41,7 @@ from cine3d_core.motion import MotionParams
 from cine3d_core.motion_guess import guess_mask
 from cine3d_core.motion_view import draw_motion
 from cine3d_core.pipeline import BuildSettings, build_scene
+from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import (
     Camera,
@@ -48,6 +49,7 @@ from cine3d_core.scene import (
     DepthMap,
     MotionDirections,
     MotionHint,
+    MotionRegion,
     RenderedFrame,
     resized_camera,
 )
@@ -240,7 +242,14 @@ def preview_motion(job: JobInput) -> JobResult:
     if mask is not None:
         small = Image.fromarray(np.ascontiguousarray(mask[::-1])).resize((width, height))
         mask = torch.from_numpy(np.array(small) > 127)[None]
-    directions = MotionDirections(hints=_motion_hints(job.arguments.get("hints") or [], photo))
+    directions = _drawn(job, photo)
+    if directions == MotionDirections() and job.arguments.get("hints_file"):
+        original = (photo.original_height, photo.original_width)
+        directions = read_directions(
+            job.arguments["hints_file"], height=height, width=width, original_size=original
+        )
+        if mask is None and directions.polygons:
+            mask = rasterize_polygons(directions.polygons, height, width)
     params = replace(MotionParams(), **job.arguments.get("motion", {}))
     field, assumed = direct_motion(photo.rgb, depth, mask, directions, params)
     return {"assumed": list(assumed)}, {"picture": _png(draw_motion(photo.rgb, field))}
@@ -263,13 +272,14 @@ def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
     settings = replace(known, **job.arguments.get("settings", {}))
     if settings.hints is not None:
         settings = replace(settings, hints=Path(settings.hints))
-    hints, mask = job.arguments.get("hints"), job.arrays.get("mask")
-    if not hints and mask is None:
+    mask = job.arrays.get("mask")
+    if mask is None and not job.arguments.get("hints") and not job.arguments.get("regions"):
         return settings
     photo = read_photo(photo_path, max_side=settings.size)
-    if hints:
+    directions = _drawn(job, photo)
+    if directions != MotionDirections():
         settings = replace(settings, hints=folder / "hints.json")
-        _write_hints(folder / "hints.json", hints, photo)
+        _write_drawing(folder / "hints.json", directions, photo)
     if mask is not None:
         settings = replace(settings, mask=folder / "mask.png")
         size = (photo.original_width, photo.original_height)
@@ -277,11 +287,25 @@ def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
     return settings
 
 
-def _write_hints(path: Path, hints: list[list[float]], photo: Photo) -> None:
+def _write_drawing(path: Path, directions: MotionDirections, photo: Photo) -> None:
     height, width = photo.rgb.shape[1:]
     original = (photo.original_height, photo.original_width)
-    directions = MotionDirections(hints=_motion_hints(hints, photo))
     write_directions(path, directions, height=height, width=width, original_size=original)
+
+
+def _drawn(job: JobInput, photo: Photo) -> MotionDirections:
+    """Arrows, and regions of arrows that sway or choose their cycles."""
+    regions = (
+        MotionRegion(
+            hints=_motion_hints(region["hints"], photo),
+            speed=float(region.get("speed", 1.0)),
+            cycles=int(region["cycles"]) or None,
+            mode="sway" if region["mode"] == "sway" else "flow",
+        )
+        for region in job.arguments.get("regions") or []
+    )
+    hints = _motion_hints(job.arguments.get("hints") or [], photo)
+    return MotionDirections(hints=hints, regions=tuple(regions))
 
 
 def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, ...]:

@@ -204,6 +204,21 @@ def test_an_arrow_comes_back_where_it_was_put(scene):
     np.testing.assert_allclose(arrows, [[0.25, 0.5, 0.3125, 0.5625]], atol=1e-5)
 
 
+def test_arrows_that_sway_or_choose_their_cycles_are_regions(scene):
+    root, _, _ = show(scene)
+    for mode, cycles, speed in (("flow", 0, 1.0), ("flow", 3, 0.5), ("sway", 2, 0.5)):
+        bpy.ops.cine3d.add_arrow(start=(0.25, 0.5), end=(0.5, 0.5))
+        settings = bpy.context.object.cine3d_arrow
+        settings.mode, settings.cycles, settings.speed = mode, cycles, speed
+    bpy.context.view_layer.update()
+    assert len(motion_drawing.hints(bpy.context, root)) == 1
+    flow, sway = motion_drawing.regions(bpy.context, root)
+    assert (flow["mode"], flow["cycles"], "speed" in flow) == ("flow", 3, False)
+    np.testing.assert_allclose(flow["hints"], [[0.25, 0.5, 0.375, 0.5]], atol=1e-5)
+    assert (sway["mode"], sway["cycles"], sway["speed"]) == ("sway", 2, 0.5)
+    np.testing.assert_allclose(sway["hints"], [[0.25, 0.5, 0.5, 0.5]], atol=1e-5)
+
+
 def test_a_bent_stroke_becomes_arrows_along_it():
     angles = np.linspace(0, np.pi / 2, 20)
     track = 0.5 + 0.2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
