@@ -146,9 +146,11 @@ def share_out(
     depth,  # the same memory as `bits`
     share,
 ):
-    """Point and share of each fragment that gets one: how many, covered share, disparity."""
+    """Point and share of each fragment: how many, covered share, disparity.
+
+    No jumps: which fragment ends a surface, or fills the pixel, no processor can foretell.
+    """
     zero, one = np.float32(0.0), np.float32(1.0)
-    count = 0
     left, covered, disparity, gain = one, zero, zero, one
     limit = NONE
     if start < end and not over:
@@ -157,28 +159,19 @@ def share_out(
         limit = (np.uint64(bits[0]) << HIGH) | LOW
         first = zero
         for slot in range(start, end):
-            if keys[slot] > limit:
-                break
-            first += weights[slot]
+            if keys[slot] <= limit:
+                first += weights[slot]
         gain = min(max(one / max(first, np.float32(1e-6)), one), most)
     for slot in range(start, end):
         key, own = keys[slot], weights[slot]
-        if over:
-            own = own * left
-        else:
-            if key <= limit:
-                own = own * gain
-            own = min(own, left)
+        own = own * left if over else min(own * (gain if key <= limit else one), left)
         left -= own
         covered += own
-        index[count] = np.uint32(key & LOW)
         bits[0] = np.uint32(key >> HIGH)
         disparity += own / depth[0]
-        share[count] = own
-        count += 1
-        if left <= zero:
-            break
-    return count, covered, disparity
+        index[slot - start] = np.uint32(key & LOW)
+        share[slot - start] = own
+    return end - start, covered, disparity
 
 
 @inner()

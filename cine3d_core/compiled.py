@@ -9,6 +9,10 @@ from numba import njit
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
+# As NumPy divides: by zero to infinity, without a look at every divisor.
+_SERIAL = {"nogil": True, "error_model": "numpy"}
+_PARALLEL = {"parallel": True, **_SERIAL}
+
 
 def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
     """A decorator: runs in parallel over `prange`, without Python's lock.
@@ -19,13 +23,13 @@ def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
 
     def decorate(function: Kernel) -> Kernel:
         try:
-            dispatcher = njit(signature, parallel=True, nogil=True, cache=True)(function)
+            dispatcher = njit(signature, **_PARALLEL, cache=True)(function)
         except RuntimeError as error:
             # Neither the package's folder nor the user's may be written, as in a container:
             # then every process compiles anew.
             if "cannot cache" not in str(error):
                 raise
-            dispatcher = njit(signature, parallel=True, nogil=True)(function)
+            dispatcher = njit(signature, **_PARALLEL)(function)
         return cast(Kernel, dispatcher)  # it is called like the function
 
     return decorate
@@ -35,6 +39,6 @@ def inner() -> Callable[[Kernel], Kernel]:
     """A decorator for what compiled kernels call: no threads of its own."""
 
     def decorate(function: Kernel) -> Kernel:
-        return cast(Kernel, njit(nogil=True, forceinline=True)(function))
+        return cast(Kernel, njit(forceinline=True, **_SERIAL)(function))
 
     return decorate
