@@ -2,7 +2,8 @@
 
 A wave runs through the region in the arrows' direction and bends it that way. It is held where it
 grows from: at those of its borders where what is outside is no farther away. Its other borders
-swing freely before what is behind them, as the picture's frame does.
+swing freely before what is behind them, and so they do at the picture's frame, except at its lower
+edge, below which the roots must be.
 """
 
 from __future__ import annotations
@@ -106,18 +107,20 @@ def _phase(direction: Array, inside: Mask, wavelength: float) -> Array:  # [H, W
 def _freedom(inside: Mask, disparity: NDArray, border_px: int, jump: float) -> Array:  # [H, W]
     """0 where the region is held to 1 where it swings freely."""
     held = _held_border(inside, disparity, border_px, jump)
-    freedom = np.zeros(inside.shape)
-    count, label = connected_regions(inside)
+    below = np.pad(inside, ((0, 1), (0, 0)))  # the row in which it is held below the frame
+    held = np.pad(held, ((0, 1), (0, 0)))
+    held[-1] = inside[-1]
+    freedom = np.zeros(below.shape)
+    count, label = connected_regions(below)
     for _, window, region in each_region(count, label, margin=1):
         own = held[window] & (cv2.dilate(region.astype(np.uint8), np.ones((3, 3))) > 0)
-        if own.any():
-            distance = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5)
-        else:  # the picture's frame cuts off what holds it: it grows from below
-            distance = len(region) - np.arange(len(region), dtype=float)[:, None] + 0 * region
+        if not own.any():  # free all round: it grows from its lowest points
+            own[-1] = True
+        distance = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5)
         reach = max(0.7 * float(distance[region].max()), 2.0)
         share = np.clip(distance / reach, 0, 1)
         freedom[window][region] = (share * share * (3 - 2 * share))[region]
-    return freedom
+    return freedom[:-1]
 
 
 def _held_border(inside: Mask, disparity: NDArray, border_px: int, jump: float) -> Mask:

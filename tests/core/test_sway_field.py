@@ -33,7 +33,7 @@ def test_what_is_held_all_round_rests_at_its_border():
     assert float(amplitude[mask[0] & ~inner[0]].max()) < 0.1 * float(amplitude.max())
 
 
-def test_a_region_cut_off_by_the_frame_grows_from_below():
+def test_what_the_lower_edge_of_the_picture_cuts_off_is_rooted_below_it():
     mask = torch.ones(1, HEIGHT, WIDTH, dtype=torch.bool)
     amplitude = sway_field(mask, torch.ones(1, HEIGHT, WIDTH), MotionRegion())[0]
     assert float(amplitude[-1].max()) < 0.01 * float(amplitude.max())
