@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures bench clean
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures bench faults clean
 
 setup: $(VENV)/.installed
 
@@ -68,6 +68,10 @@ pictures: setup
 
 bench: setup
 	$(RUN) -m tests.benchmarks
+
+# Every bad or odd input at every door, kills included; writes docs/reliability.md.
+faults: setup
+	$(RUN) -m tests.faults --write
 
 clean:
 	rm -rf $(OUT) dist build .venv .venv-bpy-*

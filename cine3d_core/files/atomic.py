@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 import os
+import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +24,8 @@ _REASONS = {
     errno.ENAMETOOLONG: "the name is too long",
     errno.EIO: "the disk reported an error",
 }
+# Folders may be shared between machines, whose process numbers mean nothing here.
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 _serial = itertools.count()  # two writers of one name in one process get two temporary names
 
 
@@ -60,9 +65,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         InputError: the place cannot be written, or the disk filled up.
     """
     place = check_output(path)
-    temporary = place.with_name(
-        f".{place.stem[:100]}.{os.getpid()}-{next(_serial)}.tmp{place.suffix}"
-    )
+    begin = f".{place.stem[:100]}.{_HOST}-"
+    temporary = place.with_name(f"{begin}{os.getpid()}-{next(_serial)}.tmp{place.suffix}")
+    _remove_orphans(place.parent, begin)
     try:
         with writing(path):
             yield temporary
@@ -84,6 +89,27 @@ def writing(path: str | Path) -> Iterator[None]:
         raise InputError(
             f"cannot write {path}: {reason}; make room or choose another place"
         ) from error
+
+
+def _remove_orphans(folder: Path, begin: str) -> None:
+    """Remove what writers of the same name left behind that were killed on this machine."""
+    if os.name != "posix":  # Windows has no way to ask whether a process lives
+        return
+    for name in os.listdir(folder):
+        owner = re.match(r"(\d+)-\d+\.tmp", name[len(begin) :])
+        if name.startswith(begin) and owner is not None and not _is_alive(int(owner.group(1))):
+            with suppress(OSError):  # somebody else was quicker, or may not
+                (folder / name).unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another person's; no process of ours
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:

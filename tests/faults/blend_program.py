@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +21,14 @@ from typing import Any
 import bpy
 import numpy as np
 
-from blender_addon import commands, motion_drawing, photo_scene
+from blender_addon import commands, jobs, motion_drawing, photo_scene
+from blender_addon.worker_client import WorkerError
 from tests.blender.river_photo import import_river, write_river
 
 Do = Callable[[Any, Any], object]  # of the scene and the photo's root
 NAN = float("nan")
 PNG_TEXT = "no picture"
+KILLS = 20
 
 
 def render(scene: Any, root: Any) -> None:
@@ -399,6 +404,46 @@ def problem_of_file(blend: Path, content: bytes | None) -> str | None:
     return None if code == commands.WRONG_INPUT else f"exit code {code}"
 
 
+def killed_worker(blend: Path, moment: float) -> str | None:
+    """kill -9 of the worker in mid-build: told in words, and nothing half-written."""
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    use_worker()
+    worker, out = jobs.worker(), FOLDER / "out/killed.cine3d"
+    job = worker.submit("build", build_request(out))
+    time.sleep(moment)
+    if worker.pid is not None and not job.done.is_set():
+        os.kill(worker.pid, signal.SIGKILL)
+    if not job.done.wait(30):
+        return "the job never ended"
+    if not isinstance(job.error, (WorkerError, type(None))):
+        return repr(job.error)
+    if out.exists() and out.read_bytes() != (FOLDER / "whole.cine3d").read_bytes():
+        return "half a scene file"
+    left = [path.name for path in out.parent.iterdir() if "killed" in path.name]
+    return None if len(left) <= 2 else f"left {left}"  # the file, and the last writer's orphan
+
+
+def build_request(out: Path) -> dict[str, Any]:
+    settings = {"depth": str(FOLDER / "depth.png"), "mask": str(FOLDER / "mask.png"), "frames": 12}
+    return {"photo": str(FOLDER / "river.png"), "scene_file": str(out), "settings": settings}
+
+
+def kills(blend: Path) -> list[tuple[str, Callable[[], str | None]]]:
+    """Twenty moments of a build, its worker's start included."""
+    worker = jobs.worker()
+    worker.wait(worker.submit("build", build_request(FOLDER / "whole.cine3d")))
+    worker.stop()
+    start = time.monotonic()
+    worker.wait(worker.submit("build", build_request(FOLDER / "whole.cine3d")))
+    seconds = time.monotonic() - start
+    generator = random.Random(8)
+    moments = sorted(generator.uniform(0, 1.1) * seconds for _ in range(KILLS))
+    return [
+        (f"worker killed, moment {n}", lambda moment=moment: killed_worker(blend, moment))
+        for n, moment in enumerate(moments)
+    ]
+
+
 def main() -> None:
     blend = prepared(FOLDER)
     tried: list[tuple[str, Callable[[], str | None]]] = [
@@ -407,7 +452,7 @@ def main() -> None:
     tried += [
         (name, lambda data=data: problem_of_file(blend, data)) for name, data in FILES.items()
     ]
-    for name, attempt in tried:
+    for name, attempt in [*tried, *kills(blend)]:
         try:
             problem = attempt()
         except Exception:  # told as what it is: a fault

@@ -97,7 +97,8 @@ def sound_scene(folder: Path) -> Path:
     for name in ("inputs", "output"):
         (folder / name).mkdir()
     shop = Workshop(folder / "inputs", folder / "output", folder)
-    assert main(shop.build()) == 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main(shop.build()) == 0
     return shop.output / "s.cine3d"
 
 

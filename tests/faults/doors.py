@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from tests.faults import (
-    blends,
     cameras,
     drawings,
+    elsewhere,
     masks,
     messages,
     networks,
@@ -27,7 +27,7 @@ _CASES: tuple[Case | Deed, ...] = tuple(
     for module in (photos, masks, drawings, scenes, cameras, networks, messages, outputs)
     for case in module.CASES
 )
-DOORS = (*dict.fromkeys(case.door for case in _CASES), blends.DOOR)
+DOORS = (*dict.fromkeys(case.door for case in _CASES), elsewhere.BLENDS, elsewhere.KILLS)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ def cases_of(door: str) -> list[Case | Deed]:
 
 def try_door(door: str) -> Iterator[Result]:
     """Try all cases of a door, each in a folder of its own."""
-    if door == blends.DOOR:
-        yield from (Result(door, name, problem) for name, problem in blends.try_blends())
+    if door in (elsewhere.BLENDS, elsewhere.KILLS):
+        tried = elsewhere.try_elsewhere(door)
+        yield from (Result(door, name, problem) for name, problem in tried)
         return
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="cine3d-faults-") as folder:

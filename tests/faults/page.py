@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from tests.command_line import ROOT
 from tests.faults.doors import Result
 
 
@@ -18,4 +20,15 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write(results: Sequence[Result]) -> None:
-    pass
+    """Put the table between the marks of docs/reliability.md; the rest of the page stays."""
+    page = ROOT / "docs/reliability.md"
+    marks = "<!-- written by python -m tests.faults --write -->", "<!-- end -->"
+    pattern = f"{re.escape(marks[0])}.*{re.escape(marks[1])}"
+    text, replaced = re.subn(
+        pattern,
+        lambda _: f"{marks[0]}\n{table(results)}\n{marks[1]}",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    assert replaced == 1, page
+    page.write_text(text, encoding="utf-8")

@@ -1,0 +1,40 @@
+"""A share of the fault suite on every run of the tests; `python -m tests.faults` tries all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import elsewhere
+from tests.faults.case import problem_of, sound_scene
+from tests.faults.doors import DOORS, cases_of
+
+EVERY = 4  # one case of four
+HERE = [door for door in DOORS if door not in (elsewhere.BLENDS, elsewhere.KILLS)]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sound_scene(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.mark.parametrize("door", HERE)
+def test_what_comes_in_is_used_or_refused_in_one_sentence(
+    door: str, tmp_path: Path, scene: Path
+) -> None:
+    for number, case in enumerate(cases_of(door)[HERE.index(door) % EVERY :: EVERY]):
+        place = tmp_path / str(number)
+        place.mkdir()
+        assert problem_of(case, place, scene) is None, case.name
+
+
+def test_there_are_hundreds_of_cases_at_a_dozen_doors() -> None:
+    assert len(DOORS) > 12 and sum(len(cases_of(door)) for door in HERE) > 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("door", [elsewhere.BLENDS, elsewhere.KILLS])
+def test_blend_files_and_killed_processes(door: str) -> None:
+    problems = [tried for tried in elsewhere.try_elsewhere(door) if tried[1]]
+    assert not problems, problems
