@@ -32,6 +32,7 @@ def water_plane(
     mirror: float = 0.75,  # share of the sky's colour far away
     detail: float = 0.3,
     calm: float = 14.0,  # distance at which ripples fade
+    contrast: float = 1.0,
 ) -> None:
     """A plane of water to the horizon, in uniform flow."""
     x, z = fan(near, far, 200, 120, spread=1.6)
@@ -42,8 +43,11 @@ def water_plane(
     across = (z * np.cos(angle) - x * np.sin(angle)) / (0.5 * period)
     uv = np.stack([along, across], -1)
     photo = site.photo(role)
-    tile = water_tile(site.rng, photo, detail=detail, lowest=3.5)
+    tile = water_tile(site.rng, photo, detail=detail, lowest=3.5, contrast=contrast)
     overlay = _reflection(site, positions, photo, mirror=mirror, calm=calm)
+    for stone_x, stone_z, radius in site.stones:  # they are mirrored, dark
+        away = np.hypot(x - stone_x, (z - stone_z) * 0.8 + 0.12 * radius) / radius
+        overlay = laid_over(overlay, (0.02, 0.02, 0.025), 0.75 / (1 + (away / 1.15) ** 8))
     site.surfaces.append(
         grid_surface(positions, uv, tile, kind="water", scroll=_SCROLL, overlay=overlay)
     )
@@ -152,6 +156,7 @@ def river(
     detail: float = 0.35,
     stretch: float = 1.6,
     calm: float = 14.0,
+    contrast: float = 1.0,
 ) -> None:
     """A river along a course, parting at the obstacles."""
     rocks = obstacles or []
@@ -163,7 +168,7 @@ def river(
     wander = 0.12 * np.sin(2.1 * start / half_width * 3)[None]  # no straight fronts
     uv = np.stack(np.broadcast_arrays(travel + wander, lines), -1)
     photo = site.photo(role)
-    tile = water_tile(site.rng, photo, detail=detail, stretch=stretch, lowest=3)
+    tile = water_tile(site.rng, photo, detail=detail, stretch=stretch, lowest=3, contrast=contrast)
     overlay = _reflection(site, positions, photo, mirror=mirror, calm=calm)
     for rock in rocks:  # white where the water strikes and leaves a rock
         away = np.hypot(along - rock.along, across - rock.across) / rock.radius
@@ -186,6 +191,7 @@ def fall(
     friction: float = 0.04,  # share of speed lost per frame
     lean: float = 0.0,  # sideways per unit of fall
     patch: float = 1.6,  # widths of the sheet in one texture
+    contrast: float = 1.0,
 ) -> None:
     """A waterfall or cascade: water that gathers speed where its bed is steep."""
     points = np.asarray(profile, float)
@@ -210,7 +216,8 @@ def fall(
     travel = 0.5 * np.arange(len(along))[:, None] / NUM_FRAMES
     wander = 0.06 * rag + np.zeros_like(travel)
     uv = np.stack(np.broadcast_arrays(travel + wander, share / patch), -1)
-    tile = water_tile(site.rng, site.photo(role), detail=0.2, stretch=4, lowest=5)
+    photo = site.photo(role)
+    tile = water_tile(site.rng, photo, detail=0.2, stretch=4, lowest=5, contrast=contrast)
     dark = np.clip(0.35 * np.abs(share) ** 3 + 0.12 * rag, 0, 0.6) + np.zeros_like(along)
     overlay = laid_over(np.zeros((*along.shape, 4)), (0.02, 0.025, 0.03), dark)
     overlay = site.veiled(overlay, np.linalg.norm(positions, axis=-1))

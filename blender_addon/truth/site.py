@@ -21,6 +21,7 @@ class Site:
         self.sun = np.array((0.5, 0.7, -0.5))
         self.haze = np.array((0.5, 0.55, 0.6))  # linear
         self.haze_distance = 60.0
+        self.stones: list[tuple[float, float, float]] = []  # x, z, radius; water darkens at them
         self._folder = folder
         self._crops = crops
 

@@ -41,7 +41,7 @@ def _mirrored(place: np.ndarray) -> np.ndarray:
 
 
 def fan(near: float, far: float, rows: int, columns: int, *, spread: float = 1.3):
-    """Ground places x, z [rows, columns] of a grid that is dense near the eye and as wide as the view."""
+    """Ground places x, z [rows, columns]: dense near the eye, as wide as the view."""
     z = np.geomspace(near, far, rows)[:, None]
     x = np.linspace(-1, 1, columns)[None] * spread * (z + 0.5)
     return np.broadcast_arrays(x, z)
@@ -90,6 +90,7 @@ def rock(
     water_level: float | None = None,
 ) -> None:
     """A boulder; wet and dark just above the water level."""
+    site.stones.append((centre[0], centre[2], radius[0]))
     azimuth = np.linspace(0, 2 * np.pi, 49)[None]
     elevation = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 33)[:, None]
     sphere = np.stack(
@@ -135,6 +136,7 @@ def cliff(
     heights: tuple[float, float],
     patch: float = 3.0,
     rough: float = 0.25,
+    slant: float = 0.5,  # how much of the texture's width lies along the view
 ) -> None:
     """A steep rock face that looks towards the eye."""
     x = np.linspace(*span, 220)[None]
@@ -152,7 +154,7 @@ def cliff(
     overlay = site.veiled(overlay, np.linalg.norm(positions, axis=-1))
     texture = seamless(site.photo(role))
     aspect = texture.shape[0] / texture.shape[1]
-    uv = np.stack([(x + 0.5 * z) / patch, (-y + 0.5 * z) / (patch * aspect)], -1)
+    uv = np.stack([(x + slant * z) / patch, (-y + 0.5 * z) / (patch * aspect)], -1)
     site.surfaces.append(grid_surface(positions, uv, texture, overlay=overlay))
 
 
@@ -164,6 +166,7 @@ def box(
     *,
     patch: float | None = None,  # None: one photograph over the front
     dark_foot: float = 0.5,
+    stain: float = 0.0,  # share of brown, for weathered wood
 ) -> None:
     """A block: front, both sides and top, for walls, houses, posts and planks."""
     texture = site.photo(role)
@@ -192,7 +195,8 @@ def box(
         shade = np.full(a.shape, max(dark, 0.0))
         if down == 1:
             shade = np.maximum(shade, dark_foot * b**3)
-        overlay = laid_over(np.zeros((*a.shape, 4)), (0, 0, 0), shade)
+        overlay = laid_over(np.zeros((*a.shape, 4)), (0.06, 0.04, 0.025), np.full(a.shape, stain))
+        overlay = laid_over(overlay, (0, 0, 0), shade)
         overlay = site.veiled(overlay, np.linalg.norm(positions, axis=-1))
         site.surfaces.append(grid_surface(positions, uv, texture, overlay=overlay))
 

@@ -123,6 +123,7 @@ def water_tile(
     stretch: float = 1.0,
     detail: float = 0.5,  # share of the photograph's own pattern
     lowest: float = 4.0,
+    contrast: float = 1.0,
     shape: tuple[int, int] = (512, 1024),
 ) -> np.ndarray:
     """A periodic tile of ripples (u along the flow) in the colours of a photograph."""
@@ -133,7 +134,9 @@ def water_tile(
     tile = resized(seamless(photo), *shape) @ np.array((0.299, 0.587, 0.114))
     pattern = tile - smoothed(tile, 40)
     pattern /= max(pattern.std(), 1e-3)
-    return coloured((1 - detail) * ripples / ripples.std() + detail * pattern, photo)
+    colours = coloured((1 - detail) * ripples / ripples.std() + detail * pattern, photo)
+    mean = colours.mean((0, 1))
+    return mean + contrast * (colours - mean)
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class Split:
 
 
 SPLITS = {
-    "test": Split(1000, TEST_CROPS, TEST_LAYOUTS, len(TEST_LAYOUTS), (640, 360), 16, 2),
+    "test": Split(1000, TEST_CROPS, TEST_LAYOUTS, len(TEST_LAYOUTS), (640, 360), 12, 1),
     "train": Split(0, TRAIN_CROPS, TRAIN_LAYOUTS, 3 * len(TRAIN_LAYOUTS), (384, 216), 12, 4),
 }
 

@@ -12,7 +12,7 @@ from .blender_scene import Geometry
 
 STATIC, FLUID, DISOCCLUDED, OUTSIDE = 0, 1, 2, 255
 TEST_MOVES = ("up-down", "zoom-in", "side", "circle")
-TEST_FRAMES = (5, 15, 25, 35, 45, 55)
+TEST_FRAMES = (8, 23, 38, 53)
 # Parallax over a baseline of 0.1 units, in pixels, below which two surfaces count as one.
 _TOLERANCE_PX = 0.5
 _BASELINE = 0.1
