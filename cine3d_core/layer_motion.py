@@ -22,6 +22,9 @@ from cine3d_core.scene import LayeredDepthImage, MotionField
 # Disparity per long side of the picture; what is steeper is a jump. Water seen from a boat's height
 # climbs by about 2 from the horizon to the picture's lower border.
 JUMP_SLOPE = 5.0
+# Share of its depth by which what flows passes behind what the photo shows at rest there; more than
+# the splatter takes for one surface.
+BEHIND = 0.03
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class LayerMotion:
 
     velocity: Tensor  # [L, 2, H, W] px/frame; zero where the layer's own points rest
     cycles: Tensor  # [L, 1, H, W] int16 >= 1
-    depth: Tensor  # [L, 1, H, W] the layer's surface, continued
+    depth: Tensor  # [L, 1, H, W] where the layer's flowing points are: its surface, continued
     sway: Tensor | None  # [L, 3, H, W] of the layer's visible points, see `MotionField`
 
 
@@ -47,6 +50,8 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     swaying_cycles = field.cycles
     # Moving pixels on the near side of a jump belong to what stands before the water.
     field = _only_moving(field, component > 0)
+    # What flows on over a bank would flood what the photo shows there, which never moves.
+    resting = ~field.moving & ~_swaying(field)
     velocities, cycles, depths = [], [], []
     for layer in range(len(visible)):
         own = visible[layer]
@@ -59,14 +64,21 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
         domain = own | surfaces
         velocities.append(_continue_velocity(field, domain))
         cycles.append(_continue_cycles(field, domain))
-        depths.append(_continue_depth(layers, layer, domain, depth))
+        continued = _continue_depth(layers, layer, domain, depth)
+        behind = torch.maximum(continued, depth * (1 + BEHIND))
+        depths.append(torch.where(resting, behind, continued))
     sway, layer_cycles = None, torch.stack(cycles)
     if field.sway is not None:
         # What is hidden rests: it is uncovered where what stands before it bends away.
         sway = field.sway[None] * visible
-        sways = sway[:, :2].abs().sum(dim=1, keepdim=True) > 0
-        layer_cycles = torch.where(sways, swaying_cycles, layer_cycles)
+        layer_cycles = torch.where(_swaying(field) & visible, swaying_cycles, layer_cycles)
     return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), sway)
+
+
+def _swaying(field: MotionField) -> Tensor:  # [1, H, W] bool
+    if field.sway is None:
+        return torch.zeros_like(field.moving)
+    return field.sway[:2].abs().sum(dim=0, keepdim=True) > 0
 
 
 def surface_components(depth: Tensor, moving: Tensor) -> Tensor:

@@ -17,20 +17,34 @@ def test_visible_pixels_keep_their_motion_and_depth():
     motion = motion_of_layers(layers, field)
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted
     depth = (layers.depth * visible).sum(dim=0)
-    torch.testing.assert_close((motion.depth * visible).sum(dim=0), depth)
     # the near fringe of a jump belongs to what stands in the water, and rests
     water = field.moving & (depth == river_depth())
+    carried = (motion.depth * visible).sum(dim=0)
+    torch.testing.assert_close(carried[water], depth[water])
     assert float(water.sum() / field.moving.sum()) > 0.95
     velocity = (motion.velocity * visible).sum(dim=0)
     torch.testing.assert_close(velocity[:, water[0]], field.velocity[:, water[0]])
     assert float(velocity[:, ~water[0]].abs().max()) == 0
 
 
-def test_points_at_rest_lie_on_the_surface_that_carries_them():
-    layers = river_layers()
-    motion = motion_of_layers(layers, river_motion())
-    own = layers.rgba[:, 3:] > 0.5
+def test_moving_points_at_rest_lie_on_the_surface_that_carries_them():
+    layers, field = river_layers(), river_motion()
+    motion = motion_of_layers(layers, field)
+    flows = (motion.velocity.abs().sum(dim=1, keepdim=True) > 0) & field.moving
+    own = (layers.rgba[:, 3:] > 0.5) & flows
     assert torch.equal(motion.depth[own], layers.depth[own])
+
+
+def test_water_passes_behind_whatever_rests_in_the_photo():
+    layers, field = river_layers(), river_motion()
+    motion = motion_of_layers(layers, field)
+    visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted
+    photo = (layers.depth * visible).sum(dim=0)
+    flowing = (motion.velocity != 0).any(dim=3).any(dim=2).any(dim=1)  # [L]
+    resting = ~field.moving
+    assert bool(flowing.any()) and bool(resting.any())
+    for depth in motion.depth[flowing]:
+        assert bool((depth[resting] > 1.02 * photo[resting]).all())
 
 
 def test_water_goes_on_behind_the_post():
