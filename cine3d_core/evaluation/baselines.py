@@ -116,6 +116,8 @@ def animate_2d(
 ) -> Callable[[int], Tensor]:
     """2D animation of a picture: frame -> [3, H, W]. Holes of both directions are filled."""
     flat = DepthMap(torch.ones_like(rgb[:1]), torch.zeros_like(rgb[:1]))
+    # A picture's own camera stands at the origin, wherever the picture was seen from.
+    camera = replace(camera, world_to_camera=torch.eye(4, dtype=torch.float64))
     prepared = prepare(naive_scene(SceneParts(rgb, flat, motion, camera), clip))
     resting = Shot(camera, camera, camera)
 
