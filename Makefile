@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures bench faults clean
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures bench faults pins clean
 
 setup: $(VENV)/.installed
 
@@ -72,6 +72,13 @@ bench: setup
 # Every bad or odd input at every door, kills included; writes docs/reliability.md.
 faults: setup
 	$(RUN) -m tests.faults --write
+
+# The versions and checksums that Set Up in Blender installs.
+pins: setup
+	grep -v '^ *"torch>' pyproject.toml | sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",/\1/p' | \
+		$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --constraint constraints.txt - \
+		--output-file blender_addon/worker_requirements.txt
 
 clean:
 	rm -rf $(OUT) dist build .venv .venv-bpy-*

@@ -17,19 +17,9 @@ from pathlib import Path
 
 import bpy
 
-# The core's dependencies; a test compares this with the package's metadata.
-REQUIREMENTS = (
-    "numpy>=1.26",
-    "scipy>=1.11",
-    "scikit-learn>=1.4",
-    "opencv-python-headless>=4.9",
-    "pillow>=10.3",
-    "numba>=0.60",
-    "safetensors>=0.4.3",
-    "av>=12",
-    "OpenEXR>=3.3",
-    "tqdm>=4.66",
-)
+# Everything but PyTorch, pinned by hash: a package that was exchanged on its way is refused.
+REQUIREMENTS = Path(__file__).with_name("worker_requirements.txt")
+# PyTorch comes from its makers' index, whose builds differ by platform and graphics card.
 TORCH = "torch>=2.4"
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _CUDA_BUILD = "cu126"
@@ -62,7 +52,10 @@ def setup_steps(folder: Path, python: Path, index: str | None) -> list[tuple[str
     return [
         ("Making the environment", [sys.executable, "-m", "venv", "--clear", str(folder)]),
         ("Installing PyTorch", [*install, *torch_source, TORCH]),
-        ("Installing the other packages", [*install, *REQUIREMENTS]),
+        (
+            "Installing the other packages",
+            [*install, "--require-hashes", "--requirement", str(REQUIREMENTS)],
+        ),
     ]
 
 

@@ -222,8 +222,13 @@ def _open_transformers(name: str, *, local: bool) -> TransformersDepth:
             "install cine3d[depth], or leave --depth out for the shipped network"
         ) from error
     try:
-        model = AutoModelForDepthEstimation.from_pretrained(name, local_files_only=local)
-        processor = AutoImageProcessor.from_pretrained(name, local_files_only=local)
+        # code that a model brings along is not run, nor is anybody asked whether to run it
+        model = AutoModelForDepthEstimation.from_pretrained(
+            name, local_files_only=local, trust_remote_code=False
+        )
+        processor = AutoImageProcessor.from_pretrained(
+            name, local_files_only=local, trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
