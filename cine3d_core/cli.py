@@ -76,6 +76,11 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check this installation and say what is missing")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
+    demo = commands.add_parser("demo", help="build and render the sample photo that comes along")
+    demo.add_argument("-o", "--output", default="sample.mp4", metavar="OUT.mp4|.webm|.gif|FOLDER")
+    demo.add_argument("--size", type=int, default=640, help="long side, pixels (640)")
+    _add_progress(demo)
+    demo.set_defaults(run=_demo)
     _add_models(commands)
     _add_learning(commands)
     worker = commands.add_parser("worker", help="serve jobs over stdin and stdout, for Blender")
@@ -357,9 +362,29 @@ def _doctor(args: argparse.Namespace) -> None:
     findings = examine()
     if args.json:
         _say(json.dumps([vars(finding) for finding in findings], indent=2))
-        return
-    for finding in findings:
-        _say(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
+    else:
+        for finding in findings:
+            _say(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
+    wanting = [finding.subject for finding in findings if not finding.ok]
+    if wanting:
+        raise InputError(f"not in order: {', '.join(wanting)}; what to do stands behind each NO")
+
+
+def _demo(args: argparse.Namespace) -> None:
+    import tempfile
+
+    from cine3d_core.files.inputs import sample_folder
+
+    parser, sample = make_parser(), sample_folder()
+    with tempfile.TemporaryDirectory() as folder:
+        scene, size = f"{folder}/sample.cine3d", str(args.size)
+        photo, hints = str(sample / "photo.jpg"), str(sample / "hints.json")
+        for words in (
+            ["build", photo, "--hints", hints, "-o", scene, "--size", size],
+            ["render", scene, "-o", args.output],
+        ):
+            chosen = parser.parse_args([*words, "--progress", args.progress])
+            chosen.run(chosen)
 
 
 def _models_list(args: argparse.Namespace) -> None:
