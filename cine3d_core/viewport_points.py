@@ -1,8 +1,7 @@
 """The moving points as a viewport wants them: positions at rest and a few displacement keys.
 
 A viewport interpolates between the keys, so the motion is a function of the frame number alone and
-needs nothing of this program. Groups follow `animation.MovingGroup`: what flows through the same
-number of cycles per loop stays together.
+needs nothing of this program. What moves through the same number of cycles per loop is together.
 """
 
 from __future__ import annotations
@@ -35,12 +34,17 @@ class ViewportPoints:
 def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[ViewportPoints]:
     """All points of a scene: those at rest first, then one entry per number of cycles."""
     resting = torch.zeros((0, len(prepared.static), 3))
-    groups = [_points(prepared, prepared.static, 0, resting, resting)]
-    for group in prepared.groups:
-        forward = _keys(prepared, group, num_keys, backward=False)
-        backward = _keys(prepared, group, num_keys, backward=True)
-        groups.append(_points(prepared, group.index, group.cycles, forward, backward))
-    return groups
+    entries = [_points(prepared, prepared.static, 0, resting, resting)]
+    for cycles in sorted({group.cycles for group in prepared.groups}):
+        # Keys are keys: what sways goes with what flows through as many cycles.
+        same = [group for group in prepared.groups if group.cycles == cycles]
+        index = torch.cat([group.index for group in same])
+        forward, backward = (
+            torch.cat([_keys(prepared, g, num_keys, backward=way) for g in same], dim=1)
+            for way in (False, True)
+        )
+        entries.append(_points(prepared, index, cycles, forward, backward))
+    return entries
 
 
 def _keys(prepared: PreparedScene, group: MovingGroup, num_keys: int, *, backward: bool) -> Tensor:
