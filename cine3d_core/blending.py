@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -67,11 +68,10 @@ def blend_directions(
             per frame a stray point would re-weigh every pixel.
         params: see there.
     """
-    if forward.features.device.type == "cpu" and not forward.features.requires_grad:
-        share = _share_cpu(forward, backward, channels, loop_phase, disparity_range, params)
-    else:
-        share = blend_share(forward, backward, channels, loop_phase, disparity_range, params)
-    features = torch.lerp(forward.features, backward.features, share)
+    compiled = forward.features.device.type == "cpu" and not forward.features.requires_grad
+    mix = _mix_cpu if compiled else mix_torch
+    blended, share = mix(forward, backward, channels, loop_phase, disparity_range, params)
+    features = blended.features
     if params.weights == "variance":
         features[channels.rgb] = restore_contrast(
             forward.features[channels.rgb],
@@ -80,11 +80,28 @@ def blend_directions(
             features[channels.moving : channels.moving + 1],
             window=max(3, round(max(features.shape[1:]) * params.contrast_window)),
         )
-    return SplatImage(
-        features=features,
+    return blended
+
+
+def mix_torch(
+    forward: SplatImage,
+    backward: SplatImage,
+    channels: SplatChannels,
+    loop_phase: float,
+    disparity_range: tuple[float, float],
+    params: BlendParams,
+) -> tuple[SplatImage, Tensor]:
+    """The cross-fade and the backward cloud's share [1, H, W], before contrast is restored.
+
+    In torch operations: any device, gradients to the features.
+    """
+    share = blend_share(forward, backward, channels, loop_phase, disparity_range, params)
+    image = SplatImage(
+        features=torch.lerp(forward.features, backward.features, share),
         alpha=torch.maximum(forward.alpha, backward.alpha),
         disparity=torch.lerp(forward.disparity, backward.disparity, share),
     )
+    return image, share
 
 
 def blend_share(
@@ -105,10 +122,7 @@ def blend_share(
         if params.weights != "eq4":
             weight = weight * _no_gap(image, other, channels)
         weights.append(weight)
-    total = weights[0] + weights[1]
-    # At a cycle's start one cloud has no weight; where only it shows something, it is shown.
-    alone = backward.alpha / (forward.alpha + backward.alpha).clamp(min=1e-12)
-    return torch.where(total > 1e-12, weights[1] / total.clamp(min=1e-12), alone)
+    return weights[1] / (weights[0] + weights[1]).clamp(min=1e-12)
 
 
 def _weight(
@@ -138,34 +152,38 @@ def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Te
     return 1 - 0.999 * flowed_away.clamp(0, 1)
 
 
-def _share_cpu(
+def _mix_cpu(
     forward: SplatImage,
     backward: SplatImage,
     channels: SplatChannels,
     loop_phase: float,
     disparity_range: tuple[float, float],
     params: BlendParams,
-) -> Tensor:
-    share = torch.empty_like(forward.alpha)
+) -> tuple[SplatImage, Tensor]:
     low, high = disparity_range
-    kernels.blend_share(
-        _planes(forward, channels).numpy(),
-        _planes(backward, channels).numpy(),
+    image = SplatImage(
+        features=torch.empty_like(forward.features),
+        alpha=torch.empty_like(forward.alpha),
+        disparity=torch.empty_like(forward.disparity),
+    )
+    share = torch.empty_like(forward.alpha)
+    kernels.blend(
+        _flat(forward),
+        _flat(backward),
+        (channels.phase, channels.moving),
         loop_phase,
-        low,
-        1 / max(high - low, 1e-9),
+        (low, 1 / max(high - low, 1e-9)),
         params.weights == "eq4",
-        share[0].numpy(),
+        (*_flat(image), share.view(-1).numpy()),
     )
-    return share
+    return image, share
 
 
-def _planes(image: SplatImage, channels: SplatChannels) -> Tensor:
-    """Phase, moving, alpha and disparity: [4, H, W]."""
-    features = image.features
-    return torch.stack(
-        [features[channels.phase], features[channels.moving], image.alpha[0], image.disparity[0]]
-    )
+def _flat(image: SplatImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features [C, P], alpha [P] and disparity [P] of P pixels."""
+    features = image.features.contiguous().view(len(image.features), -1)
+    alpha, disparity = image.alpha.contiguous(), image.disparity.contiguous()
+    return features.numpy(), alpha.view(-1).numpy(), disparity.view(-1).numpy()
 
 
 def restore_contrast(

@@ -7,39 +7,77 @@ import math
 import numpy as np
 from numba import prange
 
-from cine3d_core.compiled import compiled
+from cine3d_core.compiled import compiled, inner
+
+CHUNK = 4096  # pixels that one thread takes at a time
+
+
+@inner()
+def weigh(a, b, near_a, near_b, alpha_a, alpha_b, places, loop_phase, disparity, eq4, share):
+    """The backward cloud's share of some pixels: features [C, P], the others and `share` [P]."""
+    phase, moving = places
+    lowest, scale = disparity
+    for at in range(share.shape[0]):
+        move_a, move_b = a[moving, at], b[moving, at]
+        fade_a = a[phase, at] / move_a if move_a > 1e-3 else 1.0 - loop_phase
+        fade_b = b[phase, at] / move_b if move_b > 1e-3 else loop_phase
+        weight_a, weight_b = fade_a * alpha_a[at], fade_b * alpha_b[at]
+        if eq4:
+            weight_a *= math.exp(-1.0 / max(near_a[at], 1e-6))
+            weight_b *= math.exp(-1.0 / max(near_b[at], 1e-6))
+        elif near_a[at] != near_b[at] or move_a != move_b:
+            ahead = min(max((near_b[at] - lowest) * scale, 0.0), 1.0)
+            ahead -= min(max((near_a[at] - lowest) * scale, 0.0), 1.0)
+            weight_a *= 1.0 - 0.999 * min(max(move_b - move_a, 0.0), 1.0)
+            weight_b *= 1.0 - 0.999 * min(max(move_a - move_b, 0.0), 1.0)
+            weight_b *= math.exp(ahead)
+        share[at] = weight_b / max(weight_a + weight_b, 1e-12)
+
+
+@inner()
+def mix(a, b, share, out):
+    """Linear interpolation that gives `a` and `b` themselves at the ends, and where they agree."""
+    half, one = np.float32(0.5), np.float32(1.0)
+    for at in range(share.shape[0]):
+        way = b[at] - a[at]
+        from_a = a[at] + share[at] * way
+        from_b = b[at] - way * (one - share[at])
+        out[at] = from_a if share[at] < half else from_b
 
 
 @compiled()
-def blend_share(
-    forward: np.ndarray,  # [4, H, W] float32: phase, moving, alpha, disparity
-    backward: np.ndarray,  # [4, H, W]
+def blend(
+    forward: tuple,  # features [C, P], alpha [P], disparity [P], all float32, P pixels
+    backward: tuple,  # the same
+    places: tuple,  # channel of the phase, channel of what moves
     loop_phase: float,
-    lowest: float,  # disparity of the scene
-    scale: float,  # 1 / range of the scene's disparity
+    disparity: tuple,  # lowest of the scene, 1 / range
     eq4: bool,
-    out: np.ndarray,  # [H, W] share of the backward cloud
+    out: tuple,  # features [C, P], alpha [P], disparity [P], the backward cloud's share [P]
 ) -> None:
-    """Weigh both clouds in every pixel."""
-    height, width = out.shape
-    for row in prange(height):
-        for column in range(width):
-            phase_a, move_a, alpha_a, near_a = forward[:, row, column]
-            phase_b, move_b, alpha_b, near_b = backward[:, row, column]
-            fade_a = phase_a / move_a if move_a > 1e-3 else 1.0 - loop_phase
-            fade_b = phase_b / move_b if move_b > 1e-3 else loop_phase
-            if eq4:
-                weight_a = math.exp(-1.0 / max(near_a, 1e-6))
-                weight_b = math.exp(-1.0 / max(near_b, 1e-6))
-            else:
-                weight_a = math.exp(min(max((near_a - lowest) * scale, 0.0), 1.0))
-                weight_b = math.exp(min(max((near_b - lowest) * scale, 0.0), 1.0))
-                weight_a *= 1.0 - 0.999 * min(max(move_b - move_a, 0.0), 1.0)
-                weight_b *= 1.0 - 0.999 * min(max(move_a - move_b, 0.0), 1.0)
-            weight_a *= fade_a * alpha_a
-            weight_b *= fade_b * alpha_b
-            total = weight_a + weight_b
-            if total > 1e-12:
-                out[row, column] = weight_b / total
-            else:  # at a cycle's start, where only the cloud without weight shows something
-                out[row, column] = alpha_b / max(alpha_a + alpha_b, 1e-12)
+    """Weigh both clouds in every pixel and mix them."""
+    a, alpha_a, near_a = forward
+    b, alpha_b, near_b = backward
+    features, alpha, near, shares = out
+    channels, count = a.shape
+    for chunk in prange((count + CHUNK - 1) // CHUNK):
+        first, end = chunk * CHUNK, min((chunk + 1) * CHUNK, count)
+        share = shares[first:end]
+        weigh(
+            a[:, first:end],
+            b[:, first:end],
+            near_a[first:end],
+            near_b[first:end],
+            alpha_a[first:end],
+            alpha_b[first:end],
+            places,
+            loop_phase,
+            disparity,
+            eq4,
+            share,
+        )
+        for at in range(first, end):
+            alpha[at] = max(alpha_a[at], alpha_b[at])
+        mix(near_a[first:end], near_b[first:end], share, near[first:end])
+        for channel in range(channels):
+            mix(a[channel, first:end], b[channel, first:end], share, features[channel, first:end])
