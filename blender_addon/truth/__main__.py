@@ -10,21 +10,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .truth import SPLITS, write_scene
+from .truth import TEST, TRAIN, write_scene
+
+_SPLITS = {split.name: split for split in (TEST, TRAIN)}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the scenes of a split that are not there yet; gives the exit code."""
     parser = argparse.ArgumentParser(prog="blender_addon.truth", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the scenes, one folder each")
-    parser.add_argument("--split", choices=sorted(SPLITS), required=True)
+    parser.add_argument("--split", choices=sorted(_SPLITS), required=True)
     parser.add_argument("--textures", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--scenes", type=int, help="how many (default: test 12, train 24)")
     parser.add_argument("--first", type=int, default=0, help="number of the first scene")
     parser.add_argument("--size", type=_size, help="640x360; default: by the split")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     options = parser.parse_args(arguments)
-    split = SPLITS[options.split]
+    split = _SPLITS[options.split]
     needed = {name for crops in split.crops.values() for name, _ in crops}
     missing = sorted(n for n in needed if not (options.textures / f"{n}.jpg").is_file())
     if missing:
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         with _quiet():
             folder = write_scene(
                 options.out,
-                options.split,
+                split,
                 number,
                 textures=options.textures,
                 size=options.size or split.size,

@@ -40,53 +40,75 @@ Layout = Callable[[Site], tuple[float, float]]  # builds; gives pitch in degrees
 class Split:
     """What one half of the truth is made from; the halves share nothing."""
 
+    name: str
     first_seed: int
     crops: Crops
     layouts: tuple[Layout, ...]
     scenes: int
     size: tuple[int, int]  # width, height
-    samples: int
+    samples: int  # rays per pixel
     source_frames: int  # true frames from the resting camera
+    views: Callable[[np.random.Generator, int], list[View]]  # of a loop's length
 
 
-SPLITS = {
-    "test": Split(1000, TEST_CROPS, TEST_LAYOUTS, len(TEST_LAYOUTS), (640, 360), 12, 1),
-    "train": Split(0, TRAIN_CROPS, TRAIN_LAYOUTS, 3 * len(TRAIN_LAYOUTS), (384, 216), 12, 4),
-}
+TEST = Split(
+    name="test",
+    first_seed=1000,
+    crops=TEST_CROPS,
+    layouts=TEST_LAYOUTS,
+    scenes=len(TEST_LAYOUTS),
+    size=(640, 360),
+    samples=12,
+    source_frames=1,
+    views=lambda rng, num_frames: published_views(num_frames),
+)
+TRAIN = Split(
+    name="train",
+    first_seed=0,
+    crops=TRAIN_CROPS,
+    layouts=TRAIN_LAYOUTS,
+    scenes=3 * len(TRAIN_LAYOUTS),
+    size=(384, 216),
+    samples=12,
+    source_frames=4,
+    views=random_views,
+)
 
 
 def write_scene(
-    out: Path, split_name: str, number: int, *, textures: Path, size: tuple[int, int], threads: int
+    out: Path, split: Split, number: int, *, textures: Path, size: tuple[int, int], threads: int
 ) -> Path:
     """Build and render scene `number` of a split into its own folder of `out`; gives the folder."""
-    split = SPLITS[split_name]
     seed = split.first_seed + number
     layout = split.layouts[number % len(split.layouts)]
     site = Site(seed, textures, split.crops)
     pitch_deg, focal = layout(site)
     width, height = size
-    focal_px = focal * width
+    camera = intrinsics(focal * width, width, height)
     family = layout.__name__.replace("_", "-")
-    folder = out / f"{split_name}-{number:02d}-{family}"
+    folder = out / f"{split.name}-{number:02d}-{family}"
     (folder / "views").mkdir(parents=True, exist_ok=True)
     surfaces = [_pitched(surface, pitch_deg) for surface in site.surfaces]
-    options = {"focal_px": focal_px, "samples": split.samples, "threads": threads}
-    preview = BlenderScene(surfaces, width=width // 4, height=height // 4, **_quarter(options))
-    nearest = float(np.percentile(preview.geometry(_SOURCE).depth, 0.5))
-    surfaces = [replace(surface, vertices=surface.vertices / nearest) for surface in surfaces]
-    scene = BlenderScene(surfaces, width=width, height=height, **options)
-    camera = intrinsics(focal_px, width, height)
+    surfaces = _scaled(surfaces, focal, width // 4, height // 4)
+    scene = BlenderScene(
+        surfaces,
+        focal_px=focal * width,
+        width=width,
+        height=height,
+        samples=split.samples,
+        threads=threads,
+    )
     rng = np.random.default_rng((seed, 1))
-    views = published_views(NUM_FRAMES) if split_name == "test" else random_views(rng, NUM_FRAMES)
+    views = split.views(rng, NUM_FRAMES)
+    frames = np.sort(rng.choice(np.arange(5, NUM_FRAMES), split.source_frames, replace=False))
     disparities = _write_still(folder, scene, surfaces, camera)
     _write_views(folder, scene, surfaces, camera, views)
-    frames = rng.choice(np.arange(5, NUM_FRAMES), split.source_frames, replace=False)
-    for frame in sorted(map(int, frames)):
+    for frame in frames.tolist():
         _save_picture(scene, folder / "truth_source" / f"{frame:04d}.png", _SOURCE, frame)
     record = {
         "format": FORMAT,
         "name": folder.name,
-        "split": split_name,
+        "split": split.name,
         "seed": seed,
         "family": family,
         "textures": sorted(site.used),
@@ -101,15 +123,20 @@ def write_scene(
             name: {str(view.frame): view.world_to_camera.tolist() for view in members}
             for name, members in _by_trajectory(views, lambda view: view).items()
         },
-        "source_frames": sorted(map(int, frames)),
+        "source_frames": frames.tolist(),
     }
     # Written last: a folder with this file is complete.
     (folder / "scene.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     return folder
 
 
-def _quarter(options: dict) -> dict:
-    return {**options, "focal_px": options["focal_px"] / 4}
+def _scaled(surfaces: list[Surface], focal: float, width: int, height: int) -> list[Surface]:
+    """The same still, with its nearest surface at a depth of about 1."""
+    preview = BlenderScene(
+        surfaces, focal_px=focal * width, width=width, height=height, samples=1, threads=1
+    )
+    nearest = float(np.percentile(preview.geometry(_SOURCE).depth, 0.5))
+    return [replace(surface, vertices=surface.vertices / nearest) for surface in surfaces]
 
 
 def _by_trajectory(views: list[View], value: Callable) -> dict[str, list]:
