@@ -215,7 +215,7 @@ def _flowing(
         ground, always = part.guess.mask & ~behind, part.region.perspective is True
         pace = perspective_factor(1 / depth.depth, ground, always=always)
     field = motion_from_hints(part.guess.mask, hints, params=params, behind=behind, pace=pace)
-    if refine is not None:
+    if refine is not None and part.region.perspective is None:  # a refiner has its own perspective
         drawn = hints if part.region.hints else ()
         task = FlowTask(rgb, depth, field.moving, behind, drawn, field.velocity)
         field = finish_flow(refine(task), field.moving, drawn, params=params, behind=behind)
