@@ -144,6 +144,9 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     render.add_argument("--size", type=int, metavar="W", help="width of the frames, pixels")
     render.add_argument("--format", default="png", choices=("png", "exr"), help="in a folder")
     render.add_argument("--resume", action="store_true", help="keep finished frames of a folder")
+    render.add_argument(
+        "--decoder", default="scene", choices=("scene", "none"), help="none: the plain splat"
+    )
     _add_device(render)
     _add_progress(render)
     render.set_defaults(run=_render)
@@ -179,13 +182,13 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
             "train",
             "train a network (cine3d train depth --help)",
             "training",
-            ("depth", "motion", "inpaint", "fluid"),
+            ("depth", "motion", "inpaint", "fluid", "render"),
         ),
         (
             "evaluate",
             "measure quality against truth (cine3d evaluate depth --help)",
             "evaluation",
-            ("depth", "renderer", "fluid"),
+            ("depth", "renderer", "stereo", "photos", "fluid"),
         ),
     ):
         parser = commands.add_parser(verb, help=help_text)
@@ -309,13 +312,15 @@ def _render(args: argparse.Namespace) -> None:
         fps=scene.fps,
         image_format=args.format,
         resume=args.resume,
-        fingerprint=clips.fingerprint(scene, sha256_of(args.scene), args.camera, path),
+        fingerprint=clips.fingerprint(
+            scene, sha256_of(args.scene), args.camera, path, decoder=args.decoder
+        ),
     )
     started = time.perf_counter()
     with _progress(args.progress) as progress, writer:
         progress("preparing the motion", 0.0)
         clips.render_clip(
-            clips.frame_drawer(scene, device),
+            clips.frame_drawer(scene, device, decoder=args.decoder),
             path,
             frames,
             writer,

@@ -16,7 +16,7 @@ from pathlib import Path
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import sheets, tables
 from cine3d_core.evaluation.perceptual import HedLpips, load_hed_lpips
-from cine3d_core.evaluation.results import fingerprint, load_scores, save_scores
+from cine3d_core.evaluation.results import fingerprint, load_scores, save_scores, write_text
 from cine3d_core.evaluation.rows import ALL_ROWS, ROWS, Bench
 from cine3d_core.evaluation.scenes import Moment, TruthScene, find_scenes, read_rgb, write_rgb
 from cine3d_core.evaluation.scoring import (
@@ -26,7 +26,6 @@ from cine3d_core.evaluation.scoring import (
     score_row,
     spread_moments,
 )
-from cine3d_core.files.atomic import replacing
 
 
 @dataclass(frozen=True)
@@ -162,9 +161,9 @@ def run(args: argparse.Namespace) -> None:
     }
     results = {row: {name: of[row] for name, of in by_scene.items()} for row in rows}
     text = report(results, scenes, settings)
-    _write(args.output / "table.md", text + "\n")
-    _write(args.output / "frames.csv", tables.csv_of_frames(results))
-    _write(args.output / "loops.csv", tables.csv_of_loops(results))
+    write_text(args.output / "table.md", text + "\n")
+    write_text(args.output / "frames.csv", tables.csv_of_frames(results))
+    write_text(args.output / "loops.csv", tables.csv_of_loops(results))
     for scene in scenes:
         pictures = {row: read_rgb(_picture(args.output, row, scene)) for row in ("truth", *rows)}
         write_rgb(args.output / "sheets" / f"{scene.name}.png", sheets.contact_sheet(pictures))
@@ -191,9 +190,3 @@ def _chosen_rows(text: str | None) -> list[str]:
         if row not in ALL_ROWS:
             raise InputError(f"there is no row {row!r}; choose from {', '.join(ALL_ROWS)}")
     return chosen
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -40,18 +40,23 @@ def _program() -> str:
 
 def save_scores(path: Path, scores: SceneScores, mark: str) -> None:
     """Writes one result with its fingerprint, whole or not at all."""
+    write_text(path, json.dumps({"fingerprint": mark, **asdict(scores)}))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, in a folder that need not be there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"fingerprint": mark, **asdict(scores)}), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
-def load_scores(path: Path, mark: str | None) -> SceneScores | None:
-    """A result, or None when there is none with this fingerprint; None takes any."""
+def load_scores(path: Path, mark: str) -> SceneScores | None:
+    """A result, or None when there is none with this fingerprint."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if mark is not None and content.get("fingerprint") != mark:
+    if content.get("fingerprint") != mark:
         return None
     frames = tuple(
         FrameScores(
