@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures bench faults pins clean
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures truth bench faults pins clean
 
 setup: $(VENV)/.installed
 
@@ -65,6 +65,11 @@ extension: .venv-bpy-4.5.15/.installed
 pictures: setup
 	$(RUN) -m tests.docs_pictures $(OUT)/sample.cine3d docs/images
 	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o docs/images/sample.gif --size 320
+
+# The synthetic test scenes (docs/truth.md), about ten minutes of one core.
+truth: .venv-bpy-5.0.1/.installed
+	.venv-bpy-5.0.1/bin/python -m blender_addon.truth $(OUT)/truth --split test \
+		--textures tests/truth_textures
 
 bench: setup
 	$(RUN) -m tests.benchmarks
