@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures truth bench faults pins clean
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures truth bench faults pins dist release clean
 
 setup: $(VENV)/.installed
 
@@ -60,6 +60,20 @@ test-blender-all: $(addprefix test-blender-,$(BLENDERS) $(BLENDERS_BY_HAND))
 
 extension: .venv-bpy-4.5.15/.installed
 	.venv-bpy-4.5.15/bin/python -m blender_addon.build dist
+
+# All that is published, the same bytes from the same files: wheel, sdist, extension with its
+# repository index, checksums.
+dist: setup .venv-bpy-4.5.15/.installed
+	rm -rf dist
+	SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --python $(RUN) --out-dir dist
+	.venv-bpy-4.5.15/bin/python -m blender_addon.build dist --index
+	cd dist && sha256sum cine3d* > SHA256SUMS
+
+# What is published, built twice, compared, installed into a new environment and used.
+release: dist
+	$(RUN) -m pytest -m slow tests/test_release.py
+	@echo "Checked. Tag the commit with v$$($(RUN) -c 'import cine3d_core as c; print(c.__version__)')"
+	@echo "and upload dist/: wheel and sdist to PyPI, the rest to the release page."
 
 # The README's pictures, from what make demo left.
 pictures: setup

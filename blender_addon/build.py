@@ -1,9 +1,13 @@
-"""Build the extension: `python -m blender_addon.build [FOLDER]` makes cine3d-<version>.zip.
+"""Build the extension: `python -m blender_addon.build [FOLDER] [--index]`.
+
+Makes cine3d-<version>.zip in the folder; `--index` adds index.json and index.html, which make the
+folder a repository that Blender can install from once it lies on a web server.
 
 Blender wants the add-on's `__init__.py` at the root of the zip, and takes Python packages as
 wheels. So a stage is made of the manifest, this folder, and the core with the models as a wheel;
 Blender's own tool (part of Blender and of the `bpy` wheel) validates and packs it. The same files
-give the same wheel, byte for byte. Needs only the standard library and, for its path, `bpy`.
+give the same zip, byte for byte. The version is the core's `__version__`, written into the manifest
+here. Needs only the standard library and, for its path, `bpy`.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -22,13 +27,26 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_PLACEHOLDER = "0.0.0"
 _DEVELOPMENT = {"build.py", "demo.py", "__pycache__"}
 _TOOL = "scripts/addons_core/bl_pkg/cli/blender_ext.py"
 
 
+def version() -> str:
+    """The version of everything, read from the core without importing it."""
+    text = (REPOSITORY / "cine3d_core" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
+
+
+def manifest_text() -> str:
+    """The extension's manifest, with the version where the repository has a placeholder."""
+    text = (REPOSITORY / "blender_manifest.toml").read_text(encoding="utf-8")
+    return text.replace(_PLACEHOLDER, version())
+
+
 def manifest() -> dict:
     """The extension's manifest."""
-    return tomllib.loads((REPOSITORY / "blender_manifest.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(manifest_text())
 
 
 def write_wheel(folder: Path, version: str) -> Path:
@@ -67,13 +85,12 @@ def _hash(data: bytes) -> str:
 
 def stage(folder: Path) -> None:
     """Lay out the extension as Blender's builder wants it."""
-    version = manifest()["version"]
     for path in sorted(Path(__file__).parent.iterdir()):
         if path.is_file() and path.name not in _DEVELOPMENT:
             shutil.copy(path, folder / path.name)
-    for name in ("blender_manifest.toml", "LICENSE", "README.md"):
-        if (REPOSITORY / name).is_file():
-            shutil.copy(REPOSITORY / name, folder / name)
+    (folder / "blender_manifest.toml").write_text(manifest_text(), encoding="utf-8")
+    for name in ("LICENSE", "README.md", "THIRD_PARTY.md"):
+        shutil.copy(REPOSITORY / name, folder / name)
     shutil.copytree(
         Path(__file__).parent / "presets",
         folder / "presets",
@@ -85,7 +102,7 @@ def stage(folder: Path) -> None:
             shutil.copy(page, folder / "docs" / page.relative_to(REPOSITORY / "docs"))
     wheels = folder / "wheels"
     wheels.mkdir()
-    write_wheel(wheels, version)
+    write_wheel(wheels, version())
 
 
 def blender_tool() -> Path:
@@ -101,18 +118,42 @@ def blender_tool() -> Path:
 
 def build(output: Path) -> Path:
     """Stage, validate, pack and validate again; gives the zip."""
-    tool = [sys.executable, str(blender_tool())]
-    path = output / f"cine3d-{manifest()['version']}.zip"
+    path = output / f"cine3d-{version()}.zip"
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         stage(Path(temporary))
-        subprocess.run([*tool, "validate", temporary], check=True)
-        subprocess.run(
-            [*tool, "build", "--source-dir", temporary, "--output-filepath", str(path)], check=True
-        )
-    subprocess.run([*tool, "validate", str(path)], check=True)
+        _blender("validate", temporary)
+        _blender("build", "--source-dir", temporary, "--output-filepath", path)
+    _make_reproducible(path)
+    _blender("validate", path)
     return path
 
 
+def write_index(folder: Path) -> None:
+    """Make a folder of extensions a static repository: index.json and index.html."""
+    _blender("server-generate", "--repo-dir", folder, "--html")
+
+
+def _blender(*words: object) -> None:
+    command = [sys.executable, str(blender_tool()), *map(str, words)]
+    subprocess.run(command, check=True)
+
+
+def _make_reproducible(path: Path) -> None:
+    """Pack the same content again by name, without the times at which it was staged."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in sorted(archive.namelist())}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in contents.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            kind = zipfile.ZIP_STORED if name.endswith(".whl") else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data, kind)
+
+
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "dist"))
+    chosen = [Path(word) for word in sys.argv[1:] if word != "--index"]
+    target = chosen[0] if chosen else REPOSITORY / "dist"
+    print(build(target))
+    if "--index" in sys.argv:
+        write_index(target)

@@ -28,6 +28,19 @@ def input_file(path: str | Path, what: str) -> Path:
     return place
 
 
+def sample_folder() -> Path:
+    """Where `photo.jpg` and `hints.json` of the sample are: in the package, or the repository.
+
+    Raises:
+        InputError: this installation came without them.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_sample", package.parent / "docs" / "sample"):
+        if (folder / "photo.jpg").is_file():
+            return folder
+    raise InputError("this installation has no sample photo; use cine3d build with one of yours")
+
+
 def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with Path(path).open("rb") as file:

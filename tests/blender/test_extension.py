@@ -1,6 +1,8 @@
 """The zip: built by Blender's tool, installed into a clean profile, enabled, used, removed."""
 
 import ast
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -81,13 +83,14 @@ def test_the_zip_installs_into_a_clean_profile_and_leaves_it(extension, tmp_path
 def test_another_version_takes_over_without_restarting_blender(
     extension, repository, tmp_path, monkeypatch
 ):
-    version = build.manifest()["version"]
+    version = build.version()
     copied = tmp_path / "newer"
     for name in ("blender_addon", "cine3d_core", "docs"):
         shutil.copytree(repository / name, copied / name)
-    for name in ("blender_manifest.toml", "cine3d_core/__init__.py"):
-        text = (repository / name).read_text(encoding="utf-8")
-        (copied / name).write_text(text.replace(version, "9.9.9"), encoding="utf-8")
+    for name in ("blender_manifest.toml", "LICENSE", "README.md", "THIRD_PARTY.md"):
+        shutil.copy(repository / name, copied / name)
+    core = copied / "cine3d_core/__init__.py"
+    core.write_text(core.read_text().replace(f'"{version}"', '"9.9.9"'), encoding="utf-8")
     monkeypatch.setattr(build, "REPOSITORY", copied)
     newer = build.build(tmp_path / "dist")
     python = os.environ.get("CINE3D_WORKER_PYTHON", sys.executable)
@@ -115,6 +118,20 @@ def test_the_wheel_is_the_same_bytes_every_time(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_the_zip_is_the_same_bytes_every_time(extension, tmp_path):
+    assert build.build(tmp_path).read_bytes() == extension.read_bytes()
+
+
+def test_a_folder_of_extensions_becomes_a_repository(extension, tmp_path):
+    shutil.copy(extension, tmp_path)
+    build.write_index(tmp_path)
+    (entry,) = json.loads((tmp_path / "index.json").read_text())["data"]
+    assert (entry["id"], entry["version"]) == ("cine3d", build.version())
+    digest = hashlib.sha256(extension.read_bytes()).hexdigest()
+    assert entry["archive_hash"] == f"sha256:{digest}"
+    assert extension.name in entry["archive_url"]
+
+
 def test_manifest_core_and_wheel_have_one_version(repository):
     import cine3d_core
 
@@ -138,6 +155,7 @@ def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
         "cine3d_core",
         "cine3d_core.cameras",
         "cine3d_core.errors",
+        "cine3d_core.files.atomic",
         "cine3d_core.files.inputs",
         "cine3d_core.files.scene_arrays",
         "cine3d_core.worker_protocol",

@@ -35,7 +35,7 @@ from tests.command_line import (
     running,
 )
 
-COMMANDS = ("build", "render", "export", "info", "doctor", "models", "train", "evaluate", "worker")
+COMMANDS = "demo build render export info doctor models train evaluate worker".split()
 SMALL = ("--size", "64")  # px; where only the file matters
 
 
@@ -106,8 +106,17 @@ def test_doctor_survives_a_model_whose_description_is_damaged(
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/model.json").write_text("{")
     monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))
-    assert cine3d("doctor") == 0
-    assert "NO  models: the model description" in capsys.readouterr().out
+    assert cine3d("doctor") == 2
+    told = capsys.readouterr()
+    assert "NO  models: the model description" in told.out
+    assert told.err.startswith("cine3d: not in order: models; ")
+    assert cine3d("doctor", "--json") == 2
+    assert [f["subject"] for f in json.loads(capsys.readouterr().out) if not f["ok"]] == ["models"]
+
+
+def test_the_demo_renders_the_sample_that_comes_along(tmp_path: Path) -> None:
+    assert cine3d("demo", "-o", tmp_path / "f", "--size", "48") == 0
+    assert len(files_below(tmp_path / "f")) == 60
 
 
 def test_models_are_listed_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
