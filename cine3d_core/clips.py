@@ -22,6 +22,7 @@ from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
 from cine3d_core.progress import Progress
 from cine3d_core.published.rendering import published_frames
+from cine3d_core.renderer_networks import DECODER, DecoderChoice, describe_decoder, open_decoder
 from cine3d_core.rendering import animation_of, render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
@@ -118,10 +119,13 @@ def shot_of(path: CameraPath, frame: int) -> Shot:
     return Shot(path.camera(frame), path.camera(before), path.camera(after))
 
 
-def frame_drawer(scene: CinemagraphScene, device: torch.device) -> DrawFrame:
+def frame_drawer(
+    scene: CinemagraphScene, device: torch.device, *, decoder: DecoderChoice = "scene"
+) -> DrawFrame:
     """What draws the frames of a scene, with the networks that it was built with.
 
-    The frames are on the CPU. Scenes of the authors' networks have no motion vectors.
+    The frames are on the CPU. Scenes of the authors' networks have no motion vectors, and always
+    their decoder. Without a decoder ("none") the splat is the picture.
 
     Raises:
         InputError: the scene needs a network that is not installed.
@@ -130,9 +134,10 @@ def frame_drawer(scene: CinemagraphScene, device: torch.device) -> DrawFrame:
     if scene.parameters.get("models") == "official":
         draw = published_frames(on_device(scene, device))
         return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, frame), cpu)
+    network = open_decoder(scene, device, decoder)
     prepared = prepare_on(scene, device)
     return lambda shot, frame, motion_vectors: on_device(
-        render_frame(prepared, shot, frame, motion_vectors=motion_vectors), cpu
+        render_frame(prepared, shot, frame, decoder=network, motion_vectors=motion_vectors), cpu
     )
 
 
@@ -154,21 +159,26 @@ def render_clip(
 
 
 def fingerprint(
-    scene: CinemagraphScene, scene_sha256: str, camera_name: str, path: CameraPath
+    scene: CinemagraphScene,
+    scene_sha256: str,
+    camera_name: str,
+    path: CameraPath,
+    *,
+    decoder: DecoderChoice = "scene",
 ) -> str:
     """What decides how a frame looks, as one checksum; resuming compares it.
 
-    The program's version and the imported decoder are part of it, since others may draw the same
-    scene otherwise.
+    The program's version and the decoder are part of it, since others may draw the same scene
+    otherwise.
     """
-    decoder = "pass-through"
+    drawn_by = scene.models.get(DECODER, "none") if decoder == "scene" else decoder
     if scene.parameters.get("models") == "official":
-        decoder = "".join(m.sha256 for m in list_models() if m.name == "official-decoder")
+        drawn_by = "".join(m.sha256 for m in list_models() if m.name == "official-decoder")
     cameras = camera_name
     if path.num_frames is not None:
         poses = [path.camera(frame) for frame in range(path.num_frames)]
         cameras = [[c.intrinsics.tolist(), c.world_to_camera.tolist()] for c in poses]
-    facts = [__version__, decoder, scene_sha256, cameras, path.height, path.width]
+    facts = [__version__, drawn_by, scene_sha256, cameras, path.height, path.width]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -224,6 +234,7 @@ def describe(scene: CinemagraphScene, scene_path: Path) -> dict[str, Any]:
         "inpainted_points": int(cloud.inpainted.sum()),
         "moving_share": float(moving.float().mean()),  # of the points that the photo shows
         "models": scene.models,
+        "decoder": describe_decoder(scene),
         "photo_sha256": scene.photo_sha256,
         "parameters": scene.parameters,
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cine3d_core.blending import SplatChannels
+from cine3d_core.networks.decoder import MULTIPLE, ResidualDecoder
 from cine3d_core.push_pull import push_pull
 from cine3d_core.scene import SplatImage
 
@@ -25,3 +29,31 @@ def pass_through(image: SplatImage, channels: SplatChannels) -> Tensor:
     if bool((image.alpha >= 1 - 1e-3).all()):
         return rgb.clamp(0, 1)
     return push_pull(rgb, image.alpha.clamp(0, 1)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class LearnedDecoder:
+    """The pass-through colour with a learned correction; a function of the frame alone."""
+
+    network: ResidualDecoder
+
+    @torch.no_grad()
+    def __call__(self, image: SplatImage, channels: SplatChannels) -> Tensor:
+        """See `Decoder`. Clouds without features are drawn too, a little less well."""
+        planes = decoder_planes(image, channels, self.network.num_features)
+        height, width = planes.shape[1:]
+        pad = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+        padded = F.pad(planes[None], pad, mode="replicate")
+        padded = padded.contiguous(memory_format=torch.channels_last)
+        return self.network(padded)[0, :, :height, :width].clamp(0, 1)
+
+
+def decoder_planes(image: SplatImage, channels: SplatChannels, num_features: int) -> Tensor:
+    """What the compact decoder looks at: [6 + num_features, H, W], see `networks.decoder`."""
+    features = image.features[channels.features]
+    if len(features) == 0:
+        features = image.alpha.new_zeros(num_features, *image.alpha.shape[1:])
+    assert len(features) == num_features, (len(features), num_features)
+    moving = image.features[channels.moving : channels.moving + 1]
+    alpha = image.alpha.clamp(0, 1)
+    return torch.cat([pass_through(image, channels), alpha, image.disparity, moving, features])

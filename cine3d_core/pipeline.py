@@ -32,6 +32,7 @@ from cine3d_core.motion import MotionParams
 from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
+from cine3d_core.renderer_networks import with_decoder, with_features
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -70,6 +71,8 @@ class StageParams:
     inpainting: InpaintParams = field(default_factory=InpaintParams)
     motion: MotionParams = field(default_factory=MotionParams)
     surface: SurfaceParams | None = field(default_factory=SurfaceParams)  # None: as estimated
+    features: bool = True  # on the points, for the decoder
+    decoder: bool = True  # draw with the compact decoder; else the splat is the picture
 
 
 PRESETS: dict[str, StageParams] = {
@@ -79,8 +82,11 @@ PRESETS: dict[str, StageParams] = {
     "paper": StageParams(
         margin=0.0, motion=MotionParams(max_displacement=1e6, perspective=False), surface=None
     ),
-    "draft": StageParams(margin=0.0, layering=LayeringParams(max_layers=2)),
+    "draft": StageParams(
+        margin=0.0, layering=LayeringParams(max_layers=2), features=False, decoder=False
+    ),
 }
+CPU = torch.device("cpu")
 DRAFT_SIZE = 640  # px: a draft is never larger
 
 
@@ -126,6 +132,7 @@ def build_scene(
         params,
         num_frames=settings.frames,
         fps=settings.fps,
+        device=choose_device(settings.device),
         progress=progress,
     )
     scene = replace(
@@ -195,6 +202,7 @@ def scene_from_parts(
     *,
     num_frames: int,
     fps: float,
+    device: torch.device = CPU,
     progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
     """The scene of a picture whose depth and motion are known; nothing says where it came from.
@@ -207,7 +215,7 @@ def scene_from_parts(
     progress("filling what is hidden", 0.6)
     layers = inpaint_layers(layers, params=params.inpainting)
     progress("placing points", 0.9)
-    return assemble_scene(
+    scene = assemble_scene(
         layers,
         parts.motion,
         parts.camera,
@@ -218,6 +226,10 @@ def scene_from_parts(
         models={},
         parameters={},
     )
+    if params.features:
+        progress("reading features", 0.95)
+        scene = with_features(scene, device)
+    return with_decoder(scene) if params.decoder else scene
 
 
 def _build_official(

@@ -28,7 +28,7 @@ def tiny_scene(*, seed: int = 0, points: int = 40, layers: int = 2) -> Cinemagra
         cloud=FeaturePointCloud(
             positions=rand(points, 3),
             rgb=rand(points, 3),
-            features=rand(points, 2),
+            features=rand(points, 2).half().float(),  # as precise as they are stored
             layer=torch.randint(layers, (points,), generator=generator).to(torch.int16),
             pixel=torch.randint(height * width, (points,), generator=generator),
             inpainted=rand(points) > 0.5,

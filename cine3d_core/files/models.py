@@ -34,6 +34,8 @@ NETWORKS = {
     "fluid": "cine3d_core.networks.fluid",
     "motion": "cine3d_core.networks.motion",
     "inpainting": "cine3d_core.networks.inpainting",
+    "features": "cine3d_core.networks.features",
+    "decoder": "cine3d_core.networks.decoder",
     "official-dpt": "cine3d_core.networks.official.dpt",
     "official-feature": "cine3d_core.networks.official.feature_net",
     "official-decoder": "cine3d_core.networks.official.image_decoder",

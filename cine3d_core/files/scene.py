@@ -27,11 +27,14 @@ _CLOUD = ("positions", "rgb", "features", "layer", "pixel", "inpainted")
 def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
     """Write a scene; `load_scene` gives the same numbers back, the same scene the same bytes.
 
+    Features alone are rounded, to half precision.
+
     Raises:
         InputError: the place cannot be written. The old file, if any, stays as it was.
     """
     layout = SWAYING if scene.sway is not None else LAYOUT
     tensors = {name: getattr(scene.cloud if name in _CLOUD else scene, name) for name in layout}
+    tensors["features"] = tensors["features"].half()
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     for name, array in arrays.items():
         assert array.dtype == np.dtype(layout[name][0]), (name, array.dtype)
@@ -57,6 +60,7 @@ def load_scene(path: str | Path) -> CinemagraphScene:
     """
     info, arrays = read_scene_arrays(path)
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    tensors["features"] = tensors["features"].float()
     low, high = info["disparity_range"]
     return CinemagraphScene(
         camera=_camera(info["camera"]),

@@ -31,7 +31,7 @@ Layout = dict[str, tuple[str, tuple[str | int, ...]]]
 LAYOUT: Layout = {
     "positions": ("<f4", ("N", 3)),
     "rgb": ("<f4", ("N", 3)),
-    "features": ("<f4", ("N", "C")),
+    "features": ("<f2", ("N", "C")),  # float32 in memory
     "layer": ("<i2", ("N",)),
     "pixel": ("<i8", ("N",)),
     "inpainted": ("|b1", ("N",)),

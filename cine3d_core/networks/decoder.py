@@ -1,0 +1,67 @@
+"""Compact residual decoder: the splatted colour plus a learned correction (paper, section 3.4).
+
+A small U-Net that works at half and at a quarter of the size. It starts from the splat, and its
+last layer starts from zero: untrained it changes nothing. What it sees around a pixel reaches no
+farther than about 30 px, so that resting surfaces stay at rest while water flows elsewhere.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cine3d_core.networks.features import LATTICE
+
+BASE_PLANES = 6  # R, G, B with holes filled, coverage, disparity, share of moving surface
+MULTIPLE = 4  # the sides must be multiples of this
+
+
+def build(*, features: int = 6, fine: int = 24, coarse: int = 40) -> ResidualDecoder:
+    """The network with random weights; the arguments are what `model.json` stores."""
+    return ResidualDecoder(features, fine, coarse)
+
+
+class ResidualDecoder(nn.Module):
+    """Planes of a blended splat -> colours, not clamped."""
+
+    def __init__(self, features: int, fine: int, coarse: int) -> None:
+        super().__init__()
+        self.num_features = features
+        self.enter = nn.Conv2d(4 * (BASE_PLANES + features), fine, 3, padding=1)
+        self.before = nn.Conv2d(fine, fine, 3, padding=1)
+        self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
+        self.middle = nn.ModuleList(nn.Conv2d(coarse, coarse, 3, padding=1) for _ in range(2))
+        self.up = nn.Conv2d(coarse, fine, 1)
+        self.after = nn.Conv2d(fine, fine, 3, padding=1)
+        self.leave = nn.Conv2d(fine, 12, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(
+        self,
+        planes: Tensor,  # [B, 6 + C, H, W], see BASE_PLANES, then the features
+    ) -> Tensor:  # [B, 3, H, W]
+        """Sides must be multiples of MULTIPLE."""
+        x = _active(self.enter(F.pixel_unshuffle(_prepared(planes, self.num_features), 2)))
+        fine = x + _active(self.before(x))
+        x = _active(self.down(fine))
+        for layer in self.middle:
+            x = x + _active(layer(x))
+        x = F.interpolate(self.up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = fine + x
+        x = x + _active(self.after(x))
+        return planes[:, :3] + F.pixel_shuffle(self.leave(x), 2)
+
+
+def _active(x: Tensor) -> Tensor:
+    """Leaky, since a plain ReLU may fall silent for good in so small a network."""
+    return F.leaky_relu(x, 0.1)
+
+
+def _prepared(planes: Tensor, features: int) -> Tensor:
+    """Colours around zero; of the lattice only how strong it is, since its sign alternates."""
+    colours, rest = planes[:, :3] - 0.5, planes[:, 3:]
+    if features == 0:
+        return torch.cat([colours, rest], dim=1)
+    return torch.cat([colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()], dim=1)

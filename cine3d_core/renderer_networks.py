@@ -1,0 +1,87 @@
+"""The compact renderer of a scene: features onto its points when built, its decoder when drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from cine3d_core.decoding import Decoder, LearnedDecoder, pass_through
+from cine3d_core.devices import on_device
+from cine3d_core.errors import InputError
+from cine3d_core.files.models import ModelInfo, find_model, list_models, load_network
+from cine3d_core.networks.decoder import ResidualDecoder
+from cine3d_core.networks.features import FeatureNetwork, features_of_points
+from cine3d_core.scene import CinemagraphScene
+
+DecoderChoice = Literal["scene", "none"]
+
+FEATURES, DECODER = "features", "decoder"  # names of the shipped models
+
+
+def with_decoder(scene: CinemagraphScene) -> CinemagraphScene:
+    """The scene bound to the installed compact decoder; as it is where none is installed."""
+    decoder = _installed(DECODER)
+    if decoder is None:
+        return scene
+    return replace(scene, models={**scene.models, DECODER: decoder.sha256})
+
+
+def with_features(scene: CinemagraphScene, device: torch.device) -> CinemagraphScene:
+    """The scene with compact features on its points; as it is where no network is installed.
+
+    They are rounded as a scene file stores them, so that saving changes nothing.
+    """
+    if _installed(FEATURES) is None:
+        return scene
+    loaded = load_network(FEATURES)
+    network = loaded.network.to(device)
+    assert isinstance(network, FeatureNetwork), type(network)
+    _, _, height, width = scene.velocity.shape
+    features = features_of_points(network, on_device(scene.cloud, device), height, width)
+    cloud = replace(scene.cloud, features=features.half().float().cpu())
+    return replace(scene, cloud=cloud, models={**scene.models, FEATURES: loaded.info.sha256})
+
+
+def open_decoder(
+    scene: CinemagraphScene, device: torch.device, choice: DecoderChoice = "scene"
+) -> Decoder:
+    """What draws the frames of a scene of the compact family.
+
+    Args:
+        scene: as it was built; its `models` say which decoder it is bound to.
+        device: where the decoder shall work.
+        choice: "scene" takes the scene's decoder, none if it was built without; "none" draws the
+            plain splat.
+
+    Raises:
+        InputError: the scene's decoder is not installed, or another one is.
+    """
+    recorded = scene.models.get(DECODER)
+    if choice == "none" or recorded is None:
+        return pass_through
+    info = find_model(DECODER)
+    if info.sha256 != recorded:
+        raise InputError(
+            "the scene was built for another decoder than the installed one; build it again, or "
+            "render with --decoder none"
+        )
+    network = load_network(DECODER).network
+    assert isinstance(network, ResidualDecoder), type(network)
+    # torch's annotations of Module.to lack this argument
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return LearnedDecoder(network.to(device))
+
+
+def describe_decoder(scene: CinemagraphScene) -> str:
+    """In a few words what draws the scene's frames."""
+    if scene.parameters.get("models") == "official":
+        return "the authors' decoder"
+    if DECODER not in scene.models:
+        return "none: the plain splat, holes filled from around them"
+    return "compact decoder" + ("" if FEATURES in scene.models else ", without features")
+
+
+def _installed(name: str) -> ModelInfo | None:
+    return next((info for info in list_models() if info.name == name), None)
