@@ -19,10 +19,16 @@ from torch import Tensor
 from cine3d_core.blending import BlendParams
 from cine3d_core.clouds import Carried, carried_by, splat_clouds
 from cine3d_core.euler import DisplacementKeys, displacement_at, displacement_keys
-from cine3d_core.geometry import pixel_centres, project
+from cine3d_core.geometry import pixel_centres
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 from cine3d_core.scene_flow import Lift, flowed_positions, scene_flow
-from cine3d_core.splatting import Points, SplatParams, place_points, surface_neighbours
+from cine3d_core.splatting import (
+    Points,
+    SplatParams,
+    place_points,
+    screen_motion,
+    surface_neighbours,
+)
 from cine3d_core.sway import Sway, sway_at, sway_of_points
 
 
@@ -80,11 +86,13 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     speed = scene.velocity.abs().sum(dim=1).reshape(-1)[flat]
     cycles = scene.cycles.reshape(-1)[flat].long()
     moving = speed > 0
-    # Laid out as `displacement_keys` wants it, so that all groups share one copy each way.
-    velocity = scene.velocity.float().contiguous(memory_format=torch.channels_last)
-    both_ways = velocity, -velocity
+    # Laid out as `displacement_keys` wants it, so that all groups share one copy, of only those
+    # layers in which anything flows.
+    flowing = torch.unique(layer[moving])
+    velocity = scene.velocity[flowing].float().contiguous(memory_format=torch.channels_last)
+    fields = _Fields(flowing, velocity)
     groups = tuple(
-        _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0], both_ways)
+        _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0], fields)
         for count in torch.unique(cycles[moving])
     )
     if scene.sway is not None:
@@ -125,8 +133,16 @@ def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup,
     return carried_by(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """The velocity of the layers in which anything flows."""
+
+    layers: Tensor  # [F] rising
+    velocity: Tensor  # [F, 2, H, W] px/frame
+
+
 def _moving_group(
-    scene: CinemagraphScene, cycles: int, index: Tensor, both_ways: tuple[Tensor, Tensor]
+    scene: CinemagraphScene, cycles: int, index: Tensor, fields: _Fields
 ) -> MovingGroup:
     _, _, height, width = scene.velocity.shape
     centres = pixel_centres(height, width, like=scene.velocity)
@@ -134,8 +150,10 @@ def _moving_group(
     layer = scene.cloud.layer[index].long()
     steps = -(-scene.num_frames // cycles)  # a cycle may end between two frames
     # One step more than a cycle: motion vectors look one frame ahead.
+    field = torch.searchsorted(fields.layers, layer)
     forward, backward = (
-        displacement_keys(start_px, velocity, steps + 1, layer=layer) for velocity in both_ways
+        displacement_keys(start_px, fields.velocity, steps + 1, layer=field, backward=way)
+        for way in (False, True)
     )
     neighbours = surface_neighbours(layer, scene.cloud.pixel[index], height, width)
     return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
@@ -271,19 +289,14 @@ def _motion_vectors(
 ) -> Tensor:
     """Screen motion of all points to the previous and to the next frame: [2, N + M, 4] px."""
     rest, moving, there = placed
-    still = prepared.static_positions
-    resting = _motion(still, torch.zeros_like(still), rest.pixels, shot)
+    still, count = prepared.static_positions, len(there[0])
+    resting = screen_motion(still, still, rest.pixels, shot.previous, shot.next)
     clouds = []
     for backward, now in enumerate(there):
         later = _moving_at(prepared, frame, lift, bool(backward), ahead=1)
-        step = now - later if backward else later - now
-        pixels = moving.pixels[backward * len(now) : (backward + 1) * len(now)]
-        clouds.append(torch.cat([resting, _motion(now, step, pixels, shot)]))
+        before, after = (later, 2 * now - later) if backward else (2 * now - later, later)
+        pixels = moving.pixels[backward * count : (backward + 1) * count]
+        clouds.append(
+            torch.cat([resting, screen_motion(before, after, pixels, shot.previous, shot.next)])
+        )
     return torch.stack(clouds)
-
-
-def _motion(positions: Tensor, step: Tensor, pixels: Tensor, shot: Shot) -> Tensor:
-    """Screen motion to the previous and to the next frame: [n, 4] px."""
-    before, _ = project(positions - step, shot.previous)
-    after, _ = project(positions + step, shot.next)
-    return torch.cat([before - pixels, after - pixels], dim=1)

@@ -122,7 +122,10 @@ def blend_share(
         if params.weights != "eq4":
             weight = weight * _no_gap(image, other, channels)
         weights.append(weight)
-    return weights[1] / (weights[0] + weights[1]).clamp(min=1e-12)
+    total = weights[0] + weights[1]
+    # At a cycle's start one cloud has no weight; where only it shows something, it is shown.
+    alone = backward.alpha / (forward.alpha + backward.alpha).clamp(min=1e-12)
+    return torch.where(total > 1e-12, weights[1] / total.clamp(min=1e-12), alone)
 
 
 def _weight(

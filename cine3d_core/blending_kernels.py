@@ -31,7 +31,11 @@ def weigh(a, b, near_a, near_b, alpha_a, alpha_b, places, loop_phase, disparity,
             weight_a *= 1.0 - 0.999 * min(max(move_b - move_a, 0.0), 1.0)
             weight_b *= 1.0 - 0.999 * min(max(move_a - move_b, 0.0), 1.0)
             weight_b *= math.exp(ahead)
-        share[at] = weight_b / max(weight_a + weight_b, 1e-12)
+        total = weight_a + weight_b
+        if total > 1e-12:
+            share[at] = weight_b / total
+        else:  # at a cycle's start, where only the cloud without weight shows something
+            share[at] = alpha_b[at] / max(alpha_a[at] + alpha_b[at], 1e-12)
 
 
 @inner()

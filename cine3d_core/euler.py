@@ -29,6 +29,7 @@ class DisplacementKeys:
 
     start_px: Tensor  # [N, 2] float32
     velocity: Tensor  # [L, H, W, 2] float32 px/step; channels last: one cache line per look-up
+    backward: bool  # walks against the velocity
     layer: Tensor  # [N] int64, the field that carries each point
     keys: Tensor  # [K, N, 2] float32 px; keys[k] is the displacement after k * stride steps
     stride: int
@@ -49,26 +50,30 @@ def integrate(
     """
     field, layer = _channels_last(velocity), _point_layers(layer, start_px, velocity)
     start_px = start_px.float().contiguous()
-    return _advance(start_px, torch.zeros_like(start_px), field, layer, steps)
+    return _advance(start_px, torch.zeros_like(start_px), field, layer, steps, backward=False)
 
 
 def displacement_keys(
     start_px: Tensor,  # [N, 2]
-    velocity: Tensor,  # [L, 2, H, W] px/step; negated for backward
+    velocity: Tensor,  # [L, 2, H, W] px/step
     num_steps: int,
     *,
     layer: Tensor | None = None,  # [N]
+    backward: bool = False,
     max_keys: int = MAX_KEYS,
 ) -> DisplacementKeys:
-    """Walks all points `num_steps` steps once, keeping the start and at most `max_keys` moments."""
+    """Walks all points `num_steps` steps once, keeping the start and at most `max_keys` moments.
+
+    `backward` walks against the velocity; a channels-last `velocity` is not copied.
+    """
     assert num_steps >= 0 and max_keys >= 1, (num_steps, max_keys)
     field, layer = _channels_last(velocity), _point_layers(layer, start_px, velocity)
     start_px = start_px.float().contiguous()
     stride = max(1, math.ceil(num_steps / max_keys))
     keys = torch.zeros((num_steps // stride + 1, *start_px.shape), device=start_px.device)
     for k in range(1, len(keys)):
-        keys[k] = _advance(start_px, keys[k - 1], field, layer, stride)
-    return DisplacementKeys(start_px, field, layer, keys, stride, num_steps)
+        keys[k] = _advance(start_px, keys[k - 1], field, layer, stride, backward=backward)
+    return DisplacementKeys(start_px, field, backward, layer, keys, stride, num_steps)
 
 
 def displacement_at(keys: DisplacementKeys, time: float) -> Tensor:  # [N, 2] px
@@ -79,7 +84,9 @@ def displacement_at(keys: DisplacementKeys, time: float) -> Tensor:  # [N, 2] px
     assert 0 <= time <= keys.num_steps, (time, keys.num_steps)
     k = min(int(time) // keys.stride, len(keys.keys) - 1)
     rest = time - k * keys.stride
-    return _advance(keys.start_px, keys.keys[k], keys.velocity, keys.layer, rest)
+    return _advance(
+        keys.start_px, keys.keys[k], keys.velocity, keys.layer, rest, backward=keys.backward
+    )
 
 
 def _channels_last(velocity: Tensor) -> Tensor:  # [L, 2, H, W] -> [L, H, W, 2]
@@ -98,31 +105,52 @@ def _point_layers(layer: Tensor | None, start_px: Tensor, velocity: Tensor) -> T
 
 
 def _advance(
-    start: Tensor, displacement: Tensor, field: Tensor, layer: Tensor, steps: float
+    start: Tensor,
+    displacement: Tensor,
+    field: Tensor,
+    layer: Tensor,
+    steps: float,
+    *,
+    backward: bool,
 ) -> Tensor:
     """`displacement` [N, 2] carried on by `steps` steps; new memory."""
     whole = math.floor(steps)
     advance = _advance_compiled if start.device.type == "cpu" else advance_torch
-    return advance(start, displacement, field, layer, whole, steps - whole)
+    sign = -1.0 if backward else 1.0
+    return advance(start, displacement, field, layer, whole, steps - whole, sign)
 
 
 def _advance_compiled(
-    start: Tensor, displacement: Tensor, field: Tensor, layer: Tensor, whole: int, fraction: float
+    start: Tensor,
+    displacement: Tensor,
+    field: Tensor,
+    layer: Tensor,
+    whole: int,
+    fraction: float,
+    sign: float,
 ) -> Tensor:
     out = torch.empty_like(displacement)
     start_, from_, field_, layer_ = (x.numpy() for x in (start, displacement, field, layer))
-    _advance_points(start_, from_, field_, layer_, out.numpy(), whole, np.float32(fraction))
+    shares = np.float32(sign), np.float32(sign * fraction)
+    _advance_points(start_, from_, field_, layer_, out.numpy(), whole, *shares)
     return out
 
 
 def advance_torch(
-    start: Tensor, displacement: Tensor, field: Tensor, layer: Tensor, whole: int, fraction: float
+    start: Tensor,
+    displacement: Tensor,
+    field: Tensor,
+    layer: Tensor,
+    whole: int,
+    fraction: float,
+    sign: float = 1.0,
 ) -> Tensor:
     """The twin of the compiled kernel for every device; same arguments, same arithmetic."""
     for _ in range(whole):
-        displacement = displacement + _sample(field, layer, start + displacement)
+        displacement = displacement + sign * _sample(field, layer, start + displacement)
     if fraction > 0:
-        displacement = displacement + fraction * _sample(field, layer, start + displacement)
+        step = _sample(field, layer, start + displacement)
+        displacement = displacement + sign * fraction * step
     return displacement.clone() if whole == 0 and fraction == 0 else displacement
 
 
@@ -139,15 +167,15 @@ def _sample(field: Tensor, layer: Tensor, points: Tensor) -> Tensor:  # [N, 2]
     return upper * (1 - fy) + lower * fy
 
 
-@compiled("void(f4[:,::1], f4[:,::1], f4[:,:,:,::1], i8[::1], f4[:,::1], i8, f4)")
-def _advance_points(start, displacement, field, layer, out, whole, fraction):  # noqa: ANN001
+@compiled("void(f4[:,::1], f4[:,::1], f4[:,:,:,::1], i8[::1], f4[:,::1], i8, f4, f4)")
+def _advance_points(start, displacement, field, layer, out, whole, full, last):  # noqa: ANN001
     """All steps of one point, then the next point: positions stay in registers."""
     height, width = field.shape[1], field.shape[2]
     one = np.float32(1.0)
     half = np.float32(0.5)
     x_max = np.float32(width - 1)
     y_max = np.float32(height - 1)
-    steps = whole + 1 if fraction > 0 else whole
+    steps = whole + 1 if last != 0 else whole
     for i in numba.prange(len(start)):
         dx, dy = displacement[i, 0], displacement[i, 1]
         grid = field[layer[i]]
@@ -160,7 +188,7 @@ def _advance_points(start, displacement, field, layer, out, whole, fraction):  #
             bottom = min(top + 1, height - 1)
             fx = x - np.float32(left)
             fy = y - np.float32(top)
-            share = one if step < whole else fraction
+            share = full if step < whole else last
             u = (grid[top, left, 0] * (one - fx) + grid[top, right, 0] * fx) * (one - fy)
             u += (grid[bottom, left, 0] * (one - fx) + grid[bottom, right, 0] * fx) * fy
             v = (grid[top, left, 1] * (one - fx) + grid[top, right, 1] * fx) * (one - fy)

@@ -80,11 +80,14 @@ def render_frame(
     solid = image.alpha > 0
     inverse = 1 / image.disparity.clamp(min=1e-6)
     height, width = shot.camera.height, shot.camera.width
-    motion = image.features[channels.motion] if motion_vectors else None
+    if motion_vectors:
+        motion = image.features[channels.motion]
+    else:  # one number that stands for all
+        motion = image.alpha.new_zeros(4, 1, 1).expand(4, height, width)
     return RenderedFrame(
         rgb=decoder(image, channels),
         alpha=image.alpha.clamp(0, 1),
         depth=torch.where(solid, inverse, torch.zeros_like(inverse)),
-        motion=torch.zeros(4, height, width) if motion is None else motion,
+        motion=motion,
         moving=image.features[channels.moving : channels.moving + 1] * solid,
     )

@@ -132,6 +132,31 @@ def place_points_torch(
     return Points(pixels, depth, radius.clamp(max=params.max_radius_px))
 
 
+def screen_motion(
+    before: Tensor,  # [N, 3] world positions at the previous frame
+    after: Tensor,  # [N, 3] at the next frame
+    pixels: Tensor,  # [N, 2] where the points are now
+    previous: Camera,
+    following: Camera,
+) -> Tensor:  # [N, 4] px
+    """The way on the screen to the previous frame (x, y) and to the next (x, y)."""
+    if pixels.device.type != "cpu":
+        moments = (before, previous), (after, following)
+        return torch.cat([project(at, camera)[0] - pixels for at, camera in moments], dim=1)
+    out = torch.empty(len(pixels), 4)
+    for side, (positions, camera) in enumerate(((before, previous), (after, following))):
+        projection = camera.intrinsics.double() @ camera.world_to_camera[:3].double()
+        kernels.way_to(
+            positions.contiguous().numpy(),
+            projection.float().numpy(),
+            NEAR_PLANE,
+            pixels.contiguous().numpy(),
+            2 * side,
+            out.numpy(),
+        )
+    return out
+
+
 def surface_neighbours(
     layer: Tensor,  # [N] layer of each point
     pixel: Tensor,  # [N] row-major pixel of each point

@@ -178,3 +178,24 @@ def place(
             if radius < away <= limit:
                 radius = away
         out_radius[point] = min(radius, most)
+
+
+@compiled()
+def way_to(
+    positions: np.ndarray,  # [N, 3] float32 world
+    projection: np.ndarray,  # [3, 4] float32, K [R | t]
+    near: float,
+    pixels: np.ndarray,  # [N, 2] float32 where the way begins
+    first: int,
+    out: np.ndarray,  # [N, 4] float32, of which columns `first` and the next are written
+) -> None:
+    """The way on the screen from `pixels` to where points are projected."""
+    nearest = np.float32(near)
+    for point in prange(positions.shape[0]):
+        x, y, z = positions[point, 0], positions[point, 1], positions[point, 2]
+        u = projection[0, 0] * x + projection[0, 1] * y + projection[0, 2] * z + projection[0, 3]
+        v = projection[1, 0] * x + projection[1, 1] * y + projection[1, 2] * z + projection[1, 3]
+        w = projection[2, 0] * x + projection[2, 1] * y + projection[2, 2] * z + projection[2, 3]
+        inverse = np.float32(1.0) / max(w, nearest)
+        out[point, first] = u * inverse - pixels[point, 0]
+        out[point, first + 1] = v * inverse - pixels[point, 1]
