@@ -24,6 +24,7 @@ from . import (
     properties,
     relink,
     setup_worker,
+    system_info,
 )
 
 # In the order of registration; a module may need the classes of those before it.
@@ -43,6 +44,7 @@ _MODULES = (
     camera_moves,
     export,
     commands,
+    system_info,
     manual,
 )
 

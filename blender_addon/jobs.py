@@ -24,8 +24,18 @@ def worker() -> Worker:
     if _worker is not None and (_worker.python, _worker.memory_mb) != (python, memory_mb):
         stop()
     if _worker is None:
-        _worker = Worker(python, memory_mb)
+        _worker = Worker(python, memory_mb, log_folder=log_folder())
     return _worker
+
+
+def log_folder() -> Path | None:
+    """Where the worker's log is; None where Blender has no place that can be written."""
+    try:
+        if __package__.startswith("bl_ext."):
+            return Path(bpy.utils.extension_path_user(__package__, path="log", create=True))
+        return Path(bpy.utils.user_resource("DATAFILES", path="cine3d_log", create=True))
+    except OSError:
+        return None
 
 
 def stop() -> None:

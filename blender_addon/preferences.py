@@ -51,6 +51,7 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
         row = layout.row()
         row.operator("cine3d.set_up")
         row.operator("cine3d.check")
+        row.operator("cine3d.copy_system_info")
         setup_worker.draw_progress(layout)
         for line in self.status.splitlines():
             layout.label(text=line)

@@ -7,6 +7,8 @@ at them (a timer in Blender's window, `wait` in background mode and in the rende
 from __future__ import annotations
 
 import itertools
+import logging
+import logging.handlers
 import os
 import queue
 import subprocess
@@ -26,6 +28,8 @@ from cine3d_core.worker_protocol import ProtocolError, read_message, write_messa
 CANCEL_GRACE_S = 0.9  # a job that does not give up by then is killed with its process
 LOG_LINES = 200
 LOG_TAIL = 12
+LOG_NAME = "worker.log"
+LOG_BYTES = 1 << 20  # then worker.log.1, and worker.log.2 at most
 
 # The worker runs exactly the core that Blender runs, whatever its own Python has installed. Only
 # that one package is handed over: Blender's other packages belong to another Python version.
@@ -57,6 +61,32 @@ class JobCancelled(Exception):
 CRASHED = "crashed"
 
 
+class WorkerLog:
+    """What the worker says on stderr, in a file that is started anew when it has grown."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """A log in `folder`, which must exist; None keeps none."""
+        self._handler: logging.Handler | None = None
+        if folder is not None:
+            self._handler = logging.handlers.RotatingFileHandler(
+                folder / LOG_NAME, maxBytes=LOG_BYTES, backupCount=2, encoding="utf-8", delay=True
+            )
+            self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+            # a disk that is full or read-only must not stop the work, nor fill the console
+            self._handler.handleError = lambda record: None
+
+    def write(self, line: str) -> None:
+        """Append a line with the time."""
+        if self._handler is not None:
+            record = logging.LogRecord("cine3d", logging.INFO, "", 0, line, None, None)
+            self._handler.handle(record)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handler is not None:
+            self._handler.close()
+
+
 @dataclass
 class Job:
     """One piece of work as Blender sees it; read-only outside this module."""
@@ -86,7 +116,9 @@ class Job:
 class _Process:
     """One run of the worker; never restarted, a new one takes its place."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], log_file: WorkerLog
+    ) -> None:
         # Its own session: a Ctrl-C meant for Blender must not reach it half-way through a job.
         flags: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
@@ -105,6 +137,8 @@ class _Process:
         self.ended = threading.Event()
         self.crash: WorkerError | None = None  # once it has ended
         self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._log_file = log_file
+        log_file.write(f"started as process {self.popen.pid}")
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
         threading.Thread(target=self._read_messages, daemon=True).start()
@@ -140,6 +174,7 @@ class _Process:
     def _read_log(self) -> None:
         for line in self.popen.stderr:
             self.log.append(line.decode(errors="replace").rstrip())
+            self._log_file.write(self.log[-1])
 
     def _read_messages(self) -> None:
         problem = "the worker stopped unexpectedly"
@@ -182,6 +217,7 @@ class _Process:
         job.done.set()
 
     def _fail_all(self, problem: str) -> None:
+        self._log_file.write(problem)
         tail = "\n".join(list(self.log)[-LOG_TAIL:])
         last = next((line for line in reversed(self.log) if line.strip()), "")
         text = f"{problem}: {last}" if last else problem
@@ -197,9 +233,10 @@ class _Process:
 class Worker:
     """The worker of this Blender; its process starts with the first job and may be replaced."""
 
-    def __init__(self, python: Path, memory_mb: int = 0) -> None:
+    def __init__(self, python: Path, memory_mb: int = 0, *, log_folder: Path | None = None) -> None:
         self.python = python
         self.memory_mb = memory_mb
+        self._log_file = WorkerLog(log_folder)
         self._process: _Process | None = None
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -270,9 +307,9 @@ class Worker:
         """End the process, which frees its memory; the next job starts a new one."""
         with self._lock:
             process, self._process = self._process, None
-        if process is None:
-            return
-        process.close()
+        if process is not None:
+            process.close()
+        self._log_file.close()  # opened again by the next line
 
     def _started(self) -> _Process:
         if self._process is None or not self._process.alive():
@@ -287,7 +324,7 @@ class Worker:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         environment["CINE3D_MEMORY_MB"] = str(self.memory_mb)
         try:
-            return _Process(command, environment)
+            return _Process(command, environment, self._log_file)
         except OSError as error:
             raise WorkerError(
                 f"the worker's Python cannot be started: {self.python} ({error.strerror}); "
