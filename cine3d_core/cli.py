@@ -188,7 +188,7 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
             "evaluate",
             "measure quality against truth (cine3d evaluate depth --help)",
             "evaluation",
-            ("depth", "renderer", "stereo", "photos", "fluid"),
+            ("depth", "motion", "renderer", "stereo", "photos", "fluid"),
         ),
     ):
         parser = commands.add_parser(verb, help=help_text)

@@ -103,6 +103,14 @@ def make_guidance(view: View, arrows: Arrows, base: Tensor | None) -> Guidance:
     return Guidance(planes, unit)
 
 
+def mirrored(planes: Tensor) -> Tensor:  # [13, h, w]
+    """The guidance of the mirrored picture."""
+    flipped = planes.flip(-1)
+    for vectors in (HINT, BASE):
+        flipped[vectors.start] *= -1
+    return flipped
+
+
 def region_labels(mask: NDArray[np.bool_], behind: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Connected regions of what moves, sky apart from the rest; 0 is outside. [h, w]."""
     hidden, label = connected_regions(mask & behind)

@@ -21,6 +21,7 @@ from cine3d_core.motion_guidance import (
     Arrows,
     View,
     make_guidance,
+    mirrored,
     nearness_of,
     region_labels,
 )
@@ -88,9 +89,12 @@ class MotionRefiner:
         return enlarged(torch.cat([log_speed, residual]), small.mask, mask)
 
     @torch.no_grad()
-    def _asked(self, planes: Tensor) -> Tensor:
+    def _asked(self, planes: Tensor) -> Tensor:  # [13, h, w] -> [3, h, w]
+        """The correction, as the mean of what picture and mirrored picture give."""
         device = next(self.network.parameters()).device
-        return self.network(planes[None].to(device))[0].cpu()
+        both = torch.stack([planes, mirrored(planes)]).to(device)
+        straight, back = self.network(both).cpu()
+        return (straight + back.flip(-1) * torch.tensor([1.0, -1.0, 1.0])[:, None, None]) / 2
 
 
 def analytic_base(mask: Tensor, behind: Tensor, arrows: Arrows) -> Tensor:  # [2, h, w] px/frame

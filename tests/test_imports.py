@@ -60,7 +60,7 @@ RANKS = (
     {"decoding", "directing", "networks", "learned_fill"},
     {"motion_refine"},
     {"rendering", "files", "devices"},
-    {"depth_sources", "fluid_source", "renderer_networks", "doctor", "published"},
+    {"depth_sources", "fluid_source", "motion_source", "renderer_networks", "doctor", "published"},
     {"pipeline", "clips", "viewport_points"},
     {"motion_pictures"},
     {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "cli"},

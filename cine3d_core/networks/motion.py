@@ -106,7 +106,9 @@ class PublishedMotion(nn.Module):
     def forward(self, planes: Tensor) -> Tensor:  # [B, 13, H, W] -> [B, 3, H, W]
         """The difference between its flow and the analytic one; no change of speed."""
         square = F.interpolate(planes[:, :PUBLISHED_CHANNELS], (PUBLISHED_SIDE,) * 2, mode="area")
-        flow = _resized(self.net(square), planes.shape[-2:]).float()
+        # spectral norm keeps its vectors in the precision that it computes in
+        with torch.autocast(planes.device.type, enabled=False):
+            flow = _resized(self.net(square.float()), planes.shape[-2:])
         return torch.cat((torch.zeros_like(flow[:, :1]), flow - planes[:, BASE]), dim=1)
 
 

@@ -40,7 +40,8 @@ class MotionTrainingConfig:
     learning_rate: float = 1.5e-3  # of the generator (published: 5e-4 with batches of 16)
     discriminator_rate: float = 2e-3
     error_weight: float = 10.0  # of the endpoint error, as in the published configuration
-    matching_weight: float = 10.0  # of feature matching
+    matching_weight: float = 10.0  # of feature matching, beside the GAN's 1
+    judge_weight: float = 0.2  # of both (published: 1)
     gan_from: float = 0.3  # share of the steps after which the discriminator plays along
     discriminator_width: int = 16  # published: 64
     warmup_steps: int = 100
@@ -140,9 +141,9 @@ class Trainer:
             made = judged(flow, batch.weight)
             true = judged(batch.flow, batch.weight)
             terms = self._judge_step(error, true, made)
-        total = config.error_weight * terms.error + config.matching_weight * terms.matching
+        judgement = config.judge_weight * (terms.gan + config.matching_weight * terms.matching)
         self.optimizer.zero_grad()
-        (total + terms.gan).backward()
+        (config.error_weight * terms.error + judgement).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         return terms

@@ -1,0 +1,240 @@
+"""Flow against truth on held-out synthetic pictures: `cine3d evaluate motion PHOTOS`.
+
+The flows are those of `evaluation.motion_flows`, on photographs that training never saw; masks are
+given, depth is the shipped network's. Errors of a picture are means over what moves of the endpoint
+error divided by the mean true speed of the region, so that slow pictures count as much as fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cine3d_core.depth import DepthParams
+from cine3d_core.depth_sources import DepthSource, open_depth_source
+from cine3d_core.directing import direct_motion
+from cine3d_core.evaluation.motion_flows import HELD_OUT_FAMILIES, stirred_sky
+from cine3d_core.motion import MotionParams
+from cine3d_core.motion_guidance import Arrows, View, nearness_of, region_labels
+from cine3d_core.motion_refine import MotionRefiner, hints_of
+from cine3d_core.scene import DepthMap, MotionDirections
+from cine3d_core.training.fluid_flows import KINDS, SKY, Size
+from cine3d_core.training.fluid_flows_pictures import FlowScene, PhotoBank, read_photos
+from cine3d_core.training.motion_data import Shards, arrows_per_region, open_shards
+from cine3d_core.training.motion_shards import FlowFamilies, draw_scene
+
+SIZES = (Size(176, 256), Size(256, 176), Size(192, 256), Size(224, 224))
+HELD_OUT = FlowFamilies("held-out", HELD_OUT_FAMILIES, stirred_sky)
+# Velocity of each kind, px/frame per px of the long side, that is nearest to the flows of training
+# (`--training-data` finds it anew).
+CLASS_CONSTANTS = {"sky": (0.0, 0.0), "water": (0.0, 0.0), "smoke": (0.0, 0.0)}
+ANGLE_SPEED = 0.1  # of the mean speed: slower flow has no direction to speak of
+RESAMPLES = 2000  # of the pictures, for the interval of a ratio
+
+Flow = NDArray[np.float32]  # [H, W, 2] px/frame
+
+
+@dataclass(frozen=True)
+class FlowScores:
+    """Errors of one flow on one picture."""
+
+    endpoint: float  # in mean speeds of the region
+    endpoint_px: float  # px/frame
+    angle_deg: float  # mean, where the true flow is not slow
+
+
+def score_flow(flow: Flow, scene: FlowScene) -> FlowScores:
+    """Errors of `flow` over what moves."""
+    label = region_labels(scene.kind > 0, scene.kind == SKY)
+    inside = label > 0
+    speed = np.linalg.norm(scene.flow, axis=-1)
+    mean = np.bincount(label.ravel(), speed.ravel()) / np.maximum(np.bincount(label.ravel()), 1)
+    unit = np.maximum(mean, 1e-6)[label]
+    error = np.linalg.norm(flow - scene.flow, axis=-1)
+    clear = inside & (speed > ANGLE_SPEED * unit)
+    return FlowScores(
+        float((error / unit)[inside].mean()),
+        float(error[inside].mean()),
+        float(_angles(flow[clear], scene.flow[clear]).mean()) if clear.any() else 0.0,
+    )
+
+
+def _angles(a: Flow, b: Flow) -> NDArray[np.floating]:  # [N, 2], [N, 2] -> [N] degrees
+    """Angle between vectors; 90 degrees where one has no length."""
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    cosine = (a * b).sum(-1) / np.maximum(lengths, 1e-12)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def arrow_everywhere(scene: FlowScene, arrows: Arrows) -> Flow:
+    """Each region moves as its own arrow says; regions without arrows as the mean of all."""
+    label = region_labels(scene.kind > 0, scene.kind == SKY)
+    table = np.repeat(arrows.vectors.mean(0)[None], label.max() + 1, 0)
+    x, y = arrows.feet.astype(int).T
+    table[label[y, x]] = arrows.vectors
+    table[0] = 0
+    return table[label].astype(np.float32)
+
+
+def class_flow(scene: FlowScene, constants: Mapping[str, tuple[float, float]]) -> Flow:
+    """Each kind moves by its constant."""
+    flow = np.zeros((*scene.kind.shape, 2), np.float32)
+    for number, name in enumerate(KINDS[1:], 1):
+        flow[scene.kind == number] = np.array(constants[name]) * max(scene.kind.shape)
+    return flow
+
+
+def fit_class_constants(shards: Shards, *, seed: int = 7) -> dict[str, tuple[float, float]]:
+    """The velocity per kind of the least mean relative error: a weighted geometric median."""
+    rng = np.random.default_rng(seed)
+    drawn: dict[int, list[tuple[Flow, NDArray[np.floating]]]] = {1: [], 2: [], 3: []}
+    for record in shards:
+        for kind, found in drawn.items():
+            y, x = np.nonzero(record["kind"] == kind)
+            if len(x) > 0:
+                flow = record["flow"][y, x].astype(np.float32) * 1e-3
+                speed = np.linalg.norm(flow, axis=1).mean()
+                chosen = flow[rng.integers(len(x), size=32)]
+                found.append((chosen, np.full(32, 1 / max(float(speed), 1e-6))))
+    return {KINDS[kind]: _median(found) if found else (0.0, 0.0) for kind, found in drawn.items()}
+
+
+def _median(found: list[tuple[Flow, NDArray[np.floating]]]) -> tuple[float, float]:
+    """Weiszfeld's iteration."""
+    points = np.concatenate([flow for flow, _ in found]).astype(np.float64)
+    weights = np.concatenate([weight for _, weight in found])
+    centre = np.zeros(2)
+    for _ in range(200):
+        pull = weights / np.maximum(np.linalg.norm(points - centre, axis=1), 1e-9)
+        centre = (points * pull[:, None]).sum(0) / pull.sum()
+    return float(centre[0]), float(centre[1])
+
+
+def held_out_scenes(bank: PhotoBank, count: int, seed: int) -> Iterator[FlowScene]:
+    """Pictures of the held-out flows, each from its own seed."""
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        yield draw_scene(rng, SIZES[number % len(SIZES)], HELD_OUT, bank)
+
+
+def flows_of_scene(
+    scene: FlowScene,
+    arrows: Arrows,
+    depth: DepthMap,
+    refiner: MotionRefiner,
+    constants: Mapping[str, tuple[float, float]],
+) -> dict[str, Flow]:
+    """The flow of every method, as the product makes it from the mask and the arrows."""
+    rgb = torch.from_numpy(scene.rgb).permute(2, 0, 1).float() / 255
+    mask = torch.from_numpy(scene.kind > 0)[None]
+    drawn = MotionDirections(hints=tuple(hints_of(arrows)))
+    params = MotionParams()
+
+    def directed(directions: MotionDirections, refine: MotionRefiner | None) -> Flow:
+        field, _ = direct_motion(rgb, depth, mask, directions, params, refine=refine)
+        return _image(field.velocity)
+
+    view = View(rgb, mask, torch.from_numpy(scene.kind == SKY)[None], nearness_of(depth))
+    return {
+        "one arrow: network": directed(drawn, refiner),
+        "one arrow: analytic": directed(drawn, None),
+        "one arrow: arrow everywhere": arrow_everywhere(scene, arrows),
+        "no arrow: network": _image(refiner.without_arrows(view)),
+        "no arrow: analytic guess": directed(MotionDirections(), None),
+        "no arrow: constant per class": class_flow(scene, constants),
+        "no arrow: zero": np.zeros_like(scene.flow),
+    }
+
+
+def _image(flow: Tensor) -> Flow:
+    return flow.permute(1, 2, 0).numpy().astype(np.float32)
+
+
+def evaluate(
+    bank: PhotoBank,
+    refiner: MotionRefiner,
+    source: DepthSource,
+    *,
+    count: int,
+    seed: int,
+    constants: Mapping[str, tuple[float, float]] = CLASS_CONSTANTS,
+) -> dict[str, list[tuple[str, FlowScores]]]:
+    """(family, scores) of every picture, by method."""
+    scores: dict[str, list[tuple[str, FlowScores]]] = {}
+    for number, scene in enumerate(held_out_scenes(bank, count, seed)):
+        rgb = torch.from_numpy(scene.rgb).permute(2, 0, 1).float() / 255
+        depth = source(rgb, params=DepthParams())
+        arrows = arrows_per_region(scene, np.random.default_rng([seed, number, 1]))
+        for name, flow in flows_of_scene(scene, arrows, depth, refiner, constants).items():
+            scores.setdefault(name, []).append((scene.family, score_flow(flow, scene)))
+    return scores
+
+
+def table(scores: Mapping[str, list[tuple[str, FlowScores]]]) -> str:
+    """The scores as text: all pictures, then the families."""
+    families = sorted({family for family, _ in next(iter(scores.values()))})
+    head = "".join(f"{family:>8}" for family in families)
+    lines = [f"{'method':32}{'EPE':>8}{'EPE px':>8}{'angle':>8}{head}"]
+    for name, found in scores.items():
+        means = [
+            np.mean([getattr(score, part) for _, score in found])
+            for part in ("endpoint", "endpoint_px", "angle_deg")
+        ]
+        by_family = [np.mean([s.endpoint for f, s in found if f == family]) for family in families]
+        cells = "".join(f"{value:8.3f}" for value in (*means, *by_family))
+        lines.append(f"{name:32}{cells}")
+    return "\n".join(lines)
+
+
+def ratio(
+    scores: Mapping[str, list[tuple[str, FlowScores]]], method: str, rival: str, *, seed: int = 7
+) -> tuple[float, float, float]:
+    """Mean error of a method over a rival's, and its 95 % interval over resampled pictures."""
+    a, b = (np.array([s.endpoint for _, s in scores[name]]) for name in (method, rival))
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(len(a), size=(RESAMPLES, len(a)))
+    ratios = a[draws].mean(1) / b[draws].mean(1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return float(a.mean() / b.mean()), float(low), float(high)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the inputs of the motion evaluation to a parser."""
+    parser.add_argument("photos", type=Path, help="folder with photos.csv (name,file,contents)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="photographs to take")
+    parser.add_argument("--scenes", type=int, default=200, help="pictures to draw (200)")
+    parser.add_argument("--seed", type=int, default=11, help="of the pictures and arrows (11)")
+    parser.add_argument("--model", default="motion", help="name of the network (motion)")
+    parser.add_argument(
+        "--training-data", type=Path, help="shards to fit the constants per class to anew"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints the scores of the network and its rivals."""
+    from cine3d_core.files.models import load_network  # reads weights: only when there is work
+
+    constants = CLASS_CONSTANTS
+    if args.training_data is not None:
+        constants = fit_class_constants(open_shards(args.training_data, "train"))
+        print(f"constants per class: {constants}")
+    refiner = MotionRefiner(load_network(args.model).network)
+    bank = read_photos(args.photos, only=args.only)
+    source = open_depth_source(None)
+    scores = evaluate(bank, refiner, source, count=args.scenes, seed=args.seed, constants=constants)
+    print(f"n = {args.scenes} pictures of {len(bank.photos)} photographs, seed {args.seed}")
+    print(table(scores))
+    for method, rivals in (
+        ("one arrow: network", ("one arrow: analytic", "one arrow: arrow everywhere")),
+        ("no arrow: network", ("no arrow: zero", "no arrow: constant per class")),
+    ):
+        for rival in rivals:
+            value, low, high = ratio(scores, method, rival)
+            print(f"{method} / {rival}: {value:.3f} [{low:.3f}, {high:.3f}]")
