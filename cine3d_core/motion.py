@@ -129,7 +129,7 @@ def choose_cycles(
     `max_displacement_px`, but at most one cycle every other frame.
     """
     count, label = connected_regions(moving[0].cpu().numpy())
-    speed = velocity.norm(dim=0).cpu().numpy().ravel()
+    speed = torch.hypot(velocity[0], velocity[1]).cpu().numpy().ravel()
     # sorted by region, then by speed: the percentile of every region without a loop over them
     order = np.lexsort((speed, label.ravel()))
     area = np.bincount(label.ravel(), minlength=count)
