@@ -277,6 +277,7 @@ def _motion(args: argparse.Namespace) -> None:
         depth=args.depth,
         mask=args.mask,
         hints=args.hints,
+        motion=args.motion,
         frames=args.frames,
         size=args.size,
         device=args.device,

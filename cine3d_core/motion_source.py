@@ -13,27 +13,37 @@ SHIPPED = "motion"
 MotionChoice = Literal["analytic", "network"]
 
 
-def motion_refiner(choice: MotionChoice) -> MotionRefiner | None:
-    """What `directing.direct_motion` takes as `refine`.
+def motion_refiner(choice: MotionChoice | None = None) -> MotionRefiner | None:
+    """What `directing.direct_motion` takes as `refine`; None for the analytic flow.
+
+    Args:
+        choice: None takes the network where it is installed.
 
     Raises:
-        InputError: the network is asked for but not installed, or damaged.
+        InputError: the network is asked for but not installed, or its weights are damaged.
     """
-    return None if choice == "analytic" else MotionRefiner(_loaded().network)
+    loaded = _chosen(choice)
+    return None if loaded is None else MotionRefiner(loaded.network)
 
 
-def motion_checksums(choice: MotionChoice) -> dict[str, str]:
+def motion_checksums(choice: MotionChoice | None = None) -> dict[str, str]:
     """The network's name and the sha256 of its weights; empty for the analytic choice."""
+    loaded = _chosen(choice)
+    return {} if loaded is None else {loaded.info.name: loaded.info.sha256}
+
+
+def _chosen(choice: MotionChoice | None) -> LoadedNetwork | None:
     if choice == "analytic":
-        return {}
-    info = _loaded().info
-    return {info.name: info.sha256}
-
-
-@lru_cache(maxsize=1)
-def _loaded() -> LoadedNetwork:
-    if not any(info.name == SHIPPED for info in list_models()):
+        return None
+    loaded = _loaded()
+    if loaded is None and choice == "network":
         raise InputError(
             "the motion network is not installed; install it, or choose --motion analytic"
         )
-    return load_network(SHIPPED)
+    return loaded
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> LoadedNetwork | None:
+    installed = any(info.name == SHIPPED for info in list_models())
+    return load_network(SHIPPED) if installed else None

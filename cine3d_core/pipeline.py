@@ -176,6 +176,12 @@ def direct_photo(
     return _directed(_read_photo(photo_path, settings), settings, progress)
 
 
+def _motion_choice(settings: BuildSettings) -> MotionChoice | None:
+    """A preset without perspective keeps the flow without it, unless a person decides otherwise."""
+    with_perspective = PRESETS[settings.preset].motion.perspective
+    return settings.motion or (None if with_perspective else "analytic")
+
+
 def _read_photo(photo_path: Path, settings: BuildSettings) -> Photo:
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
     return read_photo(photo_path, max_side=size)

@@ -39,6 +39,7 @@ from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.fluid_source import fluid_classes
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_guess import guess_mask
+from cine3d_core.motion_source import motion_refiner
 from cine3d_core.motion_view import draw_motion
 from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.polygons import rasterize_polygons
