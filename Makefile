@@ -88,6 +88,10 @@ truth: .venv-bpy-5.0.1/.installed
 bench: setup
 	$(RUN) -m tests.benchmarks
 
+bench-blender: .venv-bpy-5.0.1/.installed
+	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-5.0.1/bin/python -m pytest -q -s -m blender \
+		tests/benchmarks/blender_times.py
+
 # Every bad or odd input at every door, kills included; writes docs/reliability.md.
 faults: setup
 	$(RUN) -m tests.faults --write

@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import bpy
 import numpy as np
 import pytest
 
-from blender_addon import cameras, jobs, photo_scene, relink
+from blender_addon import cameras, photo_scene, relink
 from tests.blender.river_photo import read_png
 
 pytestmark = pytest.mark.blender
@@ -59,30 +58,3 @@ def test_the_engine_and_the_command_line_draw_the_same_frame(river, repository, 
     else:
         difference = np.abs(read_png(tmp_path / "engine.png") - read_png(theirs))
         assert difference.max() <= 1.01 / 255
-
-
-def test_the_engine_costs_little_more_than_the_worker(river, tmp_path):
-    """60 ms a frame of 1280x720 is the promise; the machine's load is allowed for."""
-    river.render.resolution_x, river.render.resolution_y = 1280, 720
-    worker, spent = jobs.worker(), []
-    submit = worker.submit
-
-    def timed(name, arguments=None, arrays=None):
-        job = submit(name, arguments, arrays)
-        start = time.perf_counter()
-        job.done.wait()
-        spent.append(time.perf_counter() - start)
-        return job
-
-    worker.submit = timed
-    try:
-        whole = []
-        for _ in range(3):
-            start = time.perf_counter()
-            bpy.ops.render.render()
-            whole.append(time.perf_counter() - start)
-    finally:
-        del worker.submit
-    overhead = min(total - work for total, work in zip(whole, spent, strict=True))
-    print(f"engine {1000 * overhead:.0f} ms over the worker's {1000 * min(spent):.0f} ms")
-    assert overhead < 0.25

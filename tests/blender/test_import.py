@@ -176,26 +176,6 @@ def test_a_build_can_be_cancelled_within_a_second(scene, river_files):
         assert time.monotonic() - start < 1.0 + 0.3  # the load of other processes is allowed for
 
 
-def test_blenders_main_thread_runs_on_while_a_photo_of_1280_pixels_is_built(
-    scene, repository, tmp_path
-):
-    """50 ms at a time is the promise; the machine's load is allowed for."""
-    arguments = {
-        "photo": str(repository / "docs" / "sample" / "photo.jpg"),
-        "scene_file": str(tmp_path / "sample.cine3d"),
-        "settings": {"size": 1280},
-    }
-    times = [time.perf_counter()]
-    job = jobs.worker().submit("build", arguments)
-    while not job.done.is_set():
-        time.sleep(0.002)
-        times.append(time.perf_counter())
-    value, arrays = job.result()
-    longest = max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
-    print(f"main thread blocked for at most {1000 * longest:.0f} ms")
-    assert value["camera"]["width"] == 1280 and longest < 0.25
-
-
 def test_the_check_says_what_works(scene):
     assert bpy.ops.cine3d.check() == {"FINISHED"}
     preferences = bpy.context.preferences.addons["blender_addon"].preferences
