@@ -108,6 +108,11 @@ def _add_directing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mask", type=Path, metavar="IMAGE", help="picture of what moves")
     parser.add_argument("--hints", type=Path, metavar="FILE.json", help="arrows, outlines, regions")
+    parser.add_argument(
+        "--motion",
+        choices=("analytic", "network"),
+        help="flow from the arrows: solved, or solved and refined (where the network is installed)",
+    )
     parser.add_argument("--frames", type=int, default=60, help="length of the loop (60)")
     parser.add_argument("--size", type=int, default=1280, help="long side at most, pixels (1280)")
 
@@ -250,6 +255,7 @@ def _build(args: argparse.Namespace) -> None:
         depth=args.depth,
         mask=args.mask,
         hints=args.hints,
+        motion=args.motion,
         frames=args.frames,
         fps=args.fps,
         size=args.size,

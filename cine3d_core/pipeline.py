@@ -29,6 +29,7 @@ from cine3d_core.geometry import photo_camera
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.motion import MotionParams
+from cine3d_core.motion_source import MotionChoice, motion_checksums, motion_refiner
 from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
@@ -53,6 +54,7 @@ class BuildSettings:
     depth: str | None = None  # None: the shipped network; a picture, a model folder or a hub name
     mask: Path | None = None  # picture of what moves
     hints: Path | None = None  # arrows and outlines, our JSON or labelme's
+    motion: MotionChoice | None = None  # None: refined by the network where it is installed
     frames: int = 60  # of the loop
     fps: float = 25.0
     size: int = 1280  # px, long side at most
@@ -138,7 +140,7 @@ def build_scene(
     scene = replace(
         scene,
         photo_sha256=photo.sha256,
-        models=scene.models | source.checksums,
+        models=scene.models | source.checksums | motion_checksums(_motion_choice(settings)),
         parameters={
             "preset": settings.preset,
             "models": settings.models,
@@ -198,7 +200,14 @@ def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> Dire
 
     progress("directing the motion", 0.35)
     motion_params = replace(params.motion, num_frames=settings.frames)
-    motion, assumed = direct_motion(photo.rgb, depth, mask, directions, motion_params)
+    motion, assumed = direct_motion(
+        photo.rgb,
+        depth,
+        mask,
+        directions,
+        motion_params,
+        refine=motion_refiner(_motion_choice(settings)),
+    )
     return DirectedPhoto(photo, source, depth, motion, assumed)
 
 

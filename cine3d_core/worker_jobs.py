@@ -252,7 +252,9 @@ def preview_motion(job: JobInput) -> JobResult:
         if mask is None and directions.polygons:
             mask = rasterize_polygons(directions.polygons, height, width)
     params = replace(MotionParams(), **job.arguments.get("motion", {}))
-    field, assumed = direct_motion(photo.rgb, depth, mask, directions, params)
+    field, assumed = direct_motion(
+        photo.rgb, depth, mask, directions, params, refine=motion_refiner()
+    )
     return {"assumed": list(assumed)}, {"picture": _png(draw_motion(photo.rgb, field))}
 
 
