@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PureWindowsPath
+import re
+from pathlib import Path
 
 import bpy
 from bpy.props import StringProperty
@@ -25,7 +26,7 @@ def scene_file(root: bpy.types.Object) -> Path:
     known = Path(bpy.path.abspath(stored))
     # a .blend saved on Windows names its files with backslashes
     candidates = [known, Path(bpy.path.abspath(stored.replace("\\", "/")))]
-    name = PureWindowsPath(stored).name
+    name = re.split(r"[\\/]", stored)[-1]
     if bpy.data.filepath and name:
         home = Path(bpy.data.filepath).parent
         candidates += [home / name, home / "cine3d" / name]
