@@ -115,7 +115,6 @@ def build_scene(
     Raises:
         InputError: something the person gave cannot be used.
     """
-    params = PRESETS[settings.preset]
     check_loop(settings.frames, settings.fps)
     progress("reading the photo", 0.0)
     photo = _read_photo(photo_path, settings)
@@ -123,7 +122,14 @@ def build_scene(
         directions, mask = _read_motion(settings, photo)
         return _build_official(photo, mask, directions, settings, progress)
 
-    directed = _directed(photo, settings, progress)
+    return scene_of(_directed(photo, settings, progress), settings, progress=progress)
+
+
+def scene_of(
+    directed: DirectedPhoto, settings: BuildSettings, *, progress: Progress = ignore_progress
+) -> CinemagraphScene:
+    """What `build_scene` makes of a photo that `direct_photo` has directed by the same settings."""
+    params, photo = PRESETS[settings.preset], directed.photo
     depth, motion, source = directed.depth, directed.motion, directed.source
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)

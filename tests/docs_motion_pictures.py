@@ -17,7 +17,7 @@ from torch import Tensor
 from cine3d_core.clips import frame_drawer, open_camera_path, shot_of
 from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.motion_view import draw_motion, draw_wheel, what_moves
-from cine3d_core.pipeline import BuildSettings, build_scene, direct_photo
+from cine3d_core.pipeline import BuildSettings, direct_photo, scene_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = (
@@ -30,7 +30,7 @@ PHOTOS = (
     "Path",
     "friends",
 )
-SIZE = 640  # px, long side
+SIZE = 480  # px, long side
 CELL = (340, 226)  # width, height of a picture of the sheet
 QUALITY = 82
 
@@ -58,7 +58,7 @@ def row(photo: Path, hints: Path | None) -> np.ndarray:
     directed = direct_photo(photo, settings)
     rgb, motion = directed.photo.rgb, directed.motion
     share = float(what_moves(motion).float().mean())
-    scene = build_scene(photo, settings)
+    scene = scene_of(directed, settings)
     still = open_camera_path(scene, "still", None)
     middle = scene.num_frames // 2
     frame = frame_drawer(scene, torch.device("cpu"))(shot_of(still, middle), middle, False)
