@@ -30,6 +30,7 @@ from cine3d_core.pipeline import (
     StageParams,
     scene_from_parts,
 )
+from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import CinemagraphScene, DepthMap, MotionDirections, MotionHint
 from cine3d_core.water_surface import smooth_surfaces
@@ -80,9 +81,10 @@ class Row:
 
 def _shipped(prepared: PreparedScene, params: AnimationParams | None = None) -> Draw:
     """What `cine3d render` draws."""
+    decoder = open_decoder(prepared.scene, torch.device("cpu"))
 
     def draw(shot: Shot, frame: int) -> torch.Tensor:
-        return render_frame(prepared, shot, frame, params=params).rgb
+        return render_frame(prepared, shot, frame, decoder=decoder, params=params).rgb
 
     return draw
 
@@ -99,6 +101,11 @@ def _no_decoder(bench: Bench) -> Draw:
     return baselines.symmetric(bench.ours, AnimationParams(), pass_through)
 
 
+def _no_features(bench: Bench) -> Draw:
+    params = replace(PRESETS["default"], features=False)
+    return _shipped(prepare(bench.scene(params, "default")))
+
+
 def _no_inpainting(bench: Bench) -> Draw:
     default = PRESETS["default"]
     params = replace(default, inpainting=replace(default.inpainting, band=0.0))
@@ -106,7 +113,8 @@ def _no_inpainting(bench: Bench) -> Draw:
 
 
 def _no_symmetric(bench: Bench) -> Draw:
-    return baselines.forward_only(bench.ours, AnimationParams(), pass_through)
+    decoder = open_decoder(bench.ours.scene, torch.device("cpu"))
+    return baselines.forward_only(bench.ours, AnimationParams(), decoder)
 
 
 def _no_surface_flow(bench: Bench) -> Draw:
@@ -217,6 +225,7 @@ ROWS: dict[str, Row] = {
     "ours": Row("ours, compact networks", _ours),
     "ours-paper": Row("ours, preset paper", _paper),
     "no-decoder": Row("ours without decoder", _no_decoder),
+    "no-features": Row("ours without features", _no_features),
     "no-inpainting": Row("ours without inpainting", _no_inpainting),
     "no-symmetric": Row("ours without symmetric animation", _no_symmetric),
     "no-surface-flow": Row("ours without surface-following flow", _no_surface_flow),

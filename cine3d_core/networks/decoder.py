@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cine3d_core.networks.features import LATTICE
 
 BASE_PLANES = 6  # R, G, B with holes filled, coverage, disparity, share of moving surface
+DETAIL_GAIN = 8.0
 MULTIPLE = 4  # the sides must be multiples of this
 
 
@@ -28,13 +29,13 @@ class ResidualDecoder(nn.Module):
     def __init__(self, features: int, fine: int, coarse: int) -> None:
         super().__init__()
         self.num_features = features
-        self.enter = nn.Conv2d(4 * (BASE_PLANES + features), fine, 3, padding=1)
+        self.enter = nn.Conv2d(4 * (BASE_PLANES + 3 + features), fine, 3, padding=1)
         self.before = nn.Conv2d(fine, fine, 3, padding=1)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
         self.middle = nn.ModuleList(nn.Conv2d(coarse, coarse, 3, padding=1) for _ in range(2))
         self.up = nn.Conv2d(coarse, fine, 1)
         self.after = nn.Conv2d(fine, fine, 3, padding=1)
-        self.leave = nn.Conv2d(fine, 12, 3, padding=1)
+        self.leave = nn.Conv2d(fine + 12, 12, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # pyright: ignore[reportArgumentType]
 
@@ -43,7 +44,9 @@ class ResidualDecoder(nn.Module):
         planes: Tensor,  # [B, 6 + C, H, W], see BASE_PLANES, then the features
     ) -> Tensor:  # [B, 3, H, W]
         """Sides must be multiples of MULTIPLE."""
-        x = _active(self.enter(F.pixel_unshuffle(_prepared(planes, self.num_features), 2)))
+        detail = _detail(planes[:, :3])
+        prepared = torch.cat([detail, _prepared(planes, self.num_features)], dim=1)
+        x = _active(self.enter(F.pixel_unshuffle(prepared, 2)))
         fine = x + _active(self.before(x))
         x = _active(self.down(fine))
         for layer in self.middle:
@@ -51,12 +54,19 @@ class ResidualDecoder(nn.Module):
         x = F.interpolate(self.up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
         x = fine + x
         x = x + _active(self.after(x))
+        x = torch.cat([x, F.pixel_unshuffle(detail, 2)], dim=1)
         return planes[:, :3] + F.pixel_shuffle(self.leave(x), 2)
 
 
 def _active(x: Tensor) -> Tensor:
     """Leaky, since a plain ReLU may fall silent for good in so small a network."""
     return F.leaky_relu(x, 0.1)
+
+
+def _detail(colours: Tensor) -> Tensor:  # [B, 3, H, W]
+    """What is finer than a few pixels, enlarged: the correction resembles this, not the colour."""
+    padded = F.pad(colours, (2, 2, 2, 2), mode="replicate")
+    return (colours - F.avg_pool2d(padded, 5, stride=1)) * DETAIL_GAIN
 
 
 def _prepared(planes: Tensor, features: int) -> Tensor:

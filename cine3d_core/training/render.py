@@ -31,9 +31,7 @@ from cine3d_core.training.adversarial import (
 )
 from cine3d_core.training.loop import append_row, drop_later_rows, rate_at, update_average
 from cine3d_core.training.perceptual import ImagenetFeatures
-from cine3d_core.training.render_data import RenderBatch, RenderPair
-
-SCENE_PREFIX = "scene"  # names of folders with pairs of synthetic scenes
+from cine3d_core.training.render_data import SCENE_PREFIX, RenderBatch, RenderPair
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,10 @@ class RenderTrainingConfig:
     """How features and decoder are trained."""
 
     family: Literal["compact", "official"] = "compact"
-    steps: int = 1600  # optimiser steps
+    steps: int = 1700  # optimiser steps
     batch: int = 8  # patches
-    scene_share: float = 0.4  # of the patches, from synthetic scenes where there are any
-    learning_rate: float = 1e-3
+    scene_share: float = 0.3  # of the patches, from synthetic scenes where there are any
+    learning_rate: float = 2e-3
     discriminator_rate: float = 1e-3
     weight_decay: float = 1e-4
     warmup_steps: int = 50
@@ -52,14 +50,14 @@ class RenderTrainingConfig:
     average_decay: float = 0.997  # of the running mean of the weights, which is what ships
     invented_weight: float = 0.15  # of a pixel that shows only what was invented
     features_dropped: float = 0.15  # share of the samples drawn without features
-    perceptual_weight: float = 0.03
+    perceptual_weight: float = 0.06
     perceptual_every: int = 4  # steps; its weight then is as many times as large
     perceptual_patches: int = 4  # of the batch, at most
     gan_weight: float = 0.0005  # of the hinge loss; ten times that for feature matching (Eq. 8)
-    gan_from: float = 0.75  # share of the steps after which the discriminator is heard
+    gan_from: float = 0.8  # share of the steps after which the discriminator is heard
     gan_width: int = 16  # channels of the discriminator's first layer; 64 as published
     checkpoint_steps: int = 200
-    validation_patches: int = 36  # of each kind
+    validation_patches: int = 24  # of each kind
     validation: tuple[str, ...] = (  # pictures and scenes that are held out
         "Bridge",
         "BytheWater",
@@ -357,14 +355,11 @@ def export(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list
     from cine3d_core.files.models import save_network
 
     network = shipped(checkpoint, config)
-    prefix = "official-" if config.family == "official" else ""
-    kinds = {"official": ("official-feature", "official-decoder")}
-    names = kinds.get(config.family, ("features", "decoder"))
+    official = config.family == "official"
+    names = ("official-feature", "official-decoder") if official else ("features", "decoder")
     parts = (network.features, network.decoder)
     for name, part, key in zip(names, parts, ("features", "decoder"), strict=True):
         architecture = dict(config.architecture.get(key, {}))
-        if not prefix and key == "decoder":
-            architecture["features"] = part.num_features
         count = sum(parameter.numel() for parameter in part.parameters())
         save_network(
             folder / name,
@@ -396,6 +391,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     photos.add_argument("--rounds", type=int, default=6, help="visits of each photo (default 6)")
     photos.add_argument("--frames", type=int, default=6, help="splats per visit (default 6)")
     photos.add_argument("--seed", type=int, default=defaults.seed)
+    scenes = steps.add_parser("scenes", help="make pairs of synthetic scenes; continues")
+    scenes.add_argument("scenes", type=Path, help="folder of scenes with true views")
+    clips = steps.add_parser("clips", help="make pairs of real clips; continues")
+    clips.add_argument("clips", type=Path, help="folder of NAME.mp4 with NAME_motion.flo")
+    clips.add_argument("--triplets", type=int, default=4, help="of each clip (default 4)")
+    for step in (scenes, clips):
+        step.add_argument("--seed", type=int, default=defaults.seed)
     fit = steps.add_parser("fit", help="train; continues from the checkpoint in --out")
     fit.add_argument("--out", type=Path, required=True, help="checkpoint, logs and previews")
     fit.add_argument("--steps", type=int, help=f"default {defaults.steps}, official 250000")
@@ -411,7 +413,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--encoder", type=Path, required=True, help="ImageNet EfficientNet-Lite0 (.pth)"
         )
         step.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
-    for step in (photos, fit, scoring):
+    for step in (photos, scenes, clips, fit, scoring):
         step.add_argument("--data", type=Path, required=True, help="folder of pairs")
     for step in (fit, scoring, shipping):
         step.add_argument("--family", default="compact", choices=("compact", "official"))
@@ -425,8 +427,8 @@ def run(args: argparse.Namespace) -> None:
     """Does the chosen step."""
     from cine3d_core.devices import choose_device
 
-    if args.step == "photos":
-        _make_photos(args)
+    if args.step in _MAKERS:
+        _MAKERS[args.step](args)
     elif args.step == "fit":
         torch.set_num_threads(args.threads)
         config = replace(_config(args), seed=args.seed)
@@ -460,6 +462,28 @@ def _make_photos(args: argparse.Namespace) -> None:
     )
     total = sum(1 for _ in tqdm(made, total=len(paths) * args.rounds, unit="visit"))
     print(f"{total} visits of {len(paths)} photographs in {args.data}")
+
+
+def _make_scenes(args: argparse.Namespace) -> None:
+    from cine3d_core.evaluation.scenes import find_scenes
+    from cine3d_core.training.render_pairs import PairParams
+    from cine3d_core.training.render_scenes import write_scenes
+
+    scenes = find_scenes(args.scenes)
+    made = write_scenes(scenes, args.data, PairParams(), seed=args.seed)
+    print(f"{sum(1 for _ in tqdm(made, total=len(scenes), unit='scene'))} scenes in {args.data}")
+
+
+def _make_clips(args: argparse.Namespace) -> None:
+    from cine3d_core.training.render_clips import find_clips, write_clips
+    from cine3d_core.training.render_pairs import PairParams
+
+    clips = find_clips(args.clips)
+    made = write_clips(clips, args.data, PairParams(), triplets=args.triplets, seed=args.seed)
+    print(f"{sum(1 for _ in tqdm(made, total=len(clips), unit='clip'))} clips in {args.data}")
+
+
+_MAKERS = {"photos": _make_photos, "scenes": _make_scenes, "clips": _make_clips}
 
 
 def pictures_of(places: Sequence[Path], left_out: Sequence[str]) -> list[Path]:

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 
+SCENE_PREFIX = "scene"  # names of folders with pairs of synthetic scenes
+
 
 @dataclass(frozen=True)
 class RenderPair:

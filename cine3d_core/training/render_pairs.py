@@ -219,7 +219,14 @@ def window_params(scale: float) -> tuple[StageParams, AnimationParams]:
     blend = replace(drawing.blend, contrast_window=drawing.blend.contrast_window * scale)
     # A window of a photograph holds fewer surfaces than the photograph.
     layering = replace(stages.layering, max_layers=3)
-    stages = replace(stages, margin=stages.margin * scale, layering=layering, inpainting=fill)
+    stages = replace(
+        stages,
+        margin=stages.margin * scale,
+        layering=layering,
+        inpainting=fill,
+        features=False,  # a training pair holds what the features are made of
+        decoder=False,
+    )
     return stages, replace(drawing, blend=blend)
 
 

@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cine3d_core.animation import AnimationParams, prepare
 from cine3d_core.evaluation.scenes import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
-from cine3d_core.training.render import SCENE_PREFIX
-from cine3d_core.training.render_data import RenderPair, write_pair
+from cine3d_core.training.render_data import SCENE_PREFIX, RenderPair, write_pair
 from cine3d_core.training.render_pairs import PairParams, Sight, patches, splatted
+
+# Fluid that is carried farther than this share of the picture within a loop shows, in mid-loop,
+# hardly anything of the still: there is little to learn from it.
+FAST, FAST_WEIGHT = 0.2, 0.2
 
 
 def pairs_of_scene(
@@ -25,20 +27,26 @@ def pairs_of_scene(
 ) -> Iterator[RenderPair]:
     """Patches of all true frames of a scene."""
     parts = SceneParts(truth.rgb, truth.depth, truth.motion, truth.camera)
-    scene = scene_from_parts(parts, PRESETS["default"], num_frames=truth.num_frames, fps=truth.fps)
-    prepared = prepare(replace(scene, cloud=_without_features(scene.cloud)))
+    stages = replace(PRESETS["default"], features=False, decoder=False)
+    prepared = prepare(scene_from_parts(parts, stages, num_frames=truth.num_frames, fps=truth.fps))
     for moment in truth.moments:
         sight = Sight(prepared, prepared, truth.shot(moment), moment.frame, AnimationParams())
         frame, true = splatted(sight), read_frame(truth, moment)
         unknown = (true.regions == DISOCCLUDED) | (true.regions == OUTSIDE)
-        frame = replace(frame, seen=frame.seen * ~unknown)
+        known = frame.seen * ~unknown
+        if _is_fast(truth):
+            known = known * (1 - (1 - FAST_WEIGHT) * frame.planes[5:6])
+        frame = replace(frame, seen=known)
         # The truth is complete also where the still shows nothing: patches need to show less.
         lenient = replace(params, least_seen=0.5)
         yield from patches(sight, frame, true.rgb, lenient, generator)
 
 
-def _without_features(cloud):  # noqa: ANN001, ANN202
-    return replace(cloud, features=torch.zeros(len(cloud.pixel), 0))
+def _is_fast(truth: TruthScene) -> bool:
+    speed = truth.motion.velocity.norm(dim=0)[truth.motion.moving[0]]
+    if not len(speed):
+        return False
+    return float(speed.median()) * truth.num_frames > FAST * truth.camera.width
 
 
 def write_scenes(
