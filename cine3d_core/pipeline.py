@@ -25,6 +25,7 @@ from cine3d_core.files.hints import read_directions
 from cine3d_core.files.models import list_models
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pictures import read_mask
+from cine3d_core.fluid_source import fluid_checksums, fluid_classes
 from cine3d_core.geometry import photo_camera
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
@@ -131,6 +132,8 @@ def scene_of(
     """What `build_scene` makes of a photo that `direct_photo` has directed by the same settings."""
     params, photo = PRESETS[settings.preset], directed.photo
     depth, motion, source = directed.depth, directed.motion, directed.source
+    asked = fluid_checksums() if depth.fluid is not None else {}
+    moved_by = motion_checksums(_motion_choice(settings))
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
@@ -146,7 +149,7 @@ def scene_of(
     scene = replace(
         scene,
         photo_sha256=photo.sha256,
-        models=scene.models | source.checksums | motion_checksums(_motion_choice(settings)),
+        models=scene.models | source.checksums | asked | moved_by,
         parameters={
             "preset": settings.preset,
             "models": settings.models,
@@ -202,7 +205,9 @@ def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> Dire
     source = open_depth_source(settings.depth)
     progress("estimating depth", 0.05)
     depth = source(photo.rgb.to(device), params=params.depth)
-    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu())  # what follows is the CPU's work
+    # what flows is asked only where nobody drew it; what follows is the CPU's work
+    fluid = fluid_classes(photo.rgb) if mask is None else None
+    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)
 
     progress("directing the motion", 0.35)
     motion_params = replace(params.motion, num_frames=settings.frames)
