@@ -205,8 +205,9 @@ def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> Dire
     source = open_depth_source(settings.depth)
     progress("estimating depth", 0.05)
     depth = source(photo.rgb.to(device), params=params.depth)
-    # what flows is asked only where nobody drew it; what follows is the CPU's work
-    fluid = fluid_classes(photo.rgb) if mask is None else None
+    # what flows is asked only where nobody drew it all; what follows is the CPU's work
+    named = any(region.fluid is not None for region in directions.regions)
+    fluid = fluid_classes(photo.rgb) if mask is None or named else None
     depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)
 
     progress("directing the motion", 0.35)
