@@ -69,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_motion(commands)
     _add_render(commands)
+    _add_batch(commands)
     _add_export(commands)
     info = commands.add_parser("info", help="say what a scene holds")
     info.add_argument("scene", type=Path)
@@ -155,6 +156,30 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_device(render)
     _add_progress(render)
     render.set_defaults(run=_render)
+
+
+def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    batch = commands.add_parser(
+        "batch",
+        help="make clips of many photos; arrows for NAME.jpg are read from NAME.json beside it",
+    )
+    batch.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
+    batch.add_argument("--jobs", type=int, default=1, metavar="N", help="photos at a time (1)")
+    batch.add_argument("--clip", default="mp4", choices=("mp4", "webm", "gif"), help="(mp4)")
+    batch.add_argument("--camera", help="as in cine3d render (circle)")
+    batch.add_argument("--width", type=int, metavar="W", help="of the clips, pixels")
+    batch.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, tcp://..."
+    )
+    for name in _BATCH_BUILD:
+        batch.add_argument(f"--{name}", help="as in cine3d build")
+    _add_progress(batch)
+    batch.set_defaults(run=_batch)
+
+
+# Options of `build` that one batch may share; `build` itself checks their values.
+_BATCH_BUILD = ("depth", "frames", "fps", "size", "models", "preset", "motion", "device")
 
 
 def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -337,6 +362,32 @@ def _render(args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     size = f"{path.width}x{path.height}"
     _tell(f"{args.output}: {len(frames)} frames of {size}, {seconds:.1f} s", args)
+
+
+def _batch(args: argparse.Namespace) -> None:
+    from cine3d_core import batch
+
+    def given(*pairs: tuple[str, object]) -> tuple[str, ...]:
+        return tuple(part for k, v in pairs if v is not None for part in (f"--{k}", str(v)))
+
+    settings = batch.BatchSettings(
+        build=given(*((name, getattr(args, name)) for name in _BATCH_BUILD)),
+        render=given(("camera", args.camera), ("size", args.width), ("device", args.device)),
+        suffix=f".{args.clip}",
+    )
+    tasks = batch.plan(args.photos, args.output, settings)
+    with _progress(args.progress) as progress:
+        if args.scheduler:
+            outcomes = batch.run_on_cluster(tasks, args.scheduler, progress)
+        else:
+            outcomes = batch.run_here(tasks, args.jobs, progress)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        _tell(f"{outcome.task.photo}: {outcome.error}", args)
+    done, kept = len(tasks) - len(failed), len(args.photos) - len(tasks)
+    _tell(f"{args.output}: {done} clips made, {kept} kept, {len(failed)} failed", args)
+    if failed:
+        raise InputError(f"{len(failed)} of {len(tasks)} photos failed; see above")
 
 
 def _export(args: argparse.Namespace) -> None:

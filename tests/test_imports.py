@@ -63,7 +63,7 @@ RANKS = (
     {"depth_sources", "fluid_source", "motion_source", "renderer_networks", "doctor", "published"},
     {"pipeline", "clips", "viewport_points"},
     {"motion_pictures"},
-    {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "cli"},
+    {"worker_protocol", "worker", "worker_jobs", "training", "evaluation", "batch", "cli"},
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 
