@@ -39,6 +39,9 @@ class AnimationParams:
     splat: SplatParams = field(default_factory=SplatParams)
     lift: Lift = "surface"
     blend: BlendParams = field(default_factory=BlendParams)
+    # Of what was invented (behind something, beyond the border) in the cross-fade with what the
+    # photo shows; 1: they count alike, as published.
+    invented_weight: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup,
         [len(group.index) for group in groups], dtype=torch.int64, device=order.device
     )
     numbers = torch.arange(len(groups), device=order.device).repeat_interleave(sizes)
+    numbers = 2 * numbers + cloud.inpainted[order[len(static) :]]  # see `_phases`
     return carried_by(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
 
 
@@ -224,7 +228,7 @@ def splat_directions(
         rest,
         moving,
         prepared.carried,
-        phases=_phases(prepared, frame),
+        phases=_phases(prepared, frame, params),
         own=vectors,
         height=shot.camera.height,
         width=shot.camera.width,
@@ -247,10 +251,13 @@ def _placed(
     return place_points(positions, neighbours, camera, zoom=zoom, params=params.splat)
 
 
-def _phases(prepared: PreparedScene, frame: int) -> Tensor:  # [2, G]
+def _phases(prepared: PreparedScene, frame: int, params: AnimationParams) -> Tensor:  # [2, 2 G]
+    """Cross-fade weights of each group's points, those that are seen and those invented."""
     count = prepared.scene.num_frames
     passed = torch.tensor([cycle_phase(frame, count, group.cycles) for group in prepared.groups])
-    return torch.stack([1 - passed, passed]).to(prepared.carried.rows)
+    weights = torch.tensor([1.0, params.invented_weight])
+    fades = torch.stack([1 - passed, passed])[..., None] * weights
+    return fades.flatten(1).to(prepared.carried.rows)
 
 
 def _moving_at(

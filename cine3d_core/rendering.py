@@ -23,7 +23,9 @@ from cine3d_core.splatting import PUBLISHED_SPLAT
 ANIMATION_PRESETS: dict[str, AnimationParams] = {
     "default": AnimationParams(),
     "draft": AnimationParams(),
-    "paper": AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4")),
+    "paper": AnimationParams(
+        splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4"), invented_weight=1.0
+    ),
 }
 
 

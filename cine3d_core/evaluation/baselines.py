@@ -52,7 +52,7 @@ from cine3d_core.scene import (
 
 Draw = Callable[[Shot, int], Tensor]  # camera and frame -> [3, H, W] in [0, 1]
 
-EQ4 = AnimationParams(lift="source", blend=BlendParams("eq4"))
+EQ4 = AnimationParams(lift="source", blend=BlendParams("eq4"), invented_weight=1.0)
 
 
 @dataclass(frozen=True)

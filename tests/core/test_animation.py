@@ -196,3 +196,20 @@ def test_what_only_the_cloud_without_weight_shows_is_shown():
 
 def test_a_scene_without_motion_can_be_prepared():
     assert prepare(river_scene(velocity=(0.0, 0.0))).groups == ()
+
+
+def test_what_is_seen_outweighs_what_was_invented():
+    scene = river_scene(velocity=(1.5, 0.0))
+    below = scene.cloud.pixel // WIDTH >= 40  # water alone
+    invented = below & (scene.cloud.pixel % WIDTH < WIDTH // 2)  # of the forward cloud, at 60
+    scene = replace(scene, cloud=replace(scene.cloud, inpainted=invented))
+    shares = []
+    for weight in (1.0, 0.05):
+        params = AnimationParams(invented_weight=weight)
+        pair = splat_directions(prepare(scene), still(scene), 6, params)
+        args = (CHANNELS, 6 / scene.num_frames, scene.disparity_range, params.blend)
+        shares.append(blend_share(*pair, *args)[0, 44])
+    # Half a loop of 9 px each way: the forward cloud invents up to 49, the backward up to 31.
+    torch.testing.assert_close(shares[0][35:45], torch.full((10,), 0.5), atol=0.05, rtol=0)
+    assert float(shares[1][35:45].min()) > 0.9
+    torch.testing.assert_close(shares[1][15:28], shares[0][15:28], atol=0.05, rtol=0)
