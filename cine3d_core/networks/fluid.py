@@ -127,7 +127,7 @@ def build(
 
 @torch.no_grad()
 def predict(
-    network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (384, 576)
+    network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (384,)
 ) -> Tensor:  # [4, h, w]
     """Probabilities of `CLASSES`, at a quarter of the largest network size; they sum to 1.
 

@@ -316,7 +316,7 @@ def export(checkpoint: Path, encoder: Path, folder: Path, config: FluidTrainingC
         kind="fluid",
         architecture=config.architecture,
         license="GPL-3.0-or-later; the encoder is EfficientNet-Lite0's, Apache-2.0",
-        description="Sky, water and smoke of a photograph, 3.6 M parameters",
+        description="Sky, water and smoke of a photograph, 3.5 M parameters",
     )
 
 
