@@ -43,8 +43,7 @@ class LearnedDecoder:
         planes = decoder_planes(image, channels, self.network.num_features)
         height, width = planes.shape[1:]
         pad = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
-        padded = F.pad(planes[None], pad, mode="replicate")
-        padded = padded.contiguous(memory_format=torch.channels_last)
+        padded = F.pad(planes[None], pad, mode="replicate") if any(pad) else planes[None]
         return self.network(padded)[0, :, :height, :width].clamp(0, 1)
 
 

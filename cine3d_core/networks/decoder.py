@@ -44,9 +44,10 @@ class ResidualDecoder(nn.Module):
         planes: Tensor,  # [B, 6 + C, H, W], see BASE_PLANES, then the features
     ) -> Tensor:  # [B, 3, H, W]
         """Sides must be multiples of MULTIPLE."""
-        detail = _detail(planes[:, :3])
-        prepared = torch.cat([detail, _prepared(planes, self.num_features)], dim=1)
-        x = _active(self.enter(F.pixel_unshuffle(prepared, 2)))
+        detail = F.pixel_unshuffle(_detail(planes[:, :3]), 2)
+        cells = [F.pixel_unshuffle(part, 2) for part in _prepared(planes, self.num_features)]
+        cells = torch.cat([detail, *cells], dim=1)
+        x = _active(self.enter(cells.contiguous(memory_format=torch.channels_last)))
         fine = x + _active(self.before(x))
         x = _active(self.down(fine))
         for layer in self.middle:
@@ -54,7 +55,7 @@ class ResidualDecoder(nn.Module):
         x = F.interpolate(self.up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
         x = fine + x
         x = x + _active(self.after(x))
-        x = torch.cat([x, F.pixel_unshuffle(detail, 2)], dim=1)
+        x = torch.cat([x, detail], dim=1)
         return planes[:, :3] + F.pixel_shuffle(self.leave(x), 2)
 
 
@@ -66,12 +67,13 @@ def _active(x: Tensor) -> Tensor:
 def _detail(colours: Tensor) -> Tensor:  # [B, 3, H, W]
     """What is finer than a few pixels, enlarged: the correction resembles this, not the colour."""
     padded = F.pad(colours, (2, 2, 2, 2), mode="replicate")
-    return (colours - F.avg_pool2d(padded, 5, stride=1)) * DETAIL_GAIN
+    mean = F.avg_pool2d(F.avg_pool2d(padded, (1, 5), stride=1), (5, 1), stride=1)
+    return (colours - mean) * DETAIL_GAIN
 
 
-def _prepared(planes: Tensor, features: int) -> Tensor:
+def _prepared(planes: Tensor, features: int) -> list[Tensor]:
     """Colours around zero; of the lattice only how strong it is, since its sign alternates."""
     colours, rest = planes[:, :3] - 0.5, planes[:, 3:]
     if features == 0:
-        return torch.cat([colours, rest], dim=1)
-    return torch.cat([colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()], dim=1)
+        return [colours, rest]
+    return [colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -39,24 +40,25 @@ class RenderTrainingConfig:
     """How features and decoder are trained."""
 
     family: Literal["compact", "official"] = "compact"
-    steps: int = 1700  # optimiser steps
+    steps: int = 1000  # optimiser steps
     batch: int = 8  # patches
-    scene_share: float = 0.3  # of the patches, from synthetic scenes where there are any
-    learning_rate: float = 2e-3
+    scene_share: float = 0.4  # of the patches, from synthetic scenes where there are any
+    learning_rate: float = 8e-4
+    largest_gradient: float = 0.05  # norm to which larger gradients are cut
     discriminator_rate: float = 1e-3
     weight_decay: float = 1e-4
     warmup_steps: int = 50
-    cooldown_share: float = 0.4  # of the steps, at the end, falling to zero
+    cooldown_share: float = 0.5  # of the steps, at the end, falling to zero
     average_decay: float = 0.997  # of the running mean of the weights, which is what ships
     invented_weight: float = 0.15  # of a pixel that shows only what was invented
     features_dropped: float = 0.15  # share of the samples drawn without features
     perceptual_weight: float = 0.06
     perceptual_every: int = 4  # steps; its weight then is as many times as large
     perceptual_patches: int = 4  # of the batch, at most
-    gan_weight: float = 0.0005  # of the hinge loss; ten times that for feature matching (Eq. 8)
+    gan_weight: float = 0.0002  # of the hinge loss; ten times that for feature matching (Eq. 8)
     gan_from: float = 0.8  # share of the steps after which the discriminator is heard
     gan_width: int = 16  # channels of the discriminator's first layer; 64 as published
-    checkpoint_steps: int = 200
+    checkpoint_steps: int = 100
     validation_patches: int = 24  # of each kind
     validation: tuple[str, ...] = (  # pictures and scenes that are held out
         "Bridge",
@@ -151,6 +153,7 @@ class Trainer:
             self.discriminator.parameters(), config.discriminator_rate, betas=(0.0, 0.9)
         )
         self.step = 0
+        self.best = -1.0  # dB, of the validations so far
         self.average = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
 
     def draw(self) -> tuple[RenderBatch, Tensor]:
@@ -179,7 +182,7 @@ class Trainer:
         terms = self._loss(picture, batch)
         self.optimizer.zero_grad()
         terms.total.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self.network.parameters(), config.largest_gradient)
         self.optimizer.step()
         update_average(self.average, self.network, step=self.step, decay=config.average_decay)
         self.step += 1
@@ -218,7 +221,8 @@ class Trainer:
         """Writes the checkpoint under another name first: a reader never sees half of it."""
         unfinished = path.with_suffix(".partial")
         parts = {name: getattr(self, name).state_dict() for name in _SAVED}
-        torch.save({**parts, "average": self.average, "step": self.step}, unfinished)
+        rest = {"average": self.average, "step": self.step, "best": self.best}
+        torch.save({**parts, **rest}, unfinished)
         unfinished.replace(path)
 
     def load(self, path: Path) -> None:
@@ -227,6 +231,7 @@ class Trainer:
         for name in _SAVED:
             getattr(self, name).load_state_dict(states[name])
         self.average, self.step = states["average"], states["step"]
+        self.best = states["best"]
 
 
 _SAVED = ("network", "discriminator", "optimizer", "critic")
@@ -235,6 +240,7 @@ _SAVED = ("network", "discriminator", "optimizer", "critic")
 def _turned(pair: RenderPair, generator: np.random.Generator) -> RenderPair:
     if generator.random() < 0.5:
         pair = render_data.mirrored(pair)
+    pair = render_data.recoloured(pair, generator.permutation(3))
     return render_data.transposed(pair) if generator.random() < 0.5 else pair
 
 
@@ -301,7 +307,10 @@ def preview(
 def train(
     config: RenderTrainingConfig, data: Path, out: Path, *, encoder: Path, device: torch.device
 ) -> Path:
-    """Trains to the last step and returns the checkpoint; continues where `out` holds one."""
+    """Trains to the last step and returns the checkpoint; continues where `out` holds one.
+
+    `best.pt` beside it is the checkpoint that did best on the held-out pairs.
+    """
     training, held_out = split_paths(render_data.find_pairs(data), config)
     judge = ImagenetFeatures(encoder)
     trainer = Trainer(config, training, judge, device)
@@ -322,24 +331,30 @@ def train(
             append_row(log, {"step": trainer.step, **parts, "seconds": seconds})
             progress.update()
             if trainer.step % config.checkpoint_steps == 0 or trainer.step == config.steps:
+                reached = _report(trainer, held_out, scores)
+                is_best = reached > trainer.best
+                trainer.best = max(trainer.best, reached)
                 trainer.save(checkpoint)
-                _report(trainer, held_out, scores)
+                if is_best:
+                    shutil.copyfile(checkpoint, out / "best.pt")
     return checkpoint
 
 
-def _report(trainer: Trainer, held_out: Sequence[Path], scores: Path) -> None:
-    """A row of scores for each kind of held-out pairs, and a preview."""
-    network = trainer.averaged()
+def _report(trainer: Trainer, held_out: Sequence[Path], scores: Path) -> float:
+    """A row of scores for each kind of held-out pairs, and a preview; the mean PSNR in dB."""
+    network, reached = trainer.averaged(), []
     for kind in (False, True):
         paths = [path for path in held_out if is_scene(path) == kind]
         if paths:
             row = score(network, paths, trainer.judge, trainer.device)
             rounded = {name: round(value, 5) for name, value in row.items()}
             append_row(scores, {"step": trainer.step, "scenes": int(kind), **rounded})
+            reached.append(row["decoded_psnr"])
     chosen = held_out[:: max(1, len(held_out) // 6)]
     if chosen:
         picture = preview(network, chosen, trainer.device)
         cv2.imwrite(str(scores.parent / f"preview{trainer.step:06d}.png"), picture)
+    return float(np.mean(reached)) if reached else 0.0
 
 
 def shipped(checkpoint: Path, config: RenderTrainingConfig) -> render_families.Renderer:

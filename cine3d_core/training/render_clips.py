@@ -78,8 +78,9 @@ def read_frames(clip: RealClip) -> list[NDArray[np.uint8]]:
     """
     try:
         with av.open(str(clip.video)) as container:
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    except (av.FFmpegError, OSError, IndexError) as error:
+            decoded = container.decode(video=0)
+            frames = [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in decoded]
+    except (av.error.FFmpegError, OSError, IndexError) as error:
         raise InputError(f"the video {clip.video} cannot be read ({error}); replace it") from error
     if len(frames) < 3:
         raise InputError(f"the video {clip.video} has {len(frames)} frames; three are needed")

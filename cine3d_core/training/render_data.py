@@ -87,6 +87,13 @@ def mirrored(pair: RenderPair) -> RenderPair:
     )
 
 
+def recoloured(pair: RenderPair, order: NDArray[np.intp]) -> RenderPair:
+    """The pair with its colour channels in another order."""
+    planes, layers = pair.planes.copy(), pair.layers.copy()
+    planes[:3], layers[:, :3] = planes[order], layers[:, order]
+    return replace(pair, planes=planes, layers=layers, target=pair.target[order])
+
+
 def transposed(pair: RenderPair) -> RenderPair:
     """The pair with rows and columns exchanged."""
     return RenderPair(

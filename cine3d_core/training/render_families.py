@@ -34,7 +34,7 @@ class CompactRenderer(nn.Module):
         maps = [self.features(layers).float() for layers in batch.layers]
         splats = _splats(maps, batch) * kept[:, None, None, None]
         planes = torch.cat([batch.planes, splats], dim=1)
-        return self.decoder(planes.contiguous(memory_format=torch.channels_last)).float()
+        return self.decoder(planes).float()
 
 
 class OfficialRenderer(nn.Module):

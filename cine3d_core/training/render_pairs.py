@@ -114,7 +114,8 @@ def open_photograph(path: Path, width: int) -> Photograph:
     fine = read_photo(path, max_side=1 << 14).rgb
     height = round(fine.shape[1] * width / fine.shape[2])
     rows = np.ascontiguousarray((fine * 255).round().byte().permute(1, 2, 0).numpy())
-    rows = cv2.resize(rows, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
+    size = (2 * width, 2 * height)
+    rows = np.asarray(cv2.resize(rows, size, interpolation=cv2.INTER_AREA), np.uint8)
     rgb = averaged_down(rows)
     depth = open_depth_source(None)(rgb, params=PRESETS["default"].depth).depth.float()
     # Steps that the texture has left in the depth would tear at every move, in both directions.

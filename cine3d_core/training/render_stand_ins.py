@@ -96,7 +96,7 @@ def _nearest_depth(photo: Photograph, window: Window, camera: Camera) -> Tensor:
     right = min(width, window[1] + window[3] + reach)
     depth = photo.depth[0, top:bottom, left:right]
     centres = pixel_centres(*depth.shape, like=depth)
-    part = (top, left, *depth.shape)
+    part = (top, left, bottom - top, right - left)
     positions = unproject(centres, depth.reshape(-1), window_camera((height, width), part))
     count = torch.arange(len(positions))
     neighbours = surface_neighbours(torch.zeros_like(count), count, *depth.shape)
@@ -124,9 +124,9 @@ def _farthest_filled(depth: NDArray[np.float32]) -> NDArray[np.float32]:
 def _sampled(picture: Picture, pixels: Tensor) -> Picture:
     """A picture at positions [h, w, 2] (x, y)."""
     indices = (pixels - 0.5).float().numpy()
-    return cv2.remap(
-        picture, indices[..., 0], indices[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-    )
+    x, y = indices[..., 0], indices[..., 1]
+    found = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(found, np.uint8)
 
 
 def flowed(view: View, motion: MotionField, steps: float) -> Picture:  # [2h, 2w, 3]
