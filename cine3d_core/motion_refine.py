@@ -1,8 +1,8 @@
 """A flow refined by the motion network, as it saw fluids flow: perspective, falls, narrows.
 
 The network answers with a smooth correction at low resolution (`networks.motion`). It is enlarged
-inside the mask and applied to the analytic flow, which knows the banks; then every region's speed
-is fitted to its arrows. `directing.direct_motion` takes a `MotionRefiner` as its `refine`.
+inside the mask and applied to the analytic flow, which knows the banks. `directing.direct_motion`
+takes a `MotionRefiner` as its `refine` and sees to mask and arrows afterwards.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cine3d_core.directing import FlowTask
@@ -23,7 +22,6 @@ from cine3d_core.motion_guidance import (
     make_guidance,
     mirrored,
     nearness_of,
-    region_labels,
 )
 from cine3d_core.networks.motion import MAX_LOG_SPEED, corrected
 from cine3d_core.scene import MotionHint
@@ -31,7 +29,6 @@ from cine3d_core.scene import MotionHint
 NETWORK_SIDE = 96  # px, long side of what the network sees
 BASE_SIDE = 192  # px, of the analytic flow that it corrects
 BASE_PARAMS = MotionParams(grid_cells=40)
-MAX_SPEED_FIT = 2.0  # by how much at most a region is sped up or slowed down to fit its arrows
 SEEN = 0.05  # share of the small mask under a pixel from which the network has seen its region
 
 
@@ -60,8 +57,7 @@ class MotionRefiner:
         base_full, _ = enlarged(base, middle.mask, view.mask)
         scale = view.mask.shape[2] / middle.mask.shape[2], view.mask.shape[1] / middle.mask.shape[1]
         flow = corrected(base_full, correction) * flow_scale(scale)
-        flow = torch.where(seen & view.mask, flow, fallback)
-        return fitted_to_arrows(flow, view, arrows)
+        return torch.where(seen & view.mask, flow, fallback)
 
     def without_arrows(self, view: View) -> Tensor:  # [2, H, W]
         """What the picture alone says; its speed is a convention."""
@@ -164,18 +160,3 @@ def enlarged(field: Tensor, mask: Tensor, large_mask: Tensor) -> tuple[Tensor, T
     both = torch.cat([planes, share])[None]
     large = F.interpolate(both, size, mode="bilinear", align_corners=False)[0]
     return large[:-1] / large[-1:].clamp(min=1e-6), large[-1:] > SEEN
-
-
-def fitted_to_arrows(flow: Tensor, view: View, arrows: Arrows) -> Tensor:  # [2, H, W]
-    """Every region's speed scaled, as a whole, to that of the arrows that stand in it."""
-    label = region_labels(view.mask[0].cpu().numpy(), view.behind[0].cpu().numpy())
-    x, y = np.clip(arrows.feet.astype(int), 0, [label.shape[1] - 1, label.shape[0] - 1]).T
-    found = flow[:, y, x].norm(dim=0).numpy()
-    wanted = np.linalg.norm(arrows.vectors, axis=1)
-    factor: NDArray[np.float32] = np.ones(label.max() + 1, np.float32)
-    limit = np.log(MAX_SPEED_FIT)
-    for number in np.unique(label[y, x]):
-        own = label[y, x] == number
-        ratio = np.log((wanted[own] + 1e-9) / (found[own] + 1e-9)).mean()
-        factor[number] = np.exp(np.clip(ratio, -limit, limit))
-    return flow * torch.from_numpy(factor[label])[None]
