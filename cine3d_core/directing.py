@@ -36,6 +36,7 @@ class FlowTask:
     behind: Tensor  # [1, H, W] bool, sky
     hints: tuple[MotionHint, ...]  # drawn by a person; empty when guessed
     base: Tensor  # [2, H, W] px/frame, analytic
+    guessed: tuple[MotionHint, ...] = ()  # the arrows of the analytic flow when nobody drew any
 
 
 Refine = Callable[[FlowTask], Tensor]  # [2, H, W] px/frame; may leak, `finish_flow` sees to it
@@ -217,7 +218,8 @@ def _flowing(
     field = motion_from_hints(part.guess.mask, hints, params=params, behind=behind, pace=pace)
     if refine is not None and part.region.perspective is None:  # a refiner has its own perspective
         drawn = hints if part.region.hints else ()
-        task = FlowTask(rgb, depth, field.moving, behind, drawn, field.velocity)
+        guesses = () if drawn else hints
+        task = FlowTask(rgb, depth, field.moving, behind, drawn, field.velocity, guesses)
         field = finish_flow(refine(task), field.moving, drawn, params=params, behind=behind)
     return field, sentence
 

@@ -39,10 +39,11 @@ class MotionRefiner:
     network: nn.Module  # of `networks.motion`, in evaluation mode
 
     def __call__(self, task: FlowTask) -> Tensor:  # [2, H, W] px/frame
-        """The refined flow; without drawn arrows, or too small to be seen, the analytic one."""
-        if not task.hints:
+        """The refined flow; without any arrows, or too small to be seen, the analytic one."""
+        hints = task.hints or task.guessed
+        if not hints:
             return task.base
-        arrows = arrows_of(task.hints)
+        arrows = arrows_of(hints)
         view = View(task.rgb, task.moving, task.behind, nearness_of(task.depth))
         return self.refined(view, arrows, task.base)
 

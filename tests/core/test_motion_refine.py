@@ -1,5 +1,7 @@
 """The motion network and what is made of its answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -102,10 +104,12 @@ def test_a_mirrored_picture_gives_the_mirrored_flow():
     assert error < 0.05  # the solver's sums run in another order
 
 
-def test_without_drawn_arrows_the_analytic_flow_stays():
+def test_guessed_arrows_count_as_drawn_ones_and_without_any_the_analytic_flow_stays():
     task = task_of(lake(), HINTS)
     silent = FlowTask(task.rgb, task.depth, task.moving, task.behind, (), task.base)
     assert torch.equal(MotionRefiner(wild_network())(silent), task.base)
+    guessed = replace(silent, guessed=HINTS)
+    assert torch.equal(MotionRefiner(wild_network())(guessed), MotionRefiner(wild_network())(task))
 
 
 def test_enlarging_mixes_nothing_of_what_rests_into_what_moves():
