@@ -288,6 +288,7 @@ def _build(args: argparse.Namespace) -> None:
         preset=args.preset,
         device=args.device,
     )
+    _tell_memory(args)
     started = time.perf_counter()
     with _progress(args.progress) as progress:
         scene = build_scene(args.photo, settings, progress=progress)
@@ -324,6 +325,15 @@ def _motion(args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     for path, kind in written:
         _tell(f"{path}: {kind}, {seconds:.1f} s", args)
+
+
+def _tell_memory(args: argparse.Namespace) -> None:
+    """Says what a large photo takes, before it takes it."""
+    from cine3d_core.memory import SAID_FROM, available_gib, memory_sentence, photo_size
+
+    size = photo_size(args.photo, args.size)
+    if size is not None and size[0] * size[1] >= SAID_FROM:
+        _tell(memory_sentence(*size, available_gib())[0], args)
 
 
 def _render(args: argparse.Namespace) -> None:

@@ -29,6 +29,7 @@ from cine3d_core.fluid_source import fluid_checksums, fluid_classes
 from cine3d_core.geometry import photo_camera
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
+from cine3d_core.memory import available_gib, check_memory
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_source import MotionChoice, motion_checksums, motion_refiner
 from cine3d_core.polygons import rasterize_polygons
@@ -195,7 +196,10 @@ def _motion_choice(settings: BuildSettings) -> MotionChoice | None:
 
 def _read_photo(photo_path: Path, settings: BuildSettings) -> Photo:
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
-    return read_photo(photo_path, max_side=size)
+    photo = read_photo(photo_path, max_side=size)
+    _, height, width = photo.rgb.shape
+    check_memory(height, width, available_gib())
+    return photo
 
 
 def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> DirectedPhoto:

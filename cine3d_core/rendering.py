@@ -15,6 +15,7 @@ from cine3d_core.animation import (
 )
 from cine3d_core.blending import BlendParams, blend_directions, splat_channels
 from cine3d_core.decoding import Decoder, pass_through
+from cine3d_core.decoding_parts import decode_in_parts
 from cine3d_core.errors import InputError
 from cine3d_core.scene import CinemagraphScene, RenderedFrame
 from cine3d_core.splatting import PUBLISHED_SPLAT
@@ -87,7 +88,7 @@ def render_frame(
     else:  # one number that stands for all
         motion = image.alpha.new_zeros(4, 1, 1).expand(4, height, width)
     return RenderedFrame(
-        rgb=decoder(image, channels),
+        rgb=decode_in_parts(decoder, image, channels),
         alpha=image.alpha.clamp(0, 1),
         depth=torch.where(solid, inverse, torch.zeros_like(inverse)),
         motion=motion,

@@ -59,7 +59,7 @@ RANKS = (
     },
     {"decoding", "directing", "networks", "learned_fill"},
     {"motion_refine"},
-    {"rendering", "files", "devices"},
+    {"rendering", "decoding_parts", "memory", "files", "devices"},
     {"depth_sources", "fluid_source", "motion_source", "renderer_networks", "doctor", "published"},
     {"pipeline", "clips", "viewport_points"},
     {"motion_pictures"},

@@ -1,0 +1,116 @@
+"""How much memory a build or a clip takes, said before the work begins.
+
+Measured on the CPU with `python -m tests.benchmarks`; a scene's memory grows with the pixels of its
+photo and does not depend on the number of frames.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from cine3d_core.errors import InputError
+
+GIB = 2**30
+SAID_FROM = 2_000_000  # pixels: smaller photos fit everywhere
+
+
+@dataclass(frozen=True)
+class MemoryCost:
+    """Memory of one kind of work as a line over the photo's pixels."""
+
+    base_gib: float  # the program and its networks
+    gib_per_megapixel: float
+
+    def of(self, pixels: int) -> float:
+        """GiB for a photo of so many pixels."""
+        return self.base_gib + self.gib_per_megapixel * pixels / 1e6
+
+
+BUILD = MemoryCost(0.45, 0.75)
+
+
+def available_gib() -> float | None:
+    """Memory that is free for a new program; None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        free = int(lines["MemAvailable"].split()[0]) * 1024 / GIB
+    except (OSError, KeyError, ValueError):
+        return _physical_gib()
+    limit = _container_limit_gib()
+    return free if limit is None else min(free, limit)
+
+
+def _physical_gib() -> float | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
+    except (AttributeError, OSError, ValueError):  # Windows
+        return None
+
+
+def _container_limit_gib() -> float | None:
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
+            limit = file.read().strip()
+    except OSError:
+        return None
+    return None if limit == "max" else int(limit) / GIB
+
+
+def size_that_fits(height: int, width: int, gib: float, cost: MemoryCost = BUILD) -> int | None:
+    """The long side, in whole hundreds of pixels, with which the work fits; None for none.
+
+    Args:
+        height: of the photo as it would be worked on.
+        width: likewise.
+        gib: memory there is.
+        cost: of the work.
+    """
+    pixels = (gib - cost.base_gib) / cost.gib_per_megapixel * 1e6
+    if pixels <= 0:
+        return None
+    side = max(height, width) * min(1.0, (pixels / (height * width)) ** 0.5)
+    return int(side // 100 * 100) or None
+
+
+def memory_sentence(height: int, width: int, free_gib: float | None) -> tuple[str, bool]:
+    """What to say before a build, and whether it fits.
+
+    Args:
+        height: of the photo as it will be worked on.
+        width: likewise.
+        free_gib: from `available_gib`.
+    """
+    needed = BUILD.of(height * width)
+    sentence = f"a photo of {width}x{height} needs about {needed:.1f} GiB of memory"
+    if free_gib is None or needed <= free_gib:
+        return sentence, True
+    fitting = size_that_fits(height, width, free_gib)
+    advice = "close other programs" if fitting is None else f"--size {fitting} would fit"
+    return f"{sentence} but {free_gib:.1f} GiB are free; {advice}", False
+
+
+def check_memory(height: int, width: int, free_gib: float | None) -> None:
+    """Refuses a photo for which there is too little memory.
+
+    Raises:
+        InputError: which says what would fit.
+    """
+    sentence, fits = memory_sentence(height, width, free_gib)
+    if not fits:
+        raise InputError(sentence)
+
+
+def photo_size(path: Path, max_side: int) -> tuple[int, int] | None:
+    """Height and width of a photo as it will be worked on; None for what only reading can tell."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+        return None
+    scale = min(1.0, max_side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
