@@ -48,7 +48,7 @@ class InpaintParams:
     parallax: float = 0.1  # long sides that a disparity of 1 moves across the screen, at most
     jump_slope: float = 5.0  # disparity per long side: what is steeper is a jump, not a surface
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
-    fringe: float = 0.005  # of the long side: where background may hold foreground colour
+    fringe: float = 0.002  # of the long side: where background may hold foreground colour
     fringe_share: float = 0.4  # foreground by this share at the fringe's end is foreground
     clearance: float = 0.03  # a filled pixel is farther than what covers it by this share
 
