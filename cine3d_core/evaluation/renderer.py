@@ -86,7 +86,7 @@ def _evaluate_row(
 
 
 def _mark(scene: TruthScene, row: str, settings: RendererEvaluation) -> str:
-    return fingerprint(scene, row, asdict(settings))
+    return fingerprint(scene, row, ALL_ROWS[row].networks, asdict(settings))
 
 
 def _place(out: Path, row: str, scene: TruthScene) -> Path:

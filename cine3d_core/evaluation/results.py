@@ -1,41 +1,33 @@
 """Results on disk, one JSON file for each row and scene, so that a long run can be taken up again.
 
-Every file says what it was made from; one made from something else is made anew.
+Every file says what it was made from; one made from something else is made anew. Who changes the
+program without its version starts in an empty folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cine3d_core
+from cine3d_core import __version__
 from cine3d_core.evaluation.loops import LoopScores
 from cine3d_core.evaluation.scenes import Moment, TruthScene
 from cine3d_core.evaluation.scoring import FrameScores, RegionScores, SceneScores
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.models import list_models
 
-CODE = Path(cine3d_core.__file__).parent
 
-
-def fingerprint(scene: TruthScene, row: str, settings: dict[str, Any]) -> str:
-    """What decides a result, as one checksum: scene, row, settings, networks and program."""
-    models = {info.name: info.sha256 for info in list_models()}
-    facts = [scene.sha256, row, settings, models, _program()]
+def fingerprint(
+    scene: TruthScene, row: str, networks: Sequence[str], settings: dict[str, Any]
+) -> str:
+    """What decides a result, as one checksum: scene, row, settings, its networks, the version."""
+    models = {info.name: info.sha256 for info in list_models() if info.name in networks}
+    facts = [scene.sha256, row, settings, models, __version__]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _program() -> str:
-    """A checksum of the modules that a result can depend on; training and interfaces cannot."""
-    digest = hashlib.sha256()
-    for path in sorted(CODE.rglob("*.py")):
-        part = path.relative_to(CODE).parts[0]
-        if part not in ("training", "cli.py", "worker.py", "worker_jobs.py", "doctor.py"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def save_scores(path: Path, scores: SceneScores, mark: str) -> None:

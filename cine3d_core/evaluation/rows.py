@@ -77,6 +77,7 @@ class Row:
 
     title: str
     make: Callable[[Bench], Draw]
+    networks: tuple[str, ...] = ()  # models that may take part
 
 
 def _shipped(prepared: PreparedScene, params: AnimationParams | None = None) -> Draw:
@@ -213,26 +214,30 @@ def _widest(region: np.ndarray) -> tuple[int, int]:  # [H, W] bool
     return int(row), int(column)
 
 
+_FILL = ("inpainting",)
+_DRAWN = (*_FILL, "features", "decoder")
+_GUESSED = (*_DRAWN, "depth", "fluid", "motion")
+
 ROWS: dict[str, Row] = {
     "photo": Row("the still itself, unchanged", _photo),
-    "frozen": Row("the still from the right place, nothing flows", _frozen),
-    "2d-nvs": Row("2D animation -> novel view", _animation_then_view),
-    "nvs-2d": Row("novel view -> 2D animation", _view_then_animation),
-    "nvs-2d-ma": Row("the same + moving average", _view_then_animation_averaged),
+    "frozen": Row("the still from the right place, nothing flows", _frozen, _DRAWN),
+    "2d-nvs": Row("2D animation -> novel view", _animation_then_view, _FILL),
+    "nvs-2d": Row("novel view -> 2D animation", _view_then_animation, _FILL),
+    "nvs-2d-ma": Row("the same + moving average", _view_then_animation_averaged, _FILL),
     "naive-pc": Row("naive point cloud", _naive),
     "naive-pc-3dsa": Row("the same + 3D symmetric animation", _naive_symmetric),
     "naive-pc-3dsa-filled": Row("the same, holes filled from around", _naive_filled),
-    "ours": Row("ours, compact networks", _ours),
-    "ours-paper": Row("ours, preset paper", _paper),
-    "no-decoder": Row("ours without decoder", _no_decoder),
-    "no-features": Row("ours without features", _no_features),
-    "no-inpainting": Row("ours without inpainting", _no_inpainting),
-    "no-symmetric": Row("ours without symmetric animation", _no_symmetric),
-    "no-surface-flow": Row("ours without surface-following flow", _no_surface_flow),
-    "eq4": Row("ours with the blend of Eq. 4", _eq4),
+    "ours": Row("ours, compact networks", _ours, _DRAWN),
+    "ours-paper": Row("ours, preset paper", _paper, _DRAWN),
+    "no-decoder": Row("ours without decoder", _no_decoder, _FILL),
+    "no-features": Row("ours without features", _no_features, _DRAWN),
+    "no-inpainting": Row("ours without inpainting", _no_inpainting, _DRAWN),
+    "no-symmetric": Row("ours without symmetric animation", _no_symmetric, _DRAWN),
+    "no-surface-flow": Row("ours without surface-following flow", _no_surface_flow, _DRAWN),
+    "eq4": Row("ours with the blend of Eq. 4", _eq4, _DRAWN),
 }
 END_TO_END: dict[str, Row] = {
-    "end-to-end": Row("end to end, an arrow per moving region", _end_to_end),
-    "end-to-end-alone": Row("end to end, the still alone", _end_to_end_alone),
+    "end-to-end": Row("end to end, an arrow per moving region", _end_to_end, _GUESSED),
+    "end-to-end-alone": Row("end to end, the still alone", _end_to_end_alone, _GUESSED),
 }
 ALL_ROWS = ROWS | END_TO_END
