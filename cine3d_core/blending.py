@@ -218,7 +218,10 @@ def restore_contrast(
 
 def _restored(a: Tensor, b: Tensor, share: Tensor, moving: Tensor, step: int) -> Tensor:
     mixed = torch.lerp(a, b, share)
-    brightness = torch.stack([a.mean(dim=0), b.mean(dim=0)])
+    # What has no weight, as the black of a hole, must not darken the mean of what lies beside it.
+    known_a, known_b = (16 * (1 - share)).clamp(max=1), (16 * share).clamp(max=1)
+    seen = torch.lerp(b, a, known_a), torch.lerp(a, b, known_b)
+    brightness = torch.stack([picture.mean(dim=0) for picture in seen])
     means = _local_mean(brightness, step)
     deviation_a, deviation_b = (brightness - means).split(1)
     deviation = torch.lerp(deviation_a, deviation_b, share)

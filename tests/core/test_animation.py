@@ -158,6 +158,16 @@ def test_mixing_a_texture_with_itself_changes_nothing():
     torch.testing.assert_close(restored, a, atol=1e-5, rtol=0)
 
 
+def test_a_hole_of_one_cloud_does_not_brighten_what_lies_beside_it():
+    a, b = torch.full((3, 60, 60), 0.8), torch.full((3, 60, 60), 0.75)
+    share = torch.full((1, 60, 60), 0.5)
+    b[..., 40:], share[..., 40:] = 0.0, 0.0
+    mixed = torch.lerp(a, b, share)
+    moving = torch.ones(1, 60, 60)
+    restored = restore_contrast(a, b, share, moving, window=8)
+    torch.testing.assert_close(restored, mixed, atol=0.01, rtol=0)
+
+
 def test_the_published_style_runs_through_the_same_code():
     params = AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4"))
     image = blended(river_scene(), 5, params)
