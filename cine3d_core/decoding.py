@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cine3d_core.blending import SplatChannels
-from cine3d_core.networks.decoder import MULTIPLE, ResidualDecoder
+from cine3d_core.networks.decoder import MEAN_STRENGTH, MULTIPLE, ResidualDecoder
+from cine3d_core.networks.features import LATTICE
 from cine3d_core.push_pull import push_pull
 from cine3d_core.scene import SplatImage
 
@@ -52,6 +53,7 @@ def decoder_planes(image: SplatImage, channels: SplatChannels, num_features: int
     features = image.features[channels.features]
     if len(features) == 0:
         features = image.alpha.new_zeros(num_features, *image.alpha.shape[1:])
+        features[-LATTICE:] = MEAN_STRENGTH**0.5  # blurred as on average
     assert len(features) == num_features, (len(features), num_features)
     moving = image.features[channels.moving : channels.moving + 1]
     alpha = image.alpha.clamp(0, 1)

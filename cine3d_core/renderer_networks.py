@@ -12,7 +12,12 @@ from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import ModelInfo, find_model, list_models, load_network
 from cine3d_core.networks.decoder import ResidualDecoder
-from cine3d_core.networks.features import FeatureNetwork, features_of_points
+from cine3d_core.networks.features import (
+    LATTICE,
+    FeatureNetwork,
+    features_of_points,
+    lattice_of_points,
+)
 from cine3d_core.scene import CinemagraphScene
 
 DecoderChoice = Literal["scene", "none"]
@@ -29,10 +34,14 @@ def with_decoder(scene: CinemagraphScene) -> CinemagraphScene:
 
 
 def with_features(scene: CinemagraphScene, device: torch.device) -> CinemagraphScene:
-    """The scene with compact features on its points; as it is where no network is installed.
+    """The scene with what the installed decoder wants its points to carry beside their colour.
 
-    They are rounded as a scene file stores them, so that saving changes nothing.
+    Features are rounded as a scene file stores them, so that saving changes nothing.
     """
+    decoder = _installed(DECODER)
+    if decoder is not None and decoder.architecture.get("features") == LATTICE:
+        lattice = lattice_of_points(scene.cloud, scene.velocity.shape[-1])
+        return replace(scene, cloud=replace(scene.cloud, features=lattice))
     if _installed(FEATURES) is None:
         return scene
     loaded = load_network(FEATURES)
@@ -80,7 +89,7 @@ def describe_decoder(scene: CinemagraphScene) -> str:
         return "the authors' decoder"
     if DECODER not in scene.models:
         return "none: the plain splat, holes filled from around them"
-    return "compact decoder" + ("" if FEATURES in scene.models else ", without features")
+    return "compact decoder" + ("" if scene.cloud.features.shape[1] else ", without features")
 
 
 def _installed(name: str) -> ModelInfo | None:

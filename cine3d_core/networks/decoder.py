@@ -15,21 +15,33 @@ from cine3d_core.networks.features import LATTICE
 
 BASE_PLANES = 6  # R, G, B with holes filled, coverage, disparity, share of moving surface
 DETAIL_GAIN = 8.0
+MEAN_STRENGTH = 1 / 3  # of a splatted lattice, squared, over all positions between points
 MULTIPLE = 4  # the sides must be multiples of this
 
 
-def build(*, features: int = 6, fine: int = 24, coarse: int = 40) -> ResidualDecoder:
-    """The network with random weights; the arguments are what `model.json` stores."""
-    return ResidualDecoder(features, fine, coarse)
+def build(
+    *, features: int = 6, fine: int = 24, coarse: int = 40, gated: bool = False
+) -> ResidualDecoder:
+    """The network with random weights; the arguments are what `model.json` stores.
+
+    Args:
+        features: channels that the points carry, the lattice included.
+        fine: channels at half the size.
+        coarse: channels at a quarter of the size.
+        gated: the lattice is not looked at but scales the correction: by nothing where points lie
+            on pixels, as at rest, and most where pixels fall between points.
+    """
+    return ResidualDecoder(features, fine, coarse, gated=gated)
 
 
 class ResidualDecoder(nn.Module):
     """Planes of a blended splat -> colours, not clamped."""
 
-    def __init__(self, features: int, fine: int, coarse: int) -> None:
+    def __init__(self, features: int, fine: int, coarse: int, *, gated: bool) -> None:
         super().__init__()
-        self.num_features = features
-        self.enter = nn.Conv2d(4 * (BASE_PLANES + 3 + features), fine, 3, padding=1)
+        self.num_features, self.gated = features, gated
+        looked_at = features - LATTICE if gated else features
+        self.enter = nn.Conv2d(4 * (BASE_PLANES + 3 + looked_at), fine, 3, padding=1)
         self.before = nn.Conv2d(fine, fine, 3, padding=1)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
         self.middle = nn.ModuleList(nn.Conv2d(coarse, coarse, 3, padding=1) for _ in range(2))
@@ -45,7 +57,7 @@ class ResidualDecoder(nn.Module):
     ) -> Tensor:  # [B, 3, H, W]
         """Sides must be multiples of MULTIPLE."""
         detail = F.pixel_unshuffle(_detail(planes[:, :3]), 2)
-        cells = [F.pixel_unshuffle(part, 2) for part in _prepared(planes, self.num_features)]
+        cells = [F.pixel_unshuffle(part, 2) for part in self._looked_at(planes)]
         cells = torch.cat([detail, *cells], dim=1)
         x = _active(self.enter(cells.contiguous(memory_format=torch.channels_last)))
         fine = x + _active(self.before(x))
@@ -56,7 +68,29 @@ class ResidualDecoder(nn.Module):
         x = fine + x
         x = x + _active(self.after(x))
         x = torch.cat([x, detail], dim=1)
-        return planes[:, :3] + F.pixel_shuffle(self.leave(x), 2)
+        correction = F.pixel_shuffle(self.leave(x), 2)
+        if self.gated:
+            correction = correction * _blur(planes[:, -LATTICE:])
+        return planes[:, :3] + correction
+
+    def _looked_at(self, planes: Tensor) -> list[Tensor]:
+        """Colours around zero; of the lattice only how strong it is, since its sign alternates."""
+        colours, rest = planes[:, :3] - 0.5, planes[:, 3:]
+        if self.num_features == 0:
+            return [colours, rest]
+        if self.gated:
+            return [colours, rest[:, :-LATTICE]]
+        return [colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()]
+
+
+def gated_by_lattice(network: ResidualDecoder) -> ResidualDecoder:
+    """The network without a look at features, its correction scaled by the lattice instead."""
+    fine, coarse = network.before.out_channels, network.down.out_channels
+    smaller = build(features=LATTICE, fine=fine, coarse=coarse, gated=True)
+    state = dict(network.state_dict())
+    state["enter.weight"] = state["enter.weight"][:, : 4 * (BASE_PLANES + 3)]
+    smaller.load_state_dict(state)
+    return smaller
 
 
 def _active(x: Tensor) -> Tensor:
@@ -71,9 +105,11 @@ def _detail(colours: Tensor) -> Tensor:  # [B, 3, H, W]
     return (colours - mean) * DETAIL_GAIN
 
 
-def _prepared(planes: Tensor, features: int) -> list[Tensor]:
-    """Colours around zero; of the lattice only how strong it is, since its sign alternates."""
-    colours, rest = planes[:, :3] - 0.5, planes[:, 3:]
-    if features == 0:
-        return [colours, rest]
-    return [colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()]
+def _blur(lattice: Tensor) -> Tensor:  # [B, 2, H, W] -> [B, 1, H, W]
+    """How much a splat has blurred, 0 where points lie on pixels, 1 on average.
+
+    Half-way between two points, where a tent averages both, their lattice cancels. Its square
+    averages 1/3 over all positions.
+    """
+    strength = lattice.square().clamp(max=1).mean(dim=1, keepdim=True)
+    return (1 - strength) / (1 - MEAN_STRENGTH)

@@ -56,6 +56,12 @@ def lattice(layers: Tensor) -> Tensor:  # [L, C, H, W] -> [L, 2, H, W]
     return both.expand(len(layers), -1, -1, -1)
 
 
+def lattice_of_points(cloud: FeaturePointCloud, width: int) -> Tensor:  # [N, 2]
+    """The lattice alone, which needs no network; `width` is the canvas's."""
+    place = torch.stack([cloud.pixel % width, cloud.pixel // width], dim=1)
+    return 1 - 2 * (place % 2).to(cloud.rgb)
+
+
 def layer_planes(cloud: FeaturePointCloud, layer: int, height: int, width: int) -> Tensor:
     """What the network sees of one layer of a cloud on its canvas: [5, H, W]."""
     own = cloud.layer == layer

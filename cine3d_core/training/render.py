@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cine3d_core.errors import InputError
+from cine3d_core.networks import decoder as compact_decoder
 from cine3d_core.training import render_data, render_families
 from cine3d_core.training.adversarial import (
     PatchDiscriminator,
@@ -367,26 +368,40 @@ def shipped(checkpoint: Path, config: RenderTrainingConfig) -> render_families.R
 
 def export(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list[str]:
     """Writes both networks as model folders below `folder`; returns their names."""
-    from cine3d_core.files.models import save_network
-
     network = shipped(checkpoint, config)
     official = config.family == "official"
-    names = ("official-feature", "official-decoder") if official else ("features", "decoder")
-    parts = (network.features, network.decoder)
-    for name, part, key in zip(names, parts, ("features", "decoder"), strict=True):
-        architecture = dict(config.architecture.get(key, {}))
-        count = sum(parameter.numel() for parameter in part.parameters())
-        save_network(
-            folder / name,
-            part,
-            kind=name,
-            architecture=architecture,
-            license="GPL-3.0-or-later",
-            description=f"{_DESCRIPTIONS[key]}, {count / 1e6:.3f} M parameters",
-        )
-    return list(names)
+    for key, part in (("features", network.features), ("decoder", network.decoder)):
+        name = _OFFICIAL_NAMES[key] if official else key
+        _save(folder / name, part, key, dict(config.architecture.get(key, {})))
+    return sorted(_OFFICIAL_NAMES.values()) if official else ["features", "decoder"]
 
 
+def export_decoder(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list[str]:
+    """Writes the compact decoder alone, for points that carry their lattice as only feature."""
+    network = shipped(checkpoint, config)
+    assert isinstance(network, render_families.CompactRenderer), config.family
+    smaller = compact_decoder.gated_by_lattice(network.decoder)
+    architecture = {"features": smaller.num_features, "gated": True}
+    architecture = {**config.architecture.get("decoder", {}), **architecture}
+    _save(folder / "decoder", smaller, "decoder", architecture)
+    return ["decoder"]
+
+
+def _save(folder: Path, network: nn.Module, key: str, architecture: dict[str, Any]) -> None:
+    from cine3d_core.files.models import save_network
+
+    count = sum(parameter.numel() for parameter in network.parameters())
+    save_network(
+        folder,
+        network,
+        kind=folder.name,
+        architecture=architecture,
+        license="GPL-3.0-or-later",
+        description=f"{_DESCRIPTIONS[key]}, {count / 1e6:.3f} M parameters",
+    )
+
+
+_OFFICIAL_NAMES = {"features": "official-feature", "decoder": "official-decoder"}
 _DESCRIPTIONS = {
     "features": "What points carry beside their colour",
     "decoder": "Correction of the splatted picture",
@@ -422,6 +437,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scoring.add_argument("checkpoint", type=Path)
     shipping = steps.add_parser("export", help="write model folders of features and decoder")
     shipping.add_argument("checkpoint", type=Path)
+    shipping.add_argument(
+        "--decoder-only", action="store_true", help="for points that carry their lattice alone"
+    )
     shipping.add_argument("--out", type=Path, required=True, help="folder of the model folders")
     for step in (fit, scoring):
         step.add_argument(
@@ -460,7 +478,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"n = {len(held_out)} patches, seed {config.seed}")
         print("\n".join(f"{name:20} {value:.4f}" for name, value in result.items()))
     else:
-        print(f"written: {', '.join(export(args.checkpoint, args.out, _config(args)))}")
+        write = export_decoder if args.decoder_only else export
+        print(f"written: {', '.join(write(args.checkpoint, args.out, _config(args)))}")
 
 
 def _make_photos(args: argparse.Namespace) -> None:

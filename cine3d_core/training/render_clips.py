@@ -19,6 +19,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from av.error import FFmpegError
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -80,7 +81,7 @@ def read_frames(clip: RealClip) -> list[NDArray[np.uint8]]:
         with av.open(str(clip.video)) as container:
             decoded = container.decode(video=0)
             frames = [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in decoded]
-    except (av.error.FFmpegError, OSError, IndexError) as error:
+    except (FFmpegError, OSError, IndexError) as error:
         raise InputError(f"the video {clip.video} cannot be read ({error}); replace it") from error
     if len(frames) < 3:
         raise InputError(f"the video {clip.video} has {len(frames)} frames; three are needed")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import av
@@ -53,7 +51,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 OPTIONS = {
     "build": "--depth --mask --hints --frames --fps --size --models --preset --device --progress",
-    "render": "--camera --frames --size --format --resume --device --progress",
+    "render": "--camera --frames --size --format --resume --decoder --device --progress",
     "export": "--frame --frames --binary --ascii --progress",
 }
 
@@ -164,6 +162,7 @@ def test_without_a_terminal_nothing_is_drawn(
 
 def on_a_terminal(*words: object) -> tuple[int, str]:
     """Exit code of a command whose stderr is a terminal, and what stands there."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")  # not on Windows
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
     with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stderr(terminal):

@@ -70,7 +70,7 @@ def test_a_cloud_without_features_is_drawn_with_zeros_in_their_place():
     image, channels = splat(12, 16, num_features=0), splat_channels(0)
     planes = decoder_planes(image, channels, 6)
     assert planes.shape == (12, 12, 16)
-    assert not planes[6:].any()
+    assert not planes[6:-2].any()
 
 
 def test_the_sign_of_the_lattice_does_not_matter():
@@ -79,6 +79,23 @@ def test_the_sign_of_the_lattice_does_not_matter():
     other = planes.clone()
     other[:, -2:] *= -1
     assert torch.equal(network(planes), network(other))
+
+
+def test_a_gated_decoder_leaves_alone_what_lies_on_pixels():
+    network, image = decoder.gated_by_lattice(trained()), splat(16, 16, num_features=2)
+    channels = splat_channels(2)
+    image.features[channels.features] = 1
+    assert torch.equal(LearnedDecoder(network)(image, channels), pass_through(image, channels))
+    image.features[channels.features] = 0
+    assert not torch.equal(LearnedDecoder(network)(image, channels), pass_through(image, channels))
+
+
+def test_a_gated_decoder_corrects_clouds_without_features_as_trained():
+    network, image, channels = trained(), splat(16, 16, num_features=0), splat_channels(0)
+    planes = decoder_planes(image, channels, 6)[None]
+    planes[:, 6:] = 0
+    gated = LearnedDecoder(decoder.gated_by_lattice(network))(image, channels)
+    torch.testing.assert_close(gated, network(planes)[0].clamp(0, 1), atol=1e-5, rtol=0)
 
 
 def test_far_pixels_do_not_depend_on_each_other():
@@ -173,6 +190,15 @@ def test_without_networks_scenes_stay_plain_and_say_so(
     assert scene.cloud.features.shape[1] == 0
     assert renderer_networks.open_decoder(scene, CPU) is pass_through
     assert "plain splat" in renderer_networks.describe_decoder(scene)
+
+
+def test_the_shipped_decoder_gives_the_photo_back_at_rest(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CINE3D_MODELS", raising=False)
+    scene = bound()
+    assert scene.cloud.features.shape[1] == 2
+    still = Shot(scene.camera, scene.camera, scene.camera)
+    drawn, plain = (frame_drawer(scene, CPU, decoder=d)(still, 0, False) for d in ("scene", "none"))
+    assert (drawn.rgb - plain.rgb).abs().max() < 1 / 255
 
 
 def test_the_choice_of_decoder_is_part_of_what_resuming_compares(installed: Path):
