@@ -1,4 +1,6 @@
-"""Times and memory of a build and of frames: `python -m tests.benchmarks [--size 1280] [--write]`.
+"""Times and memory of a build and of frames, against what the machine can do.
+
+`python -m tests.benchmarks [--sizes 640 1280 1920 3840] [--quick] [--write]`
 
 Each measurement runs in a process of its own, so that its peak memory is its own. Times are medians
 of wall-clock seconds; the load of the machine is printed with them, since others may share it.
@@ -16,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from cine3d_core.scene import Camera
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "docs" / "sample" / "photo.jpg"
@@ -87,7 +91,7 @@ def measure_frames(width: int, frames: int) -> dict[str, float]:
     """Median seconds of each stage of a frame, and of a frame written to a video."""
     import torch
 
-    from cine3d_core import animation, blending, clips, rendering
+    from cine3d_core import animation, blending, clips, renderer_networks, rendering
     from cine3d_core.cli import main
     from cine3d_core.files.scene import load_scene
     from cine3d_core.files.video import open_frame_writer
@@ -108,6 +112,8 @@ def measure_frames(width: int, frames: int) -> dict[str, float]:
         channels = blending.splat_channels(0)
         params = rendering.ANIMATION_PRESETS["default"]
         shot = clips.shot_of(camera, 7)
+        rest = clips.shot_of(clips.open_camera_path(scene, "still", None), 7)
+        small = clips.shot_of(clips.open_camera_path(scene, "circle", 640), 7)
         pair = animation.splat_directions(prepared, shot, 7, params)
 
         def blend() -> object:
@@ -146,9 +152,39 @@ def measure_frames(width: int, frames: int) -> dict[str, float]:
                 progress=lambda stage, share: None,
             )
         seconds["frame of an MP4"] = (time.perf_counter() - started) / 12
+        seconds["frame, resting camera"] = median(lambda: rendering.render_frame(prepared, rest, 7))
+        seconds["viewport frame at 640x360"] = median(
+            lambda: rendering.render_frame(prepared, small, 7)
+        )
+        decoder = renderer_networks.open_decoder(scene, torch.device("cpu"), "scene")
+        seconds["decode"] = median(lambda: decoder(blend(), channels), 3) - seconds["blend"]
         seconds["points"] = float(len(scene.cloud.positions))
+        seconds["Mpoint/s splatted"] = seconds["points"] / seconds["displace and splat"] / 1e6
+        traffic = splat_bytes(len(prepared.static), len(prepared.moving_neighbours), camera)
+        seconds["GB/s splatted, at least"] = traffic / seconds["displace and splat"] / 1e9
         seconds["peak GiB"] = peak_gib()
     return seconds
+
+
+def splat_bytes(resting: int, moving: int, camera: Camera) -> int:
+    """What a splat of both clouds has to move once: points in and placed, planes out."""
+    point = 12 + 8 + 2 * 16 + 16  # position, neighbours, placed and read again, what it carries
+    planes = 2 * (3 + 2 + 1 + 1)  # colour, phase, moving, disparity, coverage of both clouds
+    return (resting + moving) * point + planes * 4 * camera.height * camera.width
+
+
+def measure_ceilings(width: int, frames: int) -> dict[str, float]:
+    """What this machine reaches: a large product of matrices and a large copy, on all threads."""
+    import torch
+
+    side, count = 2048, 2**26
+    a, b = torch.rand(side, side), torch.rand(side, side)
+    source, target = torch.rand(count), torch.empty(count)
+    return {
+        "GFLOP/s, product of matrices": 2 * side**3 / median(lambda: a @ b) / 1e9,
+        "GB/s, copy (read and written)": 8 * count / median(lambda: target.copy_(source)) / 1e9,
+        "threads": float(torch.get_num_threads()),
+    }
 
 
 def median(work: Callable[[], object], repeats: int = 5) -> float:
@@ -171,7 +207,7 @@ def peak_gib() -> float:
 def in_own_process(what: str, width: int, frames: int) -> dict[str, float]:
     """One measurement in a fresh interpreter."""
     command = [sys.executable, "-m", "tests.benchmarks", "--only", what]
-    command += ["--size", str(width), "--frames", str(frames)]
+    command += ["--sizes", str(width), "--frames", str(frames)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if result.returncode:
         sys.exit(result.stderr)
@@ -191,33 +227,40 @@ def table(columns: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def report(size: int) -> str:
+def report(sizes: Sequence[int], *, quick: bool) -> str:
     """The tables of `docs/performance.md`."""
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    sizes = (size // 2, size)
-    builds = {f"{w}x{w * 9 // 16}": in_own_process("build", w, 60) for w in sizes}
-    frames = {f"{w}x{w * 9 // 16}": in_own_process("frames", w, 60) for w in sizes}
-    frames[f"{size}, 600 frames"] = in_own_process("frames", size, 600)
+    names = {width: f"{width}x{width * 9 // 16}" for width in sizes}
+    ceilings = {"this machine": in_own_process("ceilings", sizes[0], 60)}
+    builds = {name: in_own_process("build", width, 60) for width, name in names.items()}
+    frames = {name: in_own_process("frames", width, 60) for width, name in names.items()}
+    if not quick:
+        middle = 1280 if 1280 in sizes else sizes[-1]
+        frames[f"{middle}, 600 frames"] = in_own_process("frames", middle, 600)
     return (
-        f"{machine}; load average {load:.1f} at the start. Seconds.\n\n"
+        f"{machine}; load average {load:.1f} at the start. Seconds where nothing else is said.\n\n"
+        f"## Ceilings\n\n{table(ceilings)}\n\n"
         f"## Build\n\n{table(builds)}\n\n## Frames\n\n{table(frames)}\n"
     )
+
+
+MEASURES = {"build": measure_build, "frames": measure_frames, "ceilings": measure_ceilings}
 
 
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("--size", type=int, default=1280)
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[640, 1280, 1920, 3840])
+    parser.add_argument("--quick", action="store_true", help="640 and 1280 only, one loop length")
+    parser.add_argument("--frames", type=int, default=60, help=argparse.SUPPRESS)
     parser.add_argument("--write", action="store_true", help=f"replace the tables in {PAGE.name}")
-    parser.add_argument("--only", choices=("build", "frames"), help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=tuple(MEASURES), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.only:
-        measure = measure_build if args.only == "build" else measure_frames
-        print(json.dumps(measure(args.size, args.frames)))
+        print(json.dumps(MEASURES[args.only](args.sizes[0], args.frames)))
         return
-    text = report(args.size)
+    text = report([640, 1280] if args.quick else args.sizes, quick=args.quick)
     print(text)
     if args.write:
         head, mark, _ = PAGE.read_text().partition("<!-- measured -->")
