@@ -64,7 +64,8 @@ def write_message(
         ProtocolError: an array's dtype is not one that the protocol carries, or the header is
             longer than the other side would accept.
     """
-    contiguous = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
+    # not ascontiguousarray, which gives a single number an axis
+    contiguous = {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()}
     specs = []
     for name, array in contiguous.items():
         if array.dtype.name not in _DTYPES:

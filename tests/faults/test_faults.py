@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.faults import elsewhere
 from tests.faults.case import problem_of, sound_scene
 from tests.faults.doors import DOORS, cases_of
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="named pipes, links and odd names")
 EVERY = 4  # one case of four
 HERE = [door for door in DOORS if door not in (elsewhere.BLENDS, elsewhere.KILLS)]
 

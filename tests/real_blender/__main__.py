@@ -76,7 +76,9 @@ def main() -> int:
     shutil.rmtree(chosen.out, ignore_errors=True)
     profile = chosen.out / "profile"
     profile.mkdir(parents=True)
-    shutil.copy(PHOTO, chosen.out / "photo.jpg")  # the scene file goes beside it
+    # both where the other system sees them; the scene file goes beside the photo
+    shutil.copy(PHOTO, chosen.out / "photo.jpg")
+    chosen.zip = Path(shutil.copy(chosen.zip, chosen.out))
     run_session("first", chosen, profile)
     run_session("second", chosen, profile)
     frames = [(chosen.out / f"{name}-frame.png").read_bytes() for name in ("first", "second")]
