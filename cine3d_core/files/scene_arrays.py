@@ -94,7 +94,7 @@ def read_scene_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, np.nd
     """
     with _opened(path) as archive:
         info = _info(archive)
-        layout = LAYOUTS[info["version"]]
+        layout = _layout(archive, info["version"])
         arrays = {name: _array(archive, name, info["arrays"][name], layout) for name in layout}
         _check_values(info, arrays)
     return info, arrays
@@ -170,9 +170,9 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
             f"it has version {info.get('version')!r}, this Cine3D reads versions up to "
             f"{max(LAYOUTS)}; use the Cine3D that wrote it or build it again"
         )
-    layout = LAYOUTS[info["version"]]
-    if {_JSON, *(f"{name}.npy" for name in layout)} != set(archive.namelist()):
+    if {_JSON, *(f"{name}.npy" for name in LAYOUTS[info["version"]])} != set(archive.namelist()):
         raise _Unsound("it does not hold the arrays of its version")
+    layout = _layout(archive, info["version"])
     _check_info(info)
     shapes = info.get("arrays")
     if not isinstance(shapes, dict) or set(shapes) != set(layout):
@@ -184,6 +184,14 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
     for name, shape in shapes.items():
         _check_member_size(archive, name, shape, layout)
     return info
+
+
+def _layout(archive: zipfile.ZipFile, version: int) -> Layout:
+    """The layout of a version; the first scenes held their features in float32."""
+    with archive.open("features.npy") as file:
+        if b"'descr': '<f4'" in file.read(64):
+            return {**LAYOUTS[version], "features": ("<f4", ("N", "C"))}
+    return LAYOUTS[version]
 
 
 def _sizes(shapes: dict[str, Any], layout: Layout) -> dict[str, int]:

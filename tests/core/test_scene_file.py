@@ -56,6 +56,21 @@ def same(ours: object, theirs: object) -> bool:
     return ours == theirs
 
 
+def test_scenes_whose_features_are_in_float32_still_open(tmp_path: Path) -> None:
+    path, old = tmp_path / "new.cine3d", tmp_path / "old.cine3d"
+    scene = tiny_scene()
+    save_scene(scene, path)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(old, "w") as target:
+        for member in source.infolist():
+            content = source.read(member)
+            if member.filename == "features.npy":
+                stream = io.BytesIO()
+                np.save(stream, np.load(io.BytesIO(content)).astype("<f4"))
+                content = stream.getvalue()
+            target.writestr(member.filename, content)
+    assert same(load_scene(old), scene)
+
+
 @pytest.mark.parametrize("channels", [0, 2])
 def test_loading_gives_back_the_scene(tmp_path: Path, channels: int) -> None:
     scene = tiny_scene()
