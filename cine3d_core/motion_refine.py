@@ -27,6 +27,7 @@ from cine3d_core.networks.motion import MAX_LOG_SPEED, corrected
 from cine3d_core.scene import MotionHint
 
 NETWORK_SIDE = 96  # px, long side of what the network sees
+SMALLEST_SIDE = 32  # px; below it the arrows' own flow stays as it is
 BASE_SIDE = 192  # px, of the analytic flow that it corrects
 BASE_PARAMS = MotionParams(grid_cells=40)
 SEEN = 0.05  # share of the small mask under a pixel from which the network has seen its region
@@ -87,7 +88,12 @@ class MotionRefiner:
 
     @torch.no_grad()
     def _asked(self, planes: Tensor) -> Tensor:  # [13, h, w] -> [3, h, w]
-        """The correction, as the mean of what picture and mirrored picture give."""
+        """The correction, as the mean of what picture and mirrored picture give.
+
+        None, which is zeros, for pictures that the network's five halvings would use up.
+        """
+        if min(planes.shape[1:]) < SMALLEST_SIDE:
+            return planes.new_zeros(3, *planes.shape[1:])
         device = next(self.network.parameters()).device
         both = torch.stack([planes, mirrored(planes)]).to(device)
         straight, back = self.network(both).cpu()
