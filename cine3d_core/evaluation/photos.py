@@ -22,6 +22,7 @@ from cine3d_core.evaluation.scenes import write_rgb
 from cine3d_core.files.photo import read_photo
 from cine3d_core.motion_view import draw_motion
 from cine3d_core.pipeline import BuildSettings, build_scene
+from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import CinemagraphScene, MotionField
 
@@ -45,11 +46,13 @@ def photo_row(photo: Path, hints: Path | None, params: PhotoParams) -> dict[str,
     scene = build_scene(photo, settings)
     rgb = read_photo(photo, max_side=params.size).rgb
     prepared = prepare(scene)
+    decoder = open_decoder(scene, torch.device("cpu"))
     path = open_camera_path(scene, params.move, None)
     row = {photo.stem: rgb, "depth": _depth_picture(scene), "motion": _motion_picture(scene, rgb)}
     for share in params.shares:
         frame = round(scene.num_frames * share)
-        row[f"{params.move} {frame}"] = render_frame(prepared, shot_of(path, frame), frame).rgb
+        shot = shot_of(path, frame)
+        row[f"{params.move} {frame}"] = render_frame(prepared, shot, frame, decoder=decoder).rgb
     return row
 
 

@@ -31,6 +31,7 @@ from cine3d_core.evaluation.scenes import read_rgb, write_rgb
 from cine3d_core.geometry import photo_camera
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.push_pull import push_pull
+from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import Camera, DepthMap
 
@@ -126,7 +127,8 @@ def right_views(pair: StereoPair) -> dict[str, Tensor]:
         parts = SceneParts(pair.left, depth, still_motion(pair.left), camera)
         scene = scene_from_parts(parts, PRESETS["default"], num_frames=2, fps=25.0)
         ours = prepare(replace(scene, parameters={"preset": "default"}))
-        views[f"ours{suffix}"] = render_frame(ours, shot, 0).rgb
+        decoder = open_decoder(ours.scene, torch.device("cpu"))
+        views[f"ours{suffix}"] = render_frame(ours, shot, 0, decoder=decoder).rgb
         if not suffix:
             naive = prepare(baselines.naive_scene(parts, _LOOP))
             plain = AnimationParams()
