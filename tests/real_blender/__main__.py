@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.command_line import HINTS, PHOTO, ROOT
 
 DRIVE = Path(__file__).with_name("drive.py")
-LIMIT_S = 600  # for each session
+LIMIT_S = 1800  # for each session
 SCREEN = "-screen 0 1400x900x24 +extension GLX"
 SHOTS = ("1-progress", "2-imported", "3-playing", "4-reopened")
 

@@ -182,8 +182,8 @@ def tick():
         if pause is None:
             return 0.05
         print("DID", current.__name__, flush=True)
-        current = next(steps)
-        return pause
+        current = next(steps, None)
+        return pause if current else None  # None ends the timer
     except Exception:  # a window that waits for ever would tell nobody
         traceback.print_exc()
         os._exit(3)
