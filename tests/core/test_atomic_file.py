@@ -117,3 +117,26 @@ def test_kill_leaves_the_old_file(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert target.read_text() == "old"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot flush a folder")
+def test_a_power_cut_finds_the_old_file_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flush(descriptor: int) -> None:
+        order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "content")
+        fsync(descriptor)
+
+    def rename(source: Path, target: Path) -> None:
+        order.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", rename)
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert order == ["content", "rename", "folder"]
+    assert (tmp_path / "a.txt").read_text() == "whole"
