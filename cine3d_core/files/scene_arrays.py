@@ -31,7 +31,7 @@ Layout = dict[str, tuple[str, tuple[str | int, ...]]]
 LAYOUT: Layout = {
     "positions": ("<f4", ("N", 3)),
     "rgb": ("<f4", ("N", 3)),
-    "features": ("<f2", ("N", "C")),  # float32 in memory
+    "features": ("<f2", ("N", "C")),  # or <f4, where half precision would lose something
     "layer": ("<i2", ("N",)),
     "pixel": ("<i8", ("N",)),
     "inpainted": ("|b1", ("N",)),
@@ -73,7 +73,7 @@ def write_scene_arrays(
     The same content gives the same bytes. The file appears whole or not at all.
     """
     version = next(number for number, names in LAYOUTS.items() if set(names) == set(arrays))
-    layout = LAYOUTS[version]
+    layout = _with_features(LAYOUTS[version], arrays["features"].dtype)
     stored = {name: np.ascontiguousarray(arrays[name], layout[name][0]) for name in layout}
     shapes = {name: list(array.shape) for name, array in stored.items()}
     content = {**info, "format": FORMAT, "version": version, "arrays": shapes}
@@ -187,11 +187,15 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def _layout(archive: zipfile.ZipFile, version: int) -> Layout:
-    """The layout of a version; the first scenes held their features in float32."""
+    """The layout of a version, with the type of features that the file says."""
     with archive.open("features.npy") as file:
-        if b"'descr': '<f4'" in file.read(64):
-            return {**LAYOUTS[version], "features": ("<f4", ("N", "C"))}
-    return LAYOUTS[version]
+        single = b"'descr': '<f4'" in file.read(64)
+    return _with_features(LAYOUTS[version], np.dtype(np.float32 if single else np.float16))
+
+
+def _with_features(layout: Layout, dtype: np.dtype) -> Layout:
+    stored = "<f4" if dtype == np.float32 else "<f2"
+    return {**layout, "features": (stored, ("N", "C"))}
 
 
 def _sizes(shapes: dict[str, Any], layout: Layout) -> dict[str, int]:

@@ -56,6 +56,14 @@ def same(ours: object, theirs: object) -> bool:
     return ours == theirs
 
 
+def test_features_beyond_half_precision_are_kept_to_the_bit(tmp_path: Path) -> None:
+    scene = tiny_scene()
+    fine = dataclasses.replace(scene.cloud, features=scene.cloud.features + 1e-5)
+    scene = dataclasses.replace(scene, cloud=fine)
+    save_scene(scene, tmp_path / "fine.cine3d")
+    assert same(load_scene(tmp_path / "fine.cine3d"), scene)
+
+
 def test_scenes_whose_features_are_in_float32_still_open(tmp_path: Path) -> None:
     path, old = tmp_path / "new.cine3d", tmp_path / "old.cine3d"
     scene = tiny_scene()
