@@ -10,9 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
 from cine3d_core.errors import InputError
+from cine3d_core.files.picture_decoding import opened_picture
 
 GIB = 2**30
 SAID_FROM = 2_000_000  # pixels: smaller photos fit everywhere
@@ -108,9 +107,9 @@ def check_memory(height: int, width: int, free_gib: float | None) -> None:
 def photo_size(path: Path, max_side: int) -> tuple[int, int] | None:
     """Height and width of a photo as it will be worked on; None for what only reading can tell."""
     try:
-        with Image.open(path) as image:
+        with opened_picture(path, "photo") as image:
             width, height = image.size
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+    except InputError:  # whoever reads it says what is wrong
         return None
     scale = min(1.0, max_side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

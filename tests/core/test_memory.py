@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -50,6 +51,12 @@ def test_the_size_of_a_photo_is_read_without_its_pixels(tmp_path: Path):
     assert photo_size(path, 400) == (60, 200)
     path.write_bytes(b"no picture")
     assert photo_size(path, 100) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert photo_size(tmp_path / "pipe.jpg", 100) is None
 
 
 def test_large_photos_are_told_their_memory_before_the_work(
