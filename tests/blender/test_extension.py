@@ -153,6 +153,7 @@ def test_set_up_installs_what_the_core_needs(repository):
 def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
     allowed = {
         "cine3d_core",
+        "cine3d_core.__version__",
         "cine3d_core.cameras",
         "cine3d_core.errors",
         "cine3d_core.files.atomic",
