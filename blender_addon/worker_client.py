@@ -25,7 +25,7 @@ import cine3d_core
 from cine3d_core import worker_protocol
 from cine3d_core.worker_protocol import ProtocolError, read_message, write_message
 
-CANCEL_GRACE_S = 0.9  # a job that does not give up by then is killed with its process
+CANCEL_GRACE_S = 0.9  # a job at work that does not give up by then is killed with its process
 LOG_LINES = 200
 LOG_TAIL = 12
 LOG_NAME = "worker.log"
@@ -98,7 +98,21 @@ class Job:
     value: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     error: WorkerError | JobCancelled | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)  # for Blender
+    begun: threading.Event = field(default_factory=threading.Event)  # the worker is at it
+    answered: threading.Event = field(default_factory=threading.Event)  # the worker is rid of it
+    unwanted: bool = False
+    request: tuple[dict[str, Any], dict[str, np.ndarray]] = field(default_factory=lambda: ({}, {}))
+    _ending: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self, error: WorkerError | JobCancelled | None = None) -> None:
+        """Let those who wait go on; the first end counts."""
+        with self._ending:
+            if not self.done.is_set():
+                # what stops a job that nobody wants any more is no news
+                self.error = JobCancelled() if error and self.unwanted else error
+                self.request = ({}, {})
+                self.done.set()
 
     def result(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Value and arrays of a finished job.
@@ -132,7 +146,7 @@ class _Process:
             **flags,
         )
         self.lock = threading.Lock()  # guards `jobs` and `ended`
-        self.jobs: dict[int, Job] = {}
+        self.jobs: dict[int, Job] = {}  # not yet answered
         self._outbox: queue.SimpleQueue[tuple | None] = queue.SimpleQueue()
         self.ended = threading.Event()
         self.crash: WorkerError | None = None  # once it has ended
@@ -147,6 +161,27 @@ class _Process:
 
     def alive(self) -> bool:
         return not self.ended.is_set() and self.popen.poll() is None
+
+    def take(self, job: Job) -> None:
+        """Send a job; a process that has ended by now fails it."""
+        job.begun.clear()
+        with self.lock:
+            dead = self.ended.is_set()
+            self.jobs[job.id] = job
+        if dead:
+            self._answered(job, self.crash)
+        else:
+            self.send("job", *job.request)
+
+    def taken_back(self) -> list[Job]:
+        """The jobs that somebody still waits for, so that another process may do them."""
+        with self.lock:
+            waiting = [
+                job for job in self.jobs.values() if not (job.done.is_set() or job.unwanted)
+            ]
+            for job in waiting:
+                del self.jobs[job.id]
+        return waiting
 
     def send(self, kind: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Send a message without waiting: a starting worker reads nothing for half a second."""
@@ -199,22 +234,27 @@ class _Process:
         job = self.jobs.get(header.get("id", -1))
         if job is None:
             return
+        job.begun.set()
         if message.kind == "progress":
             job.stage, job.fraction = str(header["stage"]), float(header["fraction"])
             return
+        error = None
         if message.kind == "result":
             job.value, job.arrays, job.fraction = header["value"], message.arrays, 1.0
         elif message.kind == "error" and header["kind_of_error"] == worker_protocol.CANCELLED:
-            job.error = JobCancelled()
+            error = JobCancelled()
         else:
-            job.error = WorkerError(
+            error = WorkerError(
                 str(header["message"]), str(header["kind_of_error"]), str(header["details"])
             )
-        self._finish(job)
+        self._answered(job, error)
 
-    def _finish(self, job: Job) -> None:
-        self.jobs.pop(job.id, None)
-        job.done.set()
+    def _answered(self, job: Job, error: WorkerError | JobCancelled | None) -> None:
+        with self.lock:
+            self.jobs.pop(job.id, None)
+        job.end(error)
+        job.begun.set()
+        job.answered.set()
 
     def _fail_all(self, problem: str) -> None:
         self._log_file.write(problem)
@@ -226,8 +266,7 @@ class _Process:
             self.ended.set()
             unfinished = list(self.jobs.values())
         for job in unfinished:
-            job.error = job.error or self.crash
-            self._finish(job)
+            self._answered(job, self.crash)
 
 
 class Worker:
@@ -261,30 +300,45 @@ class Worker:
         with self._lock:
             process = self._started()
             job = Job(next(self._ids), name)
-            with process.lock:
-                dead = process.ended.is_set()
-                process.jobs[job.id] = job
-            if dead:  # it died between its start and now
-                job.error = process.crash
-                job.done.set()
-                return job
-        header = {"id": job.id, "name": name, "arguments": arguments or {}}
-        process.send("job", header, arrays or {})
+            header = {"id": job.id, "name": name, "arguments": arguments or {}}
+            job.request = header, arrays or {}
+            process.take(job)
         return job
 
     def cancel(self, job: Job) -> None:
-        """Ask a job to end; within a second it has, by its own will or with its process."""
+        """Ask a job to end; within a second it has, and no other job suffers."""
         process = self._process
         if process is None or job.done.is_set():
             return
+        job.unwanted = True
         process.send("cancel", {"id": job.id}, {})
+        threading.Thread(target=self._enforce, args=(process, job), daemon=True).start()
 
-        def enforce() -> None:
-            if not job.done.wait(CANCEL_GRACE_S):
-                job.error = JobCancelled()
-                process.popen.kill()
+    def _enforce(self, process: _Process, job: Job) -> None:
+        """End a job that was cancelled, with its process if it must be."""
+        if not job.begun.wait(CANCEL_GRACE_S):
+            job.end(JobCancelled())  # the worker, still busy or starting, will pass over it
+            job.begun.wait()
+        if not job.answered.wait(CANCEL_GRACE_S):
+            job.end(JobCancelled())
+            self._replace(process)
 
-        threading.Thread(target=enforce, daemon=True).start()
+    def _replace(self, process: _Process) -> None:
+        """Kill a process; the jobs that waited for it get another one."""
+        with self._lock:
+            if self._process is not process:  # ended already
+                return
+            waiting = process.taken_back()
+            process.close()
+            try:
+                self._process = self._start() if waiting else None
+            except WorkerError as error:
+                self._process = None
+                for job in waiting:
+                    job.end(error)
+                return
+            for job in waiting:
+                self._process.take(job)
 
     def wait(
         self,

@@ -1,6 +1,7 @@
 """The worker process from Blender's side: progress, cancel, crash, restart, end."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -64,6 +65,40 @@ def test_a_waiting_job_can_be_cancelled_before_its_turn(worker):
     worker.wait(first)
     with pytest.raises(JobCancelled):
         worker.wait(second)
+
+
+def test_a_slow_start_does_not_turn_a_cancelled_job_into_a_crash_of_another(tmp_path):
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nsleep 2\nexec "{PYTHON}" "$@"\n')
+    program.chmod(0o755)
+    worker = Worker(program)
+    first, second = worker.submit("ping", {"echo": 1}), worker.submit("ping", {"seconds": 60})
+    start = time.monotonic()
+    with pytest.raises(JobCancelled):
+        worker.wait(second, should_cancel=lambda: True)
+    assert time.monotonic() - start < 1.5  # nobody waits for the start
+    assert worker.wait(first)[0]["echo"] == 1
+    assert worker.wait(worker.submit("ping", {"echo": 3}))[0]["echo"] == 3  # not 60 s later
+    worker.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
+def test_the_jobs_behind_one_that_cannot_be_cancelled_are_done_by_a_new_worker(worker):
+    stubborn = worker.submit("ping", {"seconds": 60})
+    assert stubborn.begun.wait(30)
+    pid = worker.pid
+    behind = worker.submit("ping", {"echo": "ü"}, {"a": np.arange(3)})
+    os.kill(pid, signal.SIGSTOP)  # hears nothing any more
+    unwanted = worker.submit("ping", {"seconds": 60})
+    worker.cancel(unwanted)
+    with pytest.raises(JobCancelled):
+        worker.wait(stubborn, should_cancel=lambda: True)
+    value, arrays = worker.wait(behind)
+    assert value["echo"] == "ü" and value["pid"] != pid
+    np.testing.assert_array_equal(arrays["a"], np.arange(3))
+    with pytest.raises(JobCancelled):
+        worker.wait(unwanted)
+    assert not process_exists(pid)
 
 
 def test_a_killed_worker_is_reported_and_the_next_job_starts_it_again(worker):
