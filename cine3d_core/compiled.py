@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
+import numba
+import torch
 from numba import njit
+from numba.core import config
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
@@ -15,7 +19,7 @@ _PARALLEL = {"parallel": True, **_SERIAL}
 
 
 def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
-    """A decorator: runs in parallel over `prange`, without Python's lock.
+    """A decorator: runs in parallel over `prange` on torch's threads, without Python's lock.
 
     Args:
         signature: Numba's types, to compile at import; None compiles at the first call.
@@ -30,9 +34,29 @@ def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
             if "cannot cache" not in str(error):
                 raise
             dispatcher = njit(signature, **_PARALLEL)(function)
-        return cast(Kernel, dispatcher)  # it is called like the function
+        return cast(Kernel, _on_torch_threads(dispatcher))  # it is called like the function
 
     return decorate
+
+
+def _on_torch_threads(dispatcher: Callable[..., object]) -> Callable[..., object]:
+    """As many threads as torch has, and torch has as many afterwards.
+
+    Numba and torch share one OpenMP, in which Numba sets the number of threads. Sums of torch
+    differ in the last bits with that number: a process would not repeat its own results.
+    """
+
+    @functools.wraps(dispatcher)
+    def call(*args: Any) -> object:
+        threads = torch.get_num_threads()
+        most: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made by its loader
+        numba.set_num_threads(min(threads, most))
+        result = dispatcher(*args)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        return result
+
+    return call
 
 
 def inner() -> Callable[[Kernel], Kernel]:
