@@ -35,6 +35,7 @@ PRELOADED = (clips, pipeline, ply, video)
 KILLS = 20  # of each command
 SEED = 8
 FRAMES = 6
+PAGE = os.sysconf("SC_PAGE_SIZE")  # the unit of file systems in memory
 Words = list[str]
 Contents = dict[str, bytes]
 
@@ -49,7 +50,7 @@ def render(scene: Path, out: Path) -> Words:
 
 
 def film(scene: Path, out: Path) -> Words:
-    return ["render", str(scene), "-o", str(out / "x.mp4"), "--size", "48"]
+    return ["render", str(scene), "-o", str(out / "x.mp4"), "--size", "96"]
 
 
 def export(scene: Path, out: Path) -> Words:
@@ -144,8 +145,9 @@ def _killed_once(
     return difference(contents(out), wanted)
 
 
-def full_disk(make: Callable[[Path], Words], out: Path, allowed: int) -> str | None:
+def full_disk(make: Callable[[Path], Words], out: Path, wanted: Contents) -> str | None:
     """Files may not grow beyond a size: as on a full disk, the command must refuse in words."""
+    allowed = min(len(data) for data in wanted.values()) // 2
     code = exit_code(started(make(out), bytes_allowed=allowed))
     left = files_below(out)
     return f"exit code {code}, left {left}" if code != 2 or left else None
@@ -164,9 +166,12 @@ def mounted(folder: Path, options: str) -> Iterator[bool]:
             subprocess.run(["umount", str(folder)], check=True)
 
 
-def small_disk(make: Callable[[Path], Words], folder: Path) -> str | None:
-    """A real file system of 16 KiB."""
-    with mounted(folder, "size=16k") as there:
+def small_disk(make: Callable[[Path], Words], folder: Path, wanted: Contents) -> str | None:
+    """A real file system in which about half of the output has room."""
+    whole_size = sum(map(len, wanted.values()))
+    size = max(1, whole_size // 2 // PAGE) * PAGE
+    assert size < whole_size, f"{whole_size} bytes would fit"
+    with mounted(folder, f"size={size}") as there:
         if not there:
             return None
         code = exit_code(started(make(folder)))
@@ -218,8 +223,9 @@ def attempts(base: Path) -> Iterator[tuple[str, str | None]]:
         yield from killed(make, base / name, old=old)
     wanted = {name: contents(base / name / "reference") for name in makers}
     for name, make in makers.items():
-        yield f"{name} on a full disk", full_disk(make, fresh(base / "full"), 2000)
-        yield f"{name} on a disk of 16 KiB", small_disk(make, base / f"small-{name}")
+        yield f"{name} on a full disk", full_disk(make, fresh(base / "full"), wanted[name])
+        small = base / f"small-{name}"
+        yield f"{name} on a disk that is too small", small_disk(make, small, wanted[name])
         yield f"{name} on a read-only disk", read_only(make, base / f"closed-{name}")
         for again in range(3):
             yield (
