@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from tests.command_line import ROOT
 pytestmark = pytest.mark.slow
 DIST = ROOT / "dist"
 UV = Path(sys.executable).with_name("uv")
-MUST_HOLD = ("models/depth/weights.safetensors", "models/depth/model.json", "photo.jpg")
+WHEEL = DIST / f"cine3d-{__version__}-py3-none-any.whl"
+SDIST = DIST / f"cine3d-{__version__}.tar.gz"
+MODELS = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("models/*/*")]
 
 
 def built(folder: Path) -> dict[str, bytes]:
@@ -27,34 +30,40 @@ def built(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("cine3d*")}
 
 
+def test_the_checksums_are_those_of_what_is_published() -> None:
+    lines = (DIST / "SHA256SUMS").read_text().splitlines()
+    told = {line.split()[1]: line.split()[0] for line in lines}
+    assert set(told) == {WHEEL.name, SDIST.name, f"cine3d-{__version__}.zip"}
+    for name, digest in told.items():
+        assert hashlib.sha256((DIST / name).read_bytes()).hexdigest() == digest
+
+
 def test_wheel_and_sdist_are_the_same_bytes_again(tmp_path: Path) -> None:
     again = built(tmp_path)
-    assert sorted(again) == [
-        f"cine3d-{__version__}-py3-none-any.whl",
-        f"cine3d-{__version__}.tar.gz",
-    ]
+    assert sorted(again) == [WHEEL.name, SDIST.name]
     for name, data in again.items():
         assert (DIST / name).read_bytes() == data, name
 
 
 def test_wheel_and_sdist_hold_models_sample_and_licences() -> None:
-    with zipfile.ZipFile(DIST / f"cine3d-{__version__}-py3-none-any.whl") as wheel:
+    with zipfile.ZipFile(WHEEL) as wheel:
         names = wheel.namelist()
-    with tarfile.open(DIST / f"cine3d-{__version__}.tar.gz") as sdist:
+    with tarfile.open(SDIST) as sdist:
         names_of_sdist = sdist.getnames()
-    for wanted in (*MUST_HOLD, "LICENSE", "THIRD_PARTY.md"):
+    assert sum(name.endswith("weights.safetensors") for name in MODELS) >= 4
+    for wanted in (*MODELS, "photo.jpg", "LICENSE", "THIRD_PARTY.md"):
         assert any(name.replace("_models", "models").endswith(wanted) for name in names), wanted
         assert any(name.endswith(wanted) for name in names_of_sdist), wanted
 
 
-def test_the_wheel_renders_the_sample_in_a_new_environment(tmp_path: Path) -> None:
-    wheel = DIST / f"cine3d-{__version__}-py3-none-any.whl"
+@pytest.mark.parametrize("published", [WHEEL, SDIST], ids=["wheel", "sdist"])
+def test_it_renders_the_sample_in_a_new_environment(tmp_path: Path, published: Path) -> None:
     python = tmp_path / "venv/bin/python"
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "CINE3D"))}
     links = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
     for command in (
         [UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"],
-        [UV, "pip", "install", "--quiet", "--python", python, wheel],
+        [UV, "pip", "install", "--quiet", "--python", python, published],
         [python.with_name("cine3d"), "doctor"],
         [python.with_name("cine3d"), "demo", "-o", "sample.mp4", "--size", "160"],
     ):
