@@ -1,7 +1,8 @@
-"""Synthetic flows that look like fluids: rivers, seas, falls, clouds, smoke, in perspective.
+"""Synthetic flows that look like fluids: seas, falls, clouds, smoke, in perspective.
 
 Each family is a rule of physics or of looks drawn at random; `fluid_flows_pictures` dresses it in
-textures of photographs. The held-out flows of `evaluation.motion_flows` come from other rules.
+textures of photographs. Rivers: `fluid_flows_rivers`; eddies: `fluid_flows_stirred`.
+The held-out flows of `evaluation.motion_flows` come from other rules.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from cine3d_core.training.fluid_flows_solver import Channel, channel_flow
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -127,67 +126,6 @@ def heading(rng: Generator) -> float:
     if draw < 0.9:
         return (0.0 if rng.random() < 0.5 else np.pi) + rng.normal() * 0.3
     return np.pi / 2 + rng.normal() * 0.45
-
-
-def river(rng: Generator, size: Size) -> Surface:
-    """A river with islands and rocks, solved on the ground and seen in perspective."""
-    plane, (x, y) = random_ground(rng, size), size.grid()
-    channel = random_channel(rng)
-    foot_y = rng.uniform(max(plane.horizon, 0) + 0.3 * size.height, 1.05 * size.height)
-    foot_y = max(foot_y, plane.horizon + 0.15 * size.height)
-    foot = plane.world(np.array(size.width * rng.uniform(0.2, 0.8)), np.array(foot_y))
-    half_px = rng.uniform(0.15, 0.75) * size.width
-    angle = heading(rng)
-    scale = half_px / plane.below(np.array(foot_y))
-    right, forward = (a - b for a, b in zip(plane.world(x, y), foot, strict=True))
-    # foreshortened lengths: a channel across the view would otherwise fill it
-    scale = float(scale) * (1 + 1.5 * abs(np.cos(angle)) * plane.focal / size.long_side)
-    along = (right * np.cos(angle) + forward * np.sin(angle)) / scale
-    across = (-right * np.sin(angle) + forward * np.cos(angle)) / scale
-    velocity, water, stream = sample_channel(channel, along, across)
-    east = velocity[..., 0] * np.cos(angle) - velocity[..., 1] * np.sin(angle)
-    north = velocity[..., 0] * np.sin(angle) + velocity[..., 1] * np.cos(angle)
-    inside = water & (plane.below(y) > rng.uniform(0.01, 0.08) * size.height)
-    streaks = rng.choice([0.4, 1.0, 2.5])
-    texture = np.stack([along * streaks, stream * rng.uniform(1, 4)], -1)
-    if rng.random() < 0.5:
-        texture = np.stack([right, forward], -1) / scale * rng.uniform(0.5, 2)
-    flow = plane.flow(x, y, east, north)
-    near = plane.nearness(y, size)
-    rising = int(rng.random() < 0.5) * int(rng.integers(0, size.height // 16))
-    return Surface(inside, flow, WATER, "river", texture, near, rising)
-
-
-def random_channel(rng: Generator) -> Channel:
-    """Banks that meander and differ in width, with none to many islands."""
-    rows, columns, length = 64, 128, 4.0
-    middle = 0.2 * rng.random() * wavy(rng, columns, waves=2, periodic=True)
-    width = 0.65 + 0.15 * rng.random() * wavy(rng, columns, waves=4, periodic=True)
-    width = np.clip(width, 0.25, 0.95)
-    low, high = np.clip(middle - width, -0.97, 0.5), np.clip(middle + width, -0.5, 0.97)
-    y, x = np.mgrid[-1 : 1 : rows * 1j, 0 : length : columns * 1j]
-    islands = np.zeros((rows, columns), bool)
-    for _ in range(rng.poisson(2.5) if rng.random() < 0.8 else 0):
-        centre_x, centre_y = rng.uniform(0, length), rng.uniform(-0.6, 0.6)
-        radius, slim, turn = np.exp(rng.uniform(-3.0, -1.2)), rng.uniform(0.4, 1), rng.uniform(0, 3)
-        dx = (x - centre_x + length / 2) % length - length / 2
-        dy = y - centre_y
-        a, b = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
-        islands |= (a / radius) ** 2 + (b / (slim * radius)) ** 2 < 1
-    layer = np.exp(rng.uniform(-4.5, -2.0))
-    return channel_flow(low, high, islands, length=length, bank_layer=layer)
-
-
-def sample_channel(channel: Channel, along: Array, across: Array) -> tuple[Array, Mask, Array]:
-    """Velocity, water and stream function at places of a channel ([H, W] each)."""
-    rows, columns = channel.water.shape
-    at_x = ((along / channel.length) % 1.0 * columns).astype(np.float32)
-    at_y = ((np.clip(across, -1.2, 1.2) + 1) / 2 * (rows - 1)).astype(np.float32)
-    planes = np.dstack([channel.velocity, channel.water, channel.stream]).astype(np.float32)
-    wrapped = np.concatenate([planes, planes[:, :1]], 1)
-    found = cv2.remap(wrapped, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    found = found.astype(np.float64)
-    return found[..., :2], found[..., 2] > 0.5, found[..., 3]
 
 
 def sea(rng: Generator, size: Size) -> Surface:
@@ -346,21 +284,13 @@ def _fog(rng: Generator, size: Size) -> Surface:
 
 
 Family = Callable[[Generator, Size], Surface]
-# how often each family is the subject of a picture
-TRAINING_FAMILIES: tuple[tuple[float, Family], ...] = (
-    (0.36, river),
-    (0.14, sea),
-    (0.2, fall),
-    (0.17, sky),
-    (0.13, smoke),
-)
 
 
 def draw_surfaces(
     rng: Generator,
     size: Size,
-    families: tuple[tuple[float, Family], ...] = TRAINING_FAMILIES,
-    background_sky: Family = sky,
+    families: tuple[tuple[float, Family], ...],
+    background_sky: Family,
 ) -> list[Surface]:
     """What moves in one picture, far to near; 3 % to 90 % of it, sometimes with a moving sky."""
     weights = np.array([weight for weight, _ in families])

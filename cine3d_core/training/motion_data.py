@@ -28,7 +28,8 @@ SIZES = (Size(128, 192), Size(192, 128), Size(144, 192), Size(96, 192), Size(160
 SHARD = 48  # scenes
 MAX_ARROWS = 8
 SHRINK = 2  # stored pixels per pixel that the network sees, along each axis
-DRAWS = 2  # of arrows per scene: one per region, and a random number
+SINGLE_DRAWS = 2  # of one arrow per region, in each scene
+DRAWS = SINGLE_DRAWS + 1  # and of a random number of arrows
 FLOW_UNIT = 1e-3  # stored flow 1 = this share of the long side per frame
 SMALLEST_REGION = 0.005  # share of the picture that gets an arrow of its own
 
@@ -64,7 +65,7 @@ def make_record(
     record["nearness"][0] = np.round(scene.nearness * 255)
     record["nearness"][1] = np.round(nearness(rgb)[0].numpy() * 255)
     for draw in range(DRAWS):
-        arrows = arrows_per_region(scene, rng) if draw == 0 else random_arrows(scene, rng)
+        arrows = (arrows_per_region if draw < SINGLE_DRAWS else random_arrows)(scene, rng)
         count = len(arrows.feet)
         record["counts"][draw] = count
         record["arrows"][draw, :count] = np.concatenate([arrows.feet, arrows.vectors], 1)
@@ -164,7 +165,7 @@ class DrawParams:
     """How records become samples."""
 
     without_arrows: float = 0.25  # share of the samples
-    one_per_region: float = 0.4
+    one_per_region: float = 0.5
     nearness: tuple[float, float] = (0.6, 0.25)  # as estimated, true but distorted; else none
     colours: bool = True  # vary them
 
@@ -181,7 +182,8 @@ def _sample(
     record: NDArray[np.void], rng: np.random.Generator, params: DrawParams
 ) -> tuple[Tensor, Tensor, Tensor]:
     choice = rng.random()
-    draw = 0 if choice < params.without_arrows + params.one_per_region else 1
+    single = choice < params.without_arrows + params.one_per_region
+    draw = int(rng.integers(SINGLE_DRAWS)) if single else SINGLE_DRAWS
     count = 0 if choice < params.without_arrows else int(record["counts"][draw])
     drawn = record["arrows"][draw, :count].astype(np.float64) / SHRINK
     arrows = Arrows(drawn[:, :2], drawn[:, 2:])

@@ -13,11 +13,40 @@ from torch import Tensor, nn
 from cine3d_core.motion_guidance import stretched
 from cine3d_core.networks.depth import predict
 from cine3d_core.training import motion_data
-from cine3d_core.training.fluid_flows import TRAINING_FAMILIES, Family, Size, draw_surfaces, sky
+from cine3d_core.training.fluid_flows import (
+    Family,
+    Size,
+    Surface,
+    draw_surfaces,
+    fall,
+    sea,
+    sky,
+    smoke,
+)
 from cine3d_core.training.fluid_flows_pictures import FlowScene, PhotoBank, make_scene
+from cine3d_core.training.fluid_flows_rivers import rapids, river
+from cine3d_core.training.fluid_flows_stirred import (
+    curling_smoke,
+    currents,
+    stirred_clouds,
+    stirred_water,
+)
 from cine3d_core.training.fluid_flows_validation import VALIDATION_FAMILIES, whirling_sky
 
 NEARNESS_SIDE = 192  # px, of the depth network's view
+# how often each family is the subject of a picture
+TRAINING_FAMILIES: tuple[tuple[float, Family], ...] = (
+    (0.3, river),
+    (0.06, sea),
+    (0.08, fall),
+    (0.14, rapids),
+    (0.08, stirred_water),
+    (0.08, sky),
+    (0.08, stirred_clouds),
+    (0.06, smoke),
+    (0.08, curling_smoke),
+    (0.04, currents),
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +58,12 @@ class FlowFamilies:
     background_sky: Family
 
 
+def _any_sky(rng: np.random.Generator, size: Size) -> Surface:
+    return (sky if rng.random() < 0.5 else stirred_clouds)(rng, size)
+
+
 FAMILIES = {
-    "train": FlowFamilies("train", TRAINING_FAMILIES, sky),
+    "train": FlowFamilies("train", TRAINING_FAMILIES, _any_sky),
     "validation": FlowFamilies("validation", VALIDATION_FAMILIES, whirling_sky),
 }
 

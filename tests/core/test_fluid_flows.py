@@ -5,10 +5,13 @@ import pytest
 
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.motion_flows import HELD_OUT_FAMILIES, viscous_flow
-from cine3d_core.training.fluid_flows import TRAINING_FAMILIES, Plane, Size, draw_surfaces
+from cine3d_core.training.fluid_flows import Plane, Size, draw_surfaces, sky
 from cine3d_core.training.fluid_flows_pictures import PhotoBank, make_scene, read_photos
+from cine3d_core.training.fluid_flows_rivers import speeds_along
 from cine3d_core.training.fluid_flows_solver import channel_flow
+from cine3d_core.training.fluid_flows_stirred import random_current
 from cine3d_core.training.fluid_flows_validation import VALIDATION_FAMILIES
+from cine3d_core.training.motion_shards import TRAINING_FAMILIES
 
 FAMILY_SETS = (TRAINING_FAMILIES, VALIDATION_FAMILIES, HELD_OUT_FAMILIES)
 SIZE = Size(48, 64)
@@ -36,6 +39,33 @@ def test_banks_slow_the_water():
     fast, slow = rock_channel(1e-6), rock_channel(0.2)
     edge = np.nonzero(fast.water[:, 0])[0][1]
     assert slow.velocity[edge, 0, 0] < 0.5 * fast.velocity[edge, 0, 0]
+
+
+def test_a_round_profile_is_slow_at_the_sides_and_keeps_the_flux():
+    low, high, dry = np.full(64, -0.8), np.full(64, 0.8), np.zeros((64, 64), bool)
+    even, round_ = (
+        channel_flow(low, high, dry, length=2.0, bank_layer=1e-6, roundness=amount).velocity[..., 0]
+        for amount in (0.0, 1.0)
+    )
+    assert round_[10, 0] < 0.5 * even[10, 0] and round_[32, 0] > 1.3 * even[32, 0]
+    assert round_.sum() == pytest.approx(even.sum(), rel=0.02)
+
+
+def test_a_random_current_has_no_sources_and_unit_speed():
+    current = random_current(np.random.default_rng(3), longest=50.0, octaves=2.0)
+    y, x = np.mgrid[:400, :400] + 0.5
+    (u_left, _), (u_right, _) = current(x - 0.01, y), current(x + 0.01, y)
+    (_, v_low), (_, v_high) = current(x, y - 0.01), current(x, y + 0.01)
+    divergence = (u_right - u_left + v_high - v_low) / 0.02
+    assert np.abs(divergence).max() < 1e-6
+    u, v = current(x, y)
+    assert np.sqrt((u * u + v * v).mean()) == pytest.approx(1, rel=0.2)
+
+
+def test_rapids_are_slower_on_level_stretches():
+    steep = np.repeat([1.0, 0.0, 1.0], 50)
+    speed = speeds_along(steep, gain=5.0, reach=0.1)
+    assert speed[99] < 0.5 * speed[49] and speed[149] > 2 * speed[99]
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -66,7 +96,7 @@ def test_viscous_flow_keeps_its_flux_and_rests_on_walls():
 def test_a_seed_gives_the_same_picture_again(families):
     def draw():
         rng = np.random.default_rng(5)
-        return make_scene(rng, SIZE, draw_surfaces(rng, SIZE, families), noise_bank())
+        return make_scene(rng, SIZE, draw_surfaces(rng, SIZE, families, sky), noise_bank())
 
     first, second = draw(), draw()
     for name in ("rgb", "kind", "flow", "nearness"):
@@ -77,7 +107,7 @@ def test_a_seed_gives_the_same_picture_again(families):
 def test_nothing_flows_where_nothing_is_fluid(families):
     for seed in range(4):
         rng = np.random.default_rng([7, seed])
-        scene = make_scene(rng, SIZE, draw_surfaces(rng, SIZE, families), noise_bank())
+        scene = make_scene(rng, SIZE, draw_surfaces(rng, SIZE, families, sky), noise_bank())
         assert np.isfinite(scene.flow).all()
         assert (scene.flow[scene.kind == 0] == 0).all()
         assert scene.flow[scene.kind > 0].any(-1).mean() > 0.9
