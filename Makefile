@@ -107,9 +107,13 @@ bench-blender: .venv-bpy-5.0.1/.installed
 faults: setup
 	$(RUN) -m tests.faults --write
 
-# The versions and checksums that Set Up in Blender installs.
+# The versions and checksums that Set Up in Blender installs. PyTorch's own are in worker_torch.txt;
+# here is what it needs, since Set Up installs it alone.
+NEEDED_BY_TORCH := filelock fsspec jinja2 networkx setuptools sympy typing-extensions
+
 pins: setup
-	grep -v '^ *"torch>' pyproject.toml | sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",/\1/p' | \
+	(grep -v '^ *"torch>' pyproject.toml | sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",/\1/p'; \
+		printf '%s\n' $(NEEDED_BY_TORCH)) | \
 		$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --constraint constraints.txt - \
 		--output-file blender_addon/worker_requirements.txt

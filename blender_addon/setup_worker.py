@@ -17,10 +17,12 @@ from pathlib import Path
 
 import bpy
 
-# Everything but PyTorch, pinned by hash: a package that was exchanged on its way is refused.
+# Pinned by hash: a package that was exchanged on its way is refused.
 REQUIREMENTS = Path(__file__).with_name("worker_requirements.txt")
-# PyTorch comes from its makers' index, whose builds differ by platform and graphics card.
-TORCH = "torch>=2.4"
+TORCH_REQUIREMENTS = Path(__file__).with_name("worker_torch.txt")
+# PyTorch comes from its makers' index, whose builds differ by platform and graphics card. Those
+# with CUDA are fixed by version alone: they bring NVIDIA's libraries, another set on each platform.
+TORCH_WITH_CUDA = "torch==2.13.0"
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _CUDA_BUILD = "cu126"
 
@@ -48,14 +50,17 @@ def torch_index(platform: str, has_nvidia: bool) -> str | None:
 def setup_steps(folder: Path, python: Path, index: str | None) -> list[tuple[str, list[str]]]:
     """What Set Up does: words for people and the command of each step."""
     install = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-    torch_source = ["--index-url", index] if index else []
+    pinned = [*install, "--require-hashes", "--no-deps", "--requirement"]
+    source = ["--index-url", index] if index else []
+    if index and index.endswith(_CUDA_BUILD):
+        torch = [*install, *source, TORCH_WITH_CUDA]
+    else:
+        torch = [*pinned, str(TORCH_REQUIREMENTS), *source]
+    # PyTorch last: what it needs is there by then, and nothing unpinned comes with it
     return [
         ("Making the environment", [sys.executable, "-m", "venv", "--clear", str(folder)]),
-        ("Installing PyTorch", [*install, *torch_source, TORCH]),
-        (
-            "Installing the other packages",
-            [*install, "--require-hashes", "--requirement", str(REQUIREMENTS)],
-        ),
+        ("Installing packages", [*pinned, str(REQUIREMENTS)]),
+        ("Installing PyTorch", torch),
     ]
 
 
@@ -130,6 +135,18 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
         row.operator("cine3d.cancel_set_up", text="", icon="X")
 
 
+def _has_nvidia() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
+def _what_is_checked() -> str:
+    """For the question before the download."""
+    index = torch_index(sys.platform, _has_nvidia())
+    if index and index.endswith(_CUDA_BUILD):
+        return "checksums are compared, except for PyTorch with CUDA and NVIDIA's libraries"
+    return "all checksums are compared"
+
+
 def _status(text: str) -> None:
     from . import preferences
 
@@ -158,12 +175,12 @@ class CINE3D_OT_set_up(bpy.types.Operator):
             self,
             event,
             title="Download PyTorch?",
-            message=f"0.3 to 3 GB, into {environment_folder()}",
+            message=f"0.3 to 3 GB, into {environment_folder()}; {_what_is_checked()}",
         )
 
     def execute(self, context):
         global current
-        index = torch_index(sys.platform, shutil.which("nvidia-smi") is not None)
+        index = torch_index(sys.platform, _has_nvidia())
         current = Installation(setup_steps(environment_folder(), environment_python(), index))
         current.start()
         if bpy.app.background:

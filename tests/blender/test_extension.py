@@ -146,8 +146,11 @@ def test_set_up_installs_what_the_core_needs(repository):
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     pinned = re.findall(r"(?m)^([\w-]+)==", setup_worker.REQUIREMENTS.read_text(encoding="utf-8"))
     needed = [re.split("[>=]", entry)[0].lower() for entry in project["dependencies"]]
-    assert setup_worker.TORCH in project["dependencies"]
     assert set(needed) - {"torch"} <= {name.lower() for name in pinned}
+    torch = setup_worker.TORCH_REQUIREMENTS.read_text(encoding="utf-8")
+    assert f"\n{setup_worker.TORCH_WITH_CUDA} \\\n" in torch
+    tested = (repository / "constraints.txt").read_text().splitlines()
+    assert setup_worker.TORCH_WITH_CUDA in tested
 
 
 def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
@@ -254,6 +257,22 @@ def test_a_failing_installation_says_at_which_step_and_why():
     installation.start()
     assert installation.done.wait(30)
     assert installation.error == "Installing PyTorch failed: no space left"
+
+
+@pytest.mark.parametrize(
+    ("platform", "has_nvidia", "unpinned"),
+    [("linux", False, 0), ("win32", False, 0), ("darwin", False, 0), ("linux", True, 1)],
+)
+def test_set_up_takes_nothing_unpinned_but_builds_with_cuda(platform, has_nvidia, unpinned):
+    index = setup_worker.torch_index(platform, has_nvidia)
+    installs = [
+        command
+        for _, command in setup_worker.setup_steps(Path("e"), Path("e/bin/python"), index)
+        if "install" in command
+    ]
+    free = [words for words in installs if "--require-hashes" not in words]
+    assert len(installs) == 2 and len(free) == unpinned
+    assert all("--no-deps" in words for words in installs if words not in free)
 
 
 def test_the_right_build_of_pytorch_is_chosen():
