@@ -21,6 +21,7 @@ from pathlib import Path
 from cine3d_core import __version__
 from cine3d_core.cameras import CAMERA_MOVES
 from cine3d_core.errors import InputError
+from cine3d_core.files.log import logged_to, note, noting_stages
 
 # The modules that import torch are imported by the command that needs them: `cine3d --help` and
 # wrong options answer at once.
@@ -37,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name must not fail where it is printed
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        args.run(args)
+        with logged_to(args.log, sys.argv[1:] if argv is None else argv):
+            args.run(args)
     except InputError as error:
         sentence = " ".join(str(error).splitlines())  # names of files may break lines
         print(f"cine3d: {sentence}", file=sys.stderr)
@@ -65,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="cine3d", description="One still photo becomes a moving 3D scene."
     )
     parser.add_argument("--version", action="version", version=f"cine3d {__version__}")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append what happens to a log")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_build(commands)
     _add_motion(commands)
@@ -237,9 +240,16 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def _progress(kind: str) -> Iterator[Callable[[str, float], None]]:
-    """A progress callback: a bar on stderr, JSON lines on stdout, or nothing."""
+    """A progress callback; its stages are noted in the log too."""
+    with _shown_progress(kind) as progress:
+        yield noting_stages(progress)
+
+
+@contextmanager
+def _shown_progress(kind: str) -> Iterator[Callable[[str, float], None]]:
+    """A bar on stderr, JSON lines on stdout, or nothing."""
     if kind == "json":
-        yield lambda stage, share: _say(json.dumps({"stage": stage, "fraction": round(share, 4)}))
+        yield lambda stage, share: _put(json.dumps({"stage": stage, "fraction": round(share, 4)}))
     elif kind == "none" or not sys.stderr.isatty():
         yield lambda stage, share: None
     else:
@@ -261,6 +271,12 @@ def _tell(sentence: str, args: argparse.Namespace) -> None:
 
 
 def _say(line: str) -> None:
+    """A line on stdout, and in the log."""
+    note(line)
+    _put(line)
+
+
+def _put(line: str) -> None:
     """A line on stdout, at once."""
     try:
         print(line, flush=True)

@@ -20,6 +20,7 @@ import OpenEXR
 import torch
 from torch import Tensor
 
+from cine3d_core.files.quiet import without_own_lines
 from cine3d_core.scene import RenderedFrame
 
 FINGERPRINT = "cine3d"  # header attribute
@@ -72,7 +73,7 @@ def write_exr(path: Path, channels: dict[str, np.ndarray], fingerprint: str) -> 
 def exr_fingerprint(path: Path) -> str | None:
     """The fingerprint in a file's header, None when it has none or is no EXR."""
     try:
-        with OpenEXR.File(str(path), header_only=True) as file:
+        with without_own_lines(), OpenEXR.File(str(path), header_only=True) as file:
             value = file.header().get(FINGERPRINT)
     except (RuntimeError, OSError, ValueError):
         return None

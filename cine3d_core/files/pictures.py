@@ -13,6 +13,7 @@ from torch import Tensor
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.picture_decoding import check_size, opened_picture, samples
+from cine3d_core.files.quiet import without_own_lines
 
 _GREY_TOLERANCE = 8 / 255  # between the channels of a grey picture that went through JPEG
 _NPY_DAMAGE = (  # what NumPy's reading of a header, which is Python source, may raise
@@ -142,12 +143,14 @@ def _read_exr(path: Path) -> np.ndarray:
 
     try:
         # the header alone first: its size decides whether pixels are read at all
-        headers = [part.header for part in OpenEXR.File(str(path), header_only=True).parts]
+        with without_own_lines():
+            headers = [part.header for part in OpenEXR.File(str(path), header_only=True).parts]
         for header in headers:
             low, high = header["dataWindow"]
             columns, rows = (int(side) + 1 for side in np.subtract(high, low))
             check_size(rows, columns, path, "depth picture")
-        parts = OpenEXR.File(str(path), separate_channels=True).parts
+        with without_own_lines():
+            parts = OpenEXR.File(str(path), separate_channels=True).parts
     except InputError:
         raise
     except (RuntimeError, OSError, ValueError) as error:
