@@ -20,6 +20,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -51,6 +52,11 @@ def render(scene: Path, out: Path) -> Words:
 
 def film(scene: Path, out: Path) -> Words:
     return ["render", str(scene), "-o", str(out / "x.mp4"), "--size", "96"]
+
+
+def other(scene: Path, kind: Words, out: Path) -> Words:
+    """The kinds of output that are tried with small disks only."""
+    return ["render", str(scene), "--size", "96", "-o", str(out / kind[0]), *kind[1:]]
 
 
 def export(scene: Path, out: Path) -> Words:
@@ -214,9 +220,9 @@ def attempts(base: Path) -> Iterator[tuple[str, str | None]]:
     scene = base / "scene/s.cine3d"
     makers: dict[str, Callable[[Path], Words]] = {
         "build": build,
-        "render": lambda out: render(scene, out),
-        "video": lambda out: film(scene, out),
-        "export": lambda out: export(scene, out),
+        "render": partial(render, scene),
+        "video": partial(film, scene),
+        "export": partial(export, scene),
     }
     for name, make in makers.items():
         old = name not in ("render",)  # foreign frames would be refused
@@ -232,6 +238,13 @@ def attempts(base: Path) -> Iterator[tuple[str, str | None]]:
                 f"two of {name} at once, {again}",
                 two_writers(make, fresh(base / "two"), wanted[name]),
             )
+    for kind in (["x.webm"], ["x.gif"], ["f", "--format", "exr"]):
+        make, name = partial(other, scene, kind), " ".join(kind)
+        whole(make(fresh(base / "other")))
+        full = contents(base / "other")
+        yield f"{name} on a full disk", full_disk(make, fresh(base / "full"), full)
+        small = base / f"small-{kind[0]}"
+        yield f"{name} on a disk that is too small", small_disk(make, small, full)
     for name, moment in (("1970", 0.0), ("2099", 4.07e9)):
         yield f"a clock of {name}", odd_clock(scene, fresh(base / name), wanted["render"], moment)
 
