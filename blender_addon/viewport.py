@@ -78,6 +78,7 @@ def view_request(context, depsgraph, root: bpy.types.Object) -> dict[str, Any]:
         "frame": depsgraph.scene.frame_current - root.cine3d.first_frame,
         "passes": [],
         "transparent": True,
+        "preview": True,
         "device": preferences.get().device,
         "scene_file": str(relink.scene_file(root)),
     }

@@ -14,15 +14,23 @@ import torch
 from cine3d_core import __version__
 from cine3d_core.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
+from cine3d_core.decoding import pass_through
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
 from cine3d_core.files.models import list_models
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
+from cine3d_core.memory import keep_freed_memory
 from cine3d_core.progress import Progress
 from cine3d_core.published.rendering import published_frames
-from cine3d_core.renderer_networks import DECODER, DecoderChoice, describe_decoder, open_decoder
+from cine3d_core.renderer_networks import (
+    DECODER,
+    DecoderChoice,
+    describe_decoder,
+    open_decoder,
+    without_features,
+)
 from cine3d_core.rendering import animation_of, render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
@@ -135,7 +143,8 @@ def frame_drawer(
         draw = published_frames(on_device(scene, device))
         return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, frame), cpu)
     network = open_decoder(scene, device, decoder)
-    prepared = prepare_on(scene, device)
+    prepared = prepare_on(without_features(scene) if network is pass_through else scene, device)
+    keep_freed_memory()
     return lambda shot, frame, motion_vectors: on_device(
         render_frame(prepared, shot, frame, decoder=network, motion_vectors=motion_vectors), cpu
     )

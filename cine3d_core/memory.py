@@ -6,7 +6,9 @@ photo and does not depend on the number of frames.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,25 @@ class MemoryCost:
 
 
 BUILD = MemoryCost(0.45, 0.75)
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+_KEPT_BYTES = 2**30
+
+
+def keep_freed_memory() -> bool:
+    """From now on this process keeps what it frees for what it allocates next; False: it cannot.
+
+    Every frame allocates and frees the same large blocks. glibc hands each back to the system and
+    asks for fresh pages, which the system must empty: a sixth of a frame's time. Call this when
+    what stays is loaded.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES))
 
 
 def available_gib() -> float | None:

@@ -53,6 +53,11 @@ def with_features(scene: CinemagraphScene, device: torch.device) -> CinemagraphS
     return replace(scene, cloud=cloud, models={**scene.models, FEATURES: loaded.info.sha256})
 
 
+def without_features(scene: CinemagraphScene) -> CinemagraphScene:
+    """The scene for those who look at colours alone; the rest is drawn as before, and sooner."""
+    return replace(scene, cloud=replace(scene.cloud, features=scene.cloud.features[:, :0]))
+
+
 def open_decoder(
     scene: CinemagraphScene, device: torch.device, choice: DecoderChoice = "scene"
 ) -> Decoder:

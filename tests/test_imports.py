@@ -31,6 +31,7 @@ RANKS = (
         "motion_solver",
         "scene_flow",
         "sway",
+        "preview",
         "splatting_kernels",
         "cloud_kernels",
         "blending_kernels",
