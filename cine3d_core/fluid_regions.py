@@ -22,6 +22,7 @@ GUIDE_RADIUS = 6  # px there
 GUIDE_EPSILON = 1e-3  # variance of colour that counts as texture
 LEAST = (0.5, 0.5, 0.5)  # probability from which a pixel is sky, water, smoke
 SURE = (0.6, 0.6, 0.6)  # mean probability of a region that is kept
+NOWHERE = 0.05  # a plane that stays below it names nothing, so its borders do not matter
 MIN_AREA = (0.005, 0.01, 0.02)  # share of the picture; smaller regions are dropped
 
 
@@ -34,6 +35,9 @@ def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3]
     weights = np.ones(guide.shape[:2], np.float32)
     sharp = []
     for plane in probability:
+        if plane.max() < NOWHERE:
+            sharp.append(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR))
+            continue
         soft = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
         regression = regress_on_colour(
             guide, soft, weights, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, replacing
@@ -15,7 +14,13 @@ from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.motion_view import draw_motion, draw_wheel, what_moves
 from cine3d_core.pipeline import DirectedPhoto
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+# suffix -> how OpenCV is to encode it: fast, or at a quality that shows nothing
+PICTURES: dict[str, list[int]] = {
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
+    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 92],
+    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 92],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 92],
+}
 
 
 def check_motion_outputs(paths: list[Path]) -> None:
@@ -57,5 +62,8 @@ def write_motion(path: Path, directed: DirectedPhoto) -> str:
 
 
 def _write_picture(path: Path, values: np.ndarray) -> None:
+    # OpenCV's encoder takes a third of the time of Pillow's
+    stored = values if values.ndim == 2 else np.ascontiguousarray(values[..., ::-1])
+    _, code = cv2.imencode(path.suffix, stored, PICTURES[path.suffix.lower()])
     with replacing(path) as temporary:
-        Image.fromarray(values).save(temporary, compress_level=1, quality=92)
+        temporary.write_bytes(code.tobytes())

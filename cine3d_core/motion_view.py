@@ -27,9 +27,9 @@ def draw_motion(rgb: Tensor, field: MotionField) -> Tensor:  # [3, H, W] sRGB in
     shown = _relative(flow, flowing)
     if field.sway is not None:
         shown += _relative(field.sway[:2].cpu().permute(1, 2, 0).numpy(), moving & ~flowing)
-    share = 0.5 * moving[..., None]
-    tinted = np.clip(picture * (1 - share) + colour_wheel(shown) * share, 0, 1)
-    canvas = np.ascontiguousarray(np.round(tinted * 255).astype(np.uint8))
+    canvas = np.ascontiguousarray(np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8))
+    tinted = (picture[moving].clip(0, 1) + colour_wheel(shown[moving][:, None])[:, 0]) / 2
+    canvas[moving] = np.round(tinted * 255).astype(np.uint8)
     _draw_outline(canvas, moving)
     _draw_arrows(canvas, shown, flowing, moving)
     return torch.from_numpy(canvas).permute(2, 0, 1).contiguous().to(rgb) / 255

@@ -185,14 +185,15 @@ def _filled(info: ModelInfo) -> nn.Module:
     try:
         builder = importlib.import_module(NETWORKS[info.network]).build
         stored = load_file(info.folder / WEIGHTS)
-        with torch.device("meta"):  # nothing is allocated before the sizes are known to be true
-            expected = builder(**info.architecture).state_dict()
+        # nothing is allocated before the sizes are known to be true, and nothing drawn at random
+        with torch.device("meta"):
+            network: nn.Module = builder(**info.architecture)
+        expected = network.state_dict()
         if any(stored[key].shape != expected[key].shape for key in stored.keys() & expected.keys()):
             raise ValueError("its weights have other shapes than its architecture says")
-        network: nn.Module = builder(**info.architecture)
         # stored at half size; counters of batch normalisation stay whole numbers
         state = {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}
-        network.load_state_dict(state, strict=True)
+        network.load_state_dict(state, strict=True, assign=True)
     except (ModuleNotFoundError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
