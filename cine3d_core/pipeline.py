@@ -8,6 +8,7 @@ scene, camera, frame -> forward and backward splat -> blend -> decode -> rendere
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -206,13 +207,15 @@ def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> Dire
     params = PRESETS[settings.preset]
     device = choose_device(settings.device)
     directions, mask = _read_motion(settings, photo)
-    source = open_depth_source(settings.depth)
-    progress("estimating depth", 0.05)
-    depth = source(photo.rgb.to(device), params=params.depth)
-    # what flows is asked only where nobody drew it all; what follows is the CPU's work
-    named = any(region.fluid is not None for region in directions.regions)
-    fluid = fluid_classes(photo.rgb) if mask is None or named else None
-    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)
+    # what flows is asked only where nobody drew it all, and beside the depth
+    asked = mask is None or any(region.fluid is not None for region in directions.regions)
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(fluid_classes, photo.rgb) if asked else None
+        source = open_depth_source(settings.depth)
+        progress("estimating depth", 0.05)
+        depth = source(photo.rgb.to(device), params=params.depth)
+        fluid = None if found is None else found.result()
+    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)  # what follows is the CPU's work
 
     progress("directing the motion", 0.35)
     motion_params = replace(params.motion, num_frames=settings.frames)
