@@ -150,6 +150,7 @@ class _Process:
         self._outbox: queue.SimpleQueue[tuple | None] = queue.SimpleQueue()
         self.ended = threading.Event()
         self.crash: WorkerError | None = None  # once it has ended
+        self._closing = False  # it ends because Blender wants it so
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._log_file = log_file
         log_file.write(f"started as process {self.popen.pid}")
@@ -189,6 +190,7 @@ class _Process:
 
     def close(self) -> None:
         """Kill the process if it still runs, and wait until its threads have let go of it."""
+        self._closing = True
         self.popen.kill()
         self.ended.wait(5.0)
         self._outbox.put(None)
@@ -221,7 +223,7 @@ class _Process:
             self.popen.kill()
         code = self.popen.wait()
         self._log_reader.join(timeout=1.0)
-        self._fail_all(f"{problem} (exit code {code})")
+        self._fail_all("the worker was ended" if self._closing else f"{problem} (exit code {code})")
 
     def _handle(self, message: worker_protocol.Message) -> None:
         header = message.header

@@ -132,6 +132,14 @@ def test_a_python_without_the_packages_is_an_error_with_the_log(tmp_path):
     worker.stop()
 
 
+def test_the_log_tells_an_end_that_was_wanted_from_a_crash(tmp_path):
+    worker = Worker(PYTHON, log_folder=tmp_path)
+    worker.wait(worker.submit("ping"))
+    worker.stop()
+    text = (tmp_path / worker_client.LOG_NAME).read_text(encoding="utf-8")
+    assert "the worker was ended" in text and "unexpectedly" not in text
+
+
 def test_two_workers_do_not_disturb_each_other(worker):
     other = Worker(PYTHON)
     long_job = worker.submit("ping", {"seconds": 0.5, "echo": 1})
