@@ -1,28 +1,76 @@
 """A real Blender with a real window: install the zip, import, play, render, save, quit, reopen.
 
-    python -m tests.real_blender --zip dist/cine3d-0.1.0.zip --out out/real [--root CHROOT]
+    python -m tests.real_blender --zip dist/cine3d-0.1.0.zip --out out/real [--root FOLDER]
 
-Needs `blender`, `xvfb-run` and ImageMagick's `import`; with --root they are taken from a system in
-that folder (made by debootstrap; /proc, /dev, this repository and the interpreter's folder must be
-mounted there under their own paths). Leaves screenshots, the .blend and two frames in --out.
+Needs `blender`, `xvfb-run` and ImageMagick's `import`. With --root they are those of a system in
+that folder, as `debian.sh` beside this file makes it; only root may do that. What of this machine
+the system must see is mounted there for the time. Leaves screenshots, the .blend and two frames in
+--out, and fails unless the frame of the reopened file is the frame of before.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from tests.command_line import HINTS, PHOTO, ROOT
 
 DRIVE = Path(__file__).with_name("drive.py")
 LIMIT_S = 1800  # for each session
 SCREEN = "-screen 0 1400x900x24 +extension GLX"
+WINDOW = ("--window-geometry", "0", "0", "1400", "900")
 SHOTS = ("1-progress", "2-imported", "3-playing", "4-reopened")
+PROGRAMS = ("xvfb-run", "import")
+
+
+def missing(chosen: argparse.Namespace) -> str | None:
+    """What is not there, and what to do about it."""
+    if not chosen.zip.is_file():
+        return f"there is no {chosen.zip}; run make dist, or name another zip"
+    if chosen.root and (not hasattr(os, "geteuid") or os.geteuid() != 0):
+        return "only root may change into another system; use sudo, or leave --root away"
+    if chosen.root and not (chosen.root / "bin/sh").exists():
+        return f"{chosen.root} holds no system; make one with tests/real_blender/debian.sh"
+    for program in (chosen.blender, *PROGRAMS):
+        found = ["sh", "-c", 'command -v "$0"', program]
+        command = ["chroot", str(chosen.root), *found] if chosen.root else found
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            where = chosen.root or "this system"
+            return f"{where} has no {program}; see tests/real_blender/debian.sh for what is needed"
+    return None
+
+
+@contextlib.contextmanager
+def mounted(root: Path, places: list[Path]) -> Iterator[None]:
+    """Show folders of this machine to the system in `root`, under their own names."""
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            inside = root / place.relative_to("/")
+            if inside.is_dir() and inside.stat().st_dev != root.stat().st_dev:
+                continue  # mounted already
+            if inside.is_dir() and os.path.samestat(inside.stat(), place.stat()):
+                continue
+            inside.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "--bind", str(place), str(inside)], check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", str(inside)], check=False)
+        yield
+
+
+def needed(chosen: argparse.Namespace) -> list[Path]:
+    """Folders that Blender and the worker must see."""
+    python = Path(chosen.python).absolute()
+    own = [python.parent.parent, python.resolve().parent.parent]  # of the environment and its base
+    return [Path("/proc"), Path("/dev"), ROOT, chosen.out, *own]
 
 
 def run_session(name: str, chosen: argparse.Namespace, profile: Path) -> None:
@@ -45,23 +93,28 @@ def run_session(name: str, chosen: argparse.Namespace, profile: Path) -> None:
     }
     outside = ["chroot", str(chosen.root)] if chosen.root else []
     environment = ["env", *(f"{key}={value}" for key, value in variables.items())]
-    blender = [
-        chosen.blender,
-        "--python-exit-code",
-        "3",
-        "--window-geometry",
-        "0",
-        "0",
-        "1400",
-        "900",
-    ]
-    command = [*outside, *environment, "xvfb-run", "-a", "-s", SCREEN, *blender, "-P", str(DRIVE)]
+    screen = ["xvfb-run", "-a", "-s", SCREEN]
+    blender = [chosen.blender, "--python-exit-code", "3", *WINDOW, "-P", str(DRIVE)]
     with (chosen.out / f"{name}.log").open("w") as log:
         code = subprocess.run(
-            command, stdout=log, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False
+            [*outside, *environment, *screen, *blender],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=LIMIT_S,
+            check=False,
         ).returncode
     told = (chosen.out / f"{name}.log").read_text(errors="replace")
-    assert f"DRIVEN {name}" in told and "Traceback" not in told, (code, told[-3000:])
+    assert code == 0 and f"DRIVEN {name}" in told and "Traceback" not in told, (code, told[-3000:])
+
+
+def check_results(out: Path) -> None:
+    """The pictures are there, and the reopened file draws what the first one drew."""
+    first, second = (np.asarray(Image.open(out / f"{s}-frame.png")) for s in ("first", "second"))
+    assert first.std() > 10, "the frame is empty"
+    assert np.array_equal(first, second), "the reopened file draws another frame"
+    for name in SHOTS:
+        assert np.asarray(Image.open(out / f"{name}.png")).std() > 10, f"{name} is empty"
+    assert "Cine3D" in (out / "system-info.txt").read_text()
 
 
 def main() -> int:
@@ -72,18 +125,21 @@ def main() -> int:
     parser.add_argument("--blender", default="blender", help="the binary (blender)")
     parser.add_argument("--python", default=sys.executable, help="the worker's Python")
     chosen = parser.parse_args()
+    if (sentence := missing(chosen)) is not None:
+        print(sentence, file=sys.stderr)
+        return 2
     chosen.out = chosen.out.resolve()
+    chosen.root = chosen.root and chosen.root.resolve()
     shutil.rmtree(chosen.out, ignore_errors=True)
     profile = chosen.out / "profile"
     profile.mkdir(parents=True)
     # both where the other system sees them; the scene file goes beside the photo
     shutil.copy(PHOTO, chosen.out / "photo.jpg")
     chosen.zip = Path(shutil.copy(chosen.zip, chosen.out))
-    run_session("first", chosen, profile)
-    run_session("second", chosen, profile)
-    frames = [(chosen.out / f"{name}-frame.png").read_bytes() for name in ("first", "second")]
-    assert len(frames[0]) > 10_000, "the frame is empty"
-    assert all((chosen.out / f"{name}.png").stat().st_size > 10_000 for name in SHOTS)
+    with mounted(chosen.root or Path("/"), needed(chosen) if chosen.root else []):
+        run_session("first", chosen, profile)
+        run_session("second", chosen, profile)
+    check_results(chosen.out)
     print(f"passed; look at {chosen.out}")
     return 0
 

@@ -19,6 +19,7 @@ PLACES = json.loads(os.environ["CINE3D_DRIVE"])
 OUT = Path(PLACES["out"])
 BLEND = OUT / "sample.blend"
 PLAYED_FRAMES = 12
+COLOURS_S = 30  # to draw materials for the first time, without a graphics card
 
 
 def shot(name):
@@ -84,6 +85,11 @@ def import_photo():
     return 1.5
 
 
+def let_it_begin():
+    """The sidebar shows the progress once the worker has told some."""
+    return 2.0 if jobs().current.fraction > 0.02 or not jobs().running() else None
+
+
 def look_at_progress():
     shot("1-progress")
     return 0.2
@@ -141,7 +147,14 @@ def save():
 def reopen():
     assert ADDON in bpy.context.preferences.addons, "the add-on was not remembered"
     bpy.ops.wm.open_mainfile(filepath=str(BLEND))
+    look_at_colours.until = time.monotonic() + COLOURS_S
     return 3.0
+
+
+def look_at_colours():
+    """Materials are compiled when they are first seen; a view without them shows white points."""
+    view()[1].tag_redraw()
+    return None if time.monotonic() < look_at_colours.until else 2.0
 
 
 def look_at_reopened():
@@ -165,10 +178,10 @@ def quit_blender():
 
 SESSIONS = {
     "first": [
-        install, enable, show_tab, import_photo, look_at_progress, wait_for_job,
+        install, enable, show_tab, import_photo, let_it_begin, look_at_progress, wait_for_job,
         look_through_camera, play, watch_playing, render, save, quit_blender,
     ],
-    "second": [reopen, look_at_reopened, render, copy_system_info, quit_blender],
+    "second": [reopen, look_at_colours, look_at_reopened, render, copy_system_info, quit_blender],
 }  # fmt: skip
 steps = iter(SESSIONS[PLACES["session"]])
 current = next(steps)
