@@ -1,0 +1,5 @@
+"""How long builds, frames and clips take; see `__main__`."""
+
+import time
+
+STARTED = time.perf_counter()  # before torch and all else that is measured is imported

@@ -1,0 +1,70 @@
+"""The authors' networks with parameters filled by rule, for measuring how long they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from cine3d_core.depth import DepthParams
+from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.files.hints import read_directions
+from cine3d_core.files.models import LoadedNetwork, ModelInfo
+from cine3d_core.files.photo import read_photo
+from cine3d_core.networks.official import (
+    feature_net,
+    image_decoder,
+    inpainting_nets,
+    motion_net,
+)
+from cine3d_core.polygons import rasterize_polygons
+from cine3d_core.published.pipeline import Loop, build_published
+from cine3d_core.published.rendering import published_frames
+from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
+from tests.golden.filler import filled_state_dict
+
+NETWORKS = {
+    "official-feature": ("feature_net", feature_net.build),
+    "official-decoder": ("img_decoder", image_decoder.build),
+    "official-motion": ("motion_netG", motion_net.build),
+    "official-inpaint-color": ("inpaint_color", lambda: inpainting_nets.build(kind="color")),
+    "official-inpaint-depth": ("inpaint_depth", lambda: inpainting_nets.build(kind="depth")),
+}
+
+
+def filled_network(name: str) -> LoadedNetwork:
+    """A network of the authors, filled."""
+    rule, build = NETWORKS[name]
+    network = build()
+    network.load_state_dict(filled_state_dict(rule))
+    info = ModelInfo(name, name, {}, rule, "", "", Path())
+    return LoadedNetwork(network.eval().requires_grad_(False), info)
+
+
+def authors_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphScene:
+    """The scene of a photo by their way, with our network's depth."""
+    photo = read_photo(photo_path, max_side=1 << 20)
+    height, width = photo.rgb.shape[1:]
+    drawn = read_directions(hints, height=height, width=width, original_size=(height, width))
+    mask = rasterize_polygons(drawn.polygons, height, width)
+    nearness = 1 / open_depth_source(None)(photo.rgb, params=DepthParams()).depth[0]
+    return build_published(
+        photo,
+        mask,
+        drawn.hints,
+        inverse_depth=nearness,
+        loop=Loop(frames, 25.0),
+        load=filled_network,
+    )
+
+
+def authors_frames(scene: CinemagraphScene) -> Callable[[Camera, int], RenderedFrame]:
+    """What draws its frames."""
+    draw = published_frames(scene, load=filled_network)
+
+    def without_gradients(camera: Camera, frame: int) -> RenderedFrame:
+        with torch.no_grad():
+            return draw(camera, frame)
+
+    return without_gradients
