@@ -6,11 +6,13 @@ import pytest
 from cine3d_core.evaluation.motion import (
     FlowScores,
     arrow_everywhere,
+    best_constant,
     class_flow,
     fit_class_constants,
     ratio,
     score_flow,
     table,
+    with_directions_of,
 )
 from cine3d_core.motion_guidance import Arrows
 from cine3d_core.training.fluid_flows import SKY, WATER
@@ -44,6 +46,14 @@ def test_one_arrow_per_region_explains_uniform_regions():
     scene = two_regions()
     arrows = Arrows(np.array([[30.5, 5.5], [30.5, 30.5]]), np.array([[0.1, 0], [0, 2.0]]))
     np.testing.assert_allclose(arrow_everywhere(scene, arrows), scene.flow, atol=1e-6)
+
+
+def test_bounds_borrow_one_half_of_the_truth():
+    scene = two_regions()
+    sideways = np.roll(scene.flow, 1, axis=-1)
+    np.testing.assert_allclose(with_directions_of(scene.flow, 3 * sideways), 3 * scene.flow)
+    assert score_flow(with_directions_of(sideways, scene.flow), scene).angle_deg == 90
+    np.testing.assert_allclose(best_constant(scene), scene.flow, atol=1e-6)
 
 
 def test_constants_per_class_are_found_in_training_data():
