@@ -29,7 +29,7 @@ def pass_through(image: SplatImage, channels: SplatChannels) -> Tensor:
     rgb = image.features[channels.rgb]
     if bool((image.alpha >= 1 - 1e-3).all()):
         return rgb.clamp(0, 1)
-    return push_pull(rgb, image.alpha.clamp(0, 1)).clamp(0, 1)
+    return push_pull(rgb, image.alpha.clamp(0, 1)).clamp_(0, 1)  # its own memory
 
 
 @dataclass(frozen=True)

@@ -17,21 +17,25 @@ def pull(
 ) -> None:
     """Weighted means of 2x2 pixels; one known pixel of four is enough to know the coarse one."""
     channels, height, width = values.shape
+    one, zero = np.float32(1.0), np.float32(0.0)
     for row in prange(out_weights.shape[0]):
-        bottom = min(2 * row + 2, height)
+        top = 2 * row
+        below = top + 1 < height  # else the last row is one of a pair without its partner
+        bottom = top + 1 if below else top
         for column in range(out_weights.shape[1]):
-            right = min(2 * column + 2, width)
-            mass = np.float32(0.0)
-            for y in range(2 * row, bottom):
-                for x in range(2 * column, right):
-                    mass += weights[y, x]
-            out_weights[row, column] = min(mass, np.float32(1.0))
-            scale = np.float32(1.0) / mass if mass > 0 else np.float32(0.0)
+            left = 2 * column
+            right = left + 1 if left + 1 < width else left
+            w00 = weights[top, left]
+            w01 = weights[top, right] if right > left else zero
+            w10 = weights[bottom, left] if below else zero
+            w11 = weights[bottom, right] if below and right > left else zero
+            mass = w00 + w01 + w10 + w11
+            out_weights[row, column] = min(mass, one)
+            scale = one / mass if mass > 0 else zero
             for channel in range(channels):
-                total = np.float32(0.0)
-                for y in range(2 * row, bottom):
-                    for x in range(2 * column, right):
-                        total += weights[y, x] * values[channel, y, x]
+                total = w00 * values[channel, top, left] + w01 * values[channel, top, right]
+                total += w10 * values[channel, bottom, left]
+                total += w11 * values[channel, bottom, right]
                 out_values[channel, row, column] = total * scale
 
 
