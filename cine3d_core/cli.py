@@ -317,7 +317,7 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _motion(args: argparse.Namespace) -> None:
-    from cine3d_core.motion_pictures import check_motion_outputs, write_motion
+    from cine3d_core.motion_pictures import check_motion_outputs, write_motions
     from cine3d_core.pipeline import BuildSettings, direct_photo
 
     check_motion_outputs(args.output)
@@ -334,12 +334,12 @@ def _motion(args: argparse.Namespace) -> None:
     with _progress(args.progress) as progress:
         directed = direct_photo(args.photo, settings, progress=progress)
         progress("writing", 0.9)
-        written = [(path, write_motion(path, directed)) for path in args.output]
+        kinds = write_motions(args.output, directed)
         progress("done", 1.0)
     for sentence in directed.assumed:
         _tell(f"assumed: {sentence}", args)
     seconds = time.perf_counter() - started
-    for path, kind in written:
+    for path, kind in zip(args.output, kinds, strict=True):
         _tell(f"{path}: {kind}, {seconds:.1f} s", args)
 
 

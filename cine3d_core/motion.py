@@ -129,10 +129,13 @@ def choose_cycles(
     `max_displacement_px`, but at most one cycle every other frame.
     """
     count, label = connected_regions(moving[0].cpu().numpy())
-    speed = torch.hypot(velocity[0], velocity[1]).cpu().numpy().ravel()
+    if count == 1:
+        return moving.to(torch.int16) + 1
+    inside = label > 0
+    speed, home = torch.hypot(velocity[0], velocity[1]).cpu().numpy()[inside], label[inside]
     # sorted by region, then by speed: the percentile of every region without a loop over them
-    order = np.lexsort((speed, label.ravel()))
-    area = np.bincount(label.ravel(), minlength=count)
+    order = np.lexsort((speed, home))
+    area = np.bincount(home, minlength=count)
     fast = np.cumsum(area) - area + (0.95 * (area - 1)).clip(min=0).astype(np.int64)
     travel = speed[order][fast.clip(max=speed.size - 1)] * num_frames
     cycles = np.ceil(travel / max_displacement_px - 1e-6).clip(1, max(1, num_frames // 2))
@@ -339,5 +342,9 @@ def _honoured(flow: Array, pixels: NDArray[np.int64], vectors: Array, reach: flo
 
 
 def _slowed(velocity: Array, max_speed: float) -> Array:
-    speed = np.linalg.norm(velocity, axis=-1, keepdims=True)
-    return velocity * np.minimum(1, max_speed / np.maximum(speed, 1e-12))
+    fast = (velocity * velocity).sum(-1) > max_speed * max_speed
+    if not fast.any():
+        return velocity
+    slowed = velocity.copy()
+    slowed[fast] *= max_speed / np.linalg.norm(velocity[fast], axis=-1, keepdims=True)
+    return slowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -38,6 +39,12 @@ def check_motion_outputs(paths: list[Path]) -> None:
         check_output(path)
     if len(set(paths)) < len(paths):
         raise InputError("one output is named twice; give every output its own name")
+
+
+def write_motions(paths: list[Path], directed: DirectedPhoto) -> list[str]:
+    """Writes all files at once, each as `write_motion` does, and says what each is."""
+    with ThreadPoolExecutor() as writers:  # encoders and disks work while another draws
+        return list(writers.map(lambda path: write_motion(path, directed), paths))
 
 
 def write_motion(path: Path, directed: DirectedPhoto) -> str:
