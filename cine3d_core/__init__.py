@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Before torch is loaded: threads that wait for each other sleep. Spinning, as is OpenMP's habit,
+# they keep others from the processors, and each other: beside Blender a frame takes many times as
+# long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     from cine3d_core.animation import Shot, prepare
