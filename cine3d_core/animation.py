@@ -11,7 +11,7 @@ this k times within the loop. What sways stands at one place in both clouds (`sw
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,8 @@ from cine3d_core.splatting import (
 )
 from cine3d_core.sway import Sway, sway_at, sway_of_points
 
+BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
+
 
 @dataclass(frozen=True)
 class AnimationParams:
@@ -42,6 +44,9 @@ class AnimationParams:
     # Of what was invented (behind something, beyond the border) in the cross-fade with what the
     # photo shows; 1: they count alike, as published.
     invented_weight: float = 0.05
+    # `SplatParams.max_stretch` of what moves: a flow that grows faster is one surface all the same.
+    flow_stretch: float = 3.0
+    restore_detail: bool = True  # that the splat blurs, where points carry their lattice
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     flat = layer * (height * width) + cloud.pixel
     speed = scene.velocity.abs().sum(dim=1).reshape(-1)[flat]
     cycles = scene.cycles.reshape(-1)[flat].long()
-    moving = speed > 0
+    moving = (speed > 0) & ~_behind_surface(scene, flat)
     # Laid out as `displacement_keys` wants it, so that all groups share one copy, of only those
     # layers in which anything flows.
     flowing = torch.unique(layer[moving])
@@ -116,6 +121,15 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         moving_neighbours=_moving_neighbours(groups, static),
         carried=_carried(scene, static, groups),
     )
+
+
+def _behind_surface(scene: CinemagraphScene, flat: Tensor) -> Tensor:
+    """Which points [N] lie behind the surface on which their layer flows, and so rest.
+
+    They are what a step of a cascade hides, over which the water of their layer flows.
+    """
+    depth = scene.cloud.positions[:, 2]
+    return scene.layer_depth.reshape(-1)[flat] < depth * (1 - BEHIND_SURFACE)
 
 
 def _moving_neighbours(groups: tuple[MovingGroup, ...], like: Tensor) -> Tensor:
@@ -220,7 +234,7 @@ def splat_directions(
     """
     rest = _placed(prepared, shot, prepared.static_positions, prepared.static_neighbours, params)
     there = [_moving_at(prepared, frame, params.lift, backward) for backward in (False, True)]
-    moving = _placed(prepared, shot, torch.cat(there), prepared.moving_neighbours, params)
+    moving = _placed(prepared, shot, torch.cat(there), prepared.moving_neighbours, _of_flow(params))
     vectors = None
     if motion_vectors:
         vectors = _motion_vectors(prepared, shot, frame, params.lift, (rest, moving, there))
@@ -235,6 +249,10 @@ def splat_directions(
         params=params.splat,
     )
     return forward, backward
+
+
+def _of_flow(params: AnimationParams) -> AnimationParams:
+    return replace(params, splat=replace(params.splat, max_stretch=params.flow_stretch))
 
 
 def _placed(

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cine3d_core.flow_bed import with_bed
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
+from cine3d_core.inpainting import mirrored
 from cine3d_core.layer_motion import motion_of_layers
 from cine3d_core.scene import (
     Camera,
@@ -33,6 +35,7 @@ def assemble_scene(
     photo_sha256: str,
     models: dict[str, str],
     parameters: dict[str, Any],
+    bed: bool = False,
 ) -> CinemagraphScene:
     """A scene from inpainted layers of the canvas and the motion of the photo.
 
@@ -46,10 +49,14 @@ def assemble_scene(
         photo_sha256: of the photo's file.
         models: checksums of the networks that took part.
         parameters: JSON-able record of how the scene was made.
+        bed: whether what flows covers what lies behind it also where it flows away (`flow_bed`).
     """
     canvas_camera = padded_camera(camera, margin_px)
-    layer_motion = motion_of_layers(layers, extend_motion(motion, margin_px))
+    extended = extend_motion(motion, margin_px)
+    layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
+    if bed:
+        cloud = with_bed(cloud, layers, extended, canvas_camera, num_frames)
     disparity = 1 / cloud.positions[:, 2]
     return CinemagraphScene(
         camera=camera,
@@ -69,13 +76,18 @@ def assemble_scene(
 
 
 def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
-    """The motion of the photo continued over the canvas's margin by its border."""
+    """The motion of the photo continued over the canvas's margin by its border.
+
+    Only what shows something that moves does so: a bank that is mirrored into the margin rests,
+    though water reaches the border there, and does not flow back into the picture.
+    """
     if margin_px == 0:
         return motion
     pad = (margin_px,) * 4
     moving = functional.pad(motion.moving[None].float(), pad, mode="replicate")[0] > 0.5
+    moving &= mirrored(motion.moving, margin_px)
     cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
-    velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0]
+    velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0] * moving
     sway = None
     if motion.sway is not None:
         sway = functional.pad(motion.sway[None], pad, mode="replicate")[0]

@@ -161,7 +161,7 @@ def share_out(
         for slot in range(start, end):
             if keys[slot] <= limit:
                 first += weights[slot]
-        gain = min(max(one / max(first, np.float32(1e-6)), one), most)
+        gain = min(one / max(first, np.float32(1e-6)), most)
     for slot in range(start, end):
         key, own = keys[slot], weights[slot]
         own = own * left if over else min(own * (gain if key <= limit else one), left)

@@ -123,14 +123,19 @@ def extend_canvas(
 
     Colour and depth are mirrored together, so that depth edges stay on the picture's edges.
     """
-    rows = _mirror_indices(rgb.shape[1], margin_px, rgb.device)
-    columns = _mirror_indices(rgb.shape[2], margin_px, rgb.device)
     seen = torch.zeros_like(depth, dtype=torch.bool)
     return ExtendedCanvas(
-        rgb=rgb[:, rows][:, :, columns],
-        depth=depth[:, rows][:, :, columns],
+        rgb=mirrored(rgb, margin_px),
+        depth=mirrored(depth, margin_px),
         inpainted=F.pad(seen, (margin_px,) * 4, value=True),
     )
+
+
+def mirrored(image: Tensor, margin_px: int) -> Tensor:
+    """A picture [C, H, W] mirrored into a margin on every side: [C, H + 2m, W + 2m]."""
+    rows = _mirror_indices(image.shape[1], margin_px, image.device)
+    columns = _mirror_indices(image.shape[2], margin_px, image.device)
+    return image[:, rows][:, :, columns]
 
 
 def _copy(ldi: LayeredDepthImage) -> _Stack:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from cine3d_core.nearest import nearest_pixel
 from cine3d_core.push_pull import push_pull
@@ -22,6 +23,10 @@ from cine3d_core.scene import LayeredDepthImage, MotionField
 # Disparity per long side of the picture; what is steeper is a jump. Water seen from a boat's height
 # climbs by about 2 from the horizon to the picture's lower border.
 JUMP_SLOPE = 5.0
+# Cosine of the angle up to which flows on both sides of a jump are one; and the part of their speed
+# that must go across.
+ONE_FLOW = 0.7
+CROSSING = 0.3
 # Share of its depth by which what flows passes behind what the photo shows at rest there; more than
 # the splatter takes for one surface.
 BEHIND = 0.03
@@ -46,12 +51,12 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     """
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
     depth = (layers.depth * visible).sum(dim=0)
-    component = surface_components(depth, field.moving)
+    component = surface_components(depth, field.moving, field.velocity)
     swaying_cycles = field.cycles
     # Moving pixels on the near side of a jump belong to what stands before the water.
     field = _only_moving(field, component > 0)
     # What flows on over a bank would flood what the photo shows there, which never moves.
-    resting = ~field.moving & ~_swaying(field)
+    resting = _grown(~field.moving & ~_swaying(field))
     velocities, cycles, depths = [], [], []
     for layer in range(len(visible)):
         own = visible[layer]
@@ -75,16 +80,22 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), sway)
 
 
+def _grown(mask: Tensor) -> Tensor:
+    return functional.max_pool2d(mask[None].float(), 3, stride=1, padding=1)[0] > 0.5
+
+
 def _swaying(field: MotionField) -> Tensor:  # [1, H, W] bool
     if field.sway is None:
         return torch.zeros_like(field.moving)
     return field.sway[:2].abs().sum(dim=0, keepdim=True) > 0
 
 
-def surface_components(depth: Tensor, moving: Tensor) -> Tensor:
+def surface_components(depth: Tensor, moving: Tensor, velocity: Tensor) -> Tensor:
     """Numbers connected moving surfaces: [1, H, W] int64.
 
-    Surfaces are apart where depth jumps. 0 means none: resting, or the near edge of a jump.
+    Surfaces are apart where depth jumps, unless the flow goes over the jump, as water over the
+    steps of a cascade, whose ledges are hidden. 0 means none: resting, or the near edge of a jump,
+    where a mask drawn a little too large catches what stands before the water.
     """
     disparity = 1 / depth
     jump = JUMP_SLOPE / max(depth.shape)
@@ -92,11 +103,38 @@ def surface_components(depth: Tensor, moving: Tensor) -> Tensor:
     for axis in (1, 2):
         count = disparity.shape[axis] - 1
         first, second = disparity.narrow(axis, 0, count), disparity.narrow(axis, 1, count)
-        near_edge.narrow(axis, 0, count).logical_or_(first - second > jump)
-        near_edge.narrow(axis, 1, count).logical_or_(second - first > jump)
+        across = _flows_across(velocity, axis)
+        for side, climb in ((0, first - second), (1, second - first)):
+            beyond = moving.narrow(axis, 1 - side, count)
+            own = _thick(moving, axis, side).narrow(axis, side, count) & (across | ~beyond)
+            near_edge.narrow(axis, side, count).logical_or_((climb > jump) & ~own)
     smooth = (moving & ~near_edge)[0].cpu().numpy().astype(np.uint8)
     _, labels = cv2.connectedComponents(smooth, connectivity=4)
     return torch.from_numpy(labels).long()[None].to(moving.device)
+
+
+def _thick(moving: Tensor, axis: int, side: int) -> Tensor:
+    """Pixels with two moving ones before (side 0) or after them along an axis: [1, H, W] bool."""
+    pad = [0, 0, 0, 0]
+    pad[2 * (2 - axis) + side] = 2
+    padded = functional.pad(moving[None].float(), pad, mode="replicate")[0] > 0.5
+    count, start = moving.shape[axis], side
+    return padded.narrow(axis, start, count) & padded.narrow(axis, start + 1, count)
+
+
+def _flows_across(velocity: Tensor, axis: int) -> Tensor:
+    """Whether the flow goes from a pixel to its neighbour along an axis, or back: [1, H, W] bool.
+
+    It does where it has about one direction in both and that is not along their common edge.
+    """
+    count = velocity.shape[axis] - 1
+    pair = velocity.narrow(axis, 0, count), velocity.narrow(axis, 1, count)
+    speeds = [half.norm(dim=0, keepdim=True) for half in pair]
+    agreement = (pair[0] * pair[1]).sum(dim=0, keepdim=True)
+    channel = 2 - axis  # x of columns, y of rows
+    across = [half[channel : channel + 1].abs() for half in pair]
+    agrees = agreement > ONE_FLOW * speeds[0] * speeds[1]
+    return agrees & (across[0] > CROSSING * speeds[0]) & (across[1] > CROSSING * speeds[1])
 
 
 def _only_moving(field: MotionField, keep: Tensor) -> MotionField:
@@ -134,10 +172,13 @@ def _continue_cycles(field: MotionField, domain: Tensor) -> Tensor:
 def _continue_depth(
     layers: LayeredDepthImage, layer: int, domain: Tensor, visible_depth: Tensor
 ) -> Tensor:
-    """The layer's own depth, its connected surfaces', and a membrane in disparity elsewhere."""
-    own = layers.rgba[layer, 3:] > 0.5
-    depth = torch.where(own, layers.depth[layer], visible_depth)
-    known = own | domain
+    """Its connected surfaces' depth, what the layer hides, and a membrane in disparity elsewhere.
+
+    Where a surface goes on in another layer, flow stays on it and does not go behind it.
+    """
+    hidden = (layers.rgba[layer, 3:] > 0.5) & ~domain
+    depth = torch.where(hidden, layers.depth[layer], visible_depth)
+    known = hidden | domain
     disparity = torch.where(known, 1 / depth, torch.zeros_like(depth))
     filled = push_pull(disparity, known.to(depth))
     # 1 / (1 / z) is not z: known depths stay as they are, so that points at rest do not move.

@@ -76,6 +76,7 @@ class StageParams:
     inpainting: InpaintParams = field(default_factory=InpaintParams)
     motion: MotionParams = field(default_factory=MotionParams)
     surface: SurfaceParams | None = field(default_factory=SurfaceParams)  # None: as estimated
+    bed: bool = True  # water does not uncover what lies behind it
     features: bool = True  # on the points, for the decoder
     decoder: bool = True  # draw with the compact decoder; else the splat is the picture
 
@@ -85,7 +86,10 @@ PRESETS: dict[str, StageParams] = {
     # The published behaviour with our networks: one cycle, no margin (and `rendering`'s lift,
     # splat and blend). With the authors' networks `published/` follows the code step by step.
     "paper": StageParams(
-        margin=0.0, motion=MotionParams(max_displacement=1e6, perspective=False), surface=None
+        margin=0.0,
+        motion=MotionParams(max_displacement=1e6, perspective=False),
+        surface=None,
+        bed=False,
     ),
     "draft": StageParams(
         margin=0.0, layering=LayeringParams(max_layers=2), features=False, decoder=False
@@ -259,6 +263,7 @@ def scene_from_parts(
         photo_sha256="",
         models={},
         parameters={},
+        bed=params.bed,
     )
     if params.features:
         progress("reading features", 0.95)

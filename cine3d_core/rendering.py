@@ -17,6 +17,7 @@ from cine3d_core.blending import BlendParams, blend_directions, splat_channels
 from cine3d_core.decoding import Decoder, pass_through
 from cine3d_core.decoding_parts import decode_in_parts
 from cine3d_core.errors import InputError
+from cine3d_core.resampling import restore_detail
 from cine3d_core.scene import CinemagraphScene, RenderedFrame
 from cine3d_core.splatting import PUBLISHED_SPLAT
 
@@ -25,7 +26,12 @@ ANIMATION_PRESETS: dict[str, AnimationParams] = {
     "default": AnimationParams(),
     "draft": AnimationParams(),
     "paper": AnimationParams(
-        splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4"), invented_weight=1.0
+        splat=PUBLISHED_SPLAT,
+        lift="source",
+        blend=BlendParams("eq4"),
+        invented_weight=1.0,
+        flow_stretch=0.0,
+        restore_detail=False,
     ),
 }
 
@@ -72,6 +78,8 @@ def render_frame(
     forward, backward = splat_directions(
         prepared, shot, frame, params, motion_vectors=motion_vectors
     )
+    if params.restore_detail:
+        forward, backward = (restore_detail(cloud, channels) for cloud in (forward, backward))
     image = blend_directions(
         forward,
         backward,

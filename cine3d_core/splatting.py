@@ -37,7 +37,7 @@ class SplatParams:
     max_points: int = 8  # K: fragments kept in each pixel
     same_surface: float = 0.02  # relative depth within which fragments are one surface
     crack_gain: float = 1.6  # a stretched surface is closed up to this much
-    max_stretch: float = 3.0  # neighbours that part by more radii than this tear; 0: no stretching
+    max_stretch: float = 1.5  # neighbours that part by more radii than this tear; 0: no stretching
 
 
 PUBLISHED_SPLAT = SplatParams(
@@ -265,7 +265,7 @@ def fragment_shares(fragments: Fragments, params: SplatParams) -> Tensor:
     first = fragments.depth[..., :1] * (1 + params.same_surface)
     on_surface = (fragments.depth <= first) & torch.isfinite(fragments.depth)
     surface_cover = (weight * on_surface).sum(dim=-1, keepdim=True)
-    gain = (1 / surface_cover.clamp(min=1e-6)).clamp(1.0, params.crack_gain)
+    gain = (1 / surface_cover.clamp(min=1e-6)).clamp(max=params.crack_gain)
     weight = torch.where(on_surface, weight * gain, weight)
     before = torch.cumsum(weight, dim=-1) - weight
     return torch.minimum(weight, (1 - before).clamp(min=0))

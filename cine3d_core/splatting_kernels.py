@@ -108,7 +108,7 @@ def composite(
                     if depth[row, column, k] == empty or depth[row, column, k] > limit:
                         break
                     first += weight[row, column, k]
-                gain = min(max(one / max(first, np.float32(1e-6)), gain), most)
+                gain = min(one / max(first, np.float32(1e-6)), most)
             left = one
             for k in range(count):
                 z = depth[row, column, k]

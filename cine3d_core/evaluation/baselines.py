@@ -4,7 +4,8 @@ All are drawn by our splatter, so that they differ from ours in what they do, no
 points are drawn; and each gets whatever help it could have had in its author's hands:
 
 * 2D animation: Euler flow both ways in the picture's plane (Holynski et al., CVPR 2021), splatted
-  with our stretched footprints, mixed as in Eq. 4, gaps left by both filled from around. Static
+  with our stretched footprints and our restored detail, mixed as in Eq. 4, gaps left by both filled
+  from around. Static
   pixels keep what is theirs: in a picture without depth the banks must not be flooded.
 * Novel view synthesis: our layers, inpainted, as 3D Photo does (Shih et al., CVPR 2020).
 * 2D animation -> novel view: every animated frame with the still's depth, which is exact here,
@@ -37,6 +38,7 @@ from cine3d_core.assembly import assemble_scene
 from cine3d_core.blending import BlendParams, SplatChannels, splat_channels
 from cine3d_core.decoding import Decoder, pass_through
 from cine3d_core.directing import still_motion
+from cine3d_core.networks.features import lattice_of_points
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.push_pull import push_pull
 from cine3d_core.rendering import render_frame
@@ -118,7 +120,9 @@ def animate_2d(
     flat = DepthMap(torch.ones_like(rgb[:1]), torch.zeros_like(rgb[:1]))
     # A picture's own camera stands at the origin, wherever the picture was seen from.
     camera = replace(camera, world_to_camera=torch.eye(4, dtype=torch.float64))
-    prepared = prepare(naive_scene(SceneParts(rgb, flat, motion, camera), clip))
+    scene = naive_scene(SceneParts(rgb, flat, motion, camera), clip)
+    lattice = lattice_of_points(scene.cloud, camera.width)
+    prepared = prepare(replace(scene, cloud=replace(scene.cloud, features=lattice)))
     resting = Shot(camera, camera, camera)
 
     def frame_of(frame: int) -> Tensor:

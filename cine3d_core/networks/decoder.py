@@ -83,16 +83,6 @@ class ResidualDecoder(nn.Module):
         return [colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()]
 
 
-def gated_by_lattice(network: ResidualDecoder) -> ResidualDecoder:
-    """The network without a look at features, its correction scaled by the lattice instead."""
-    fine, coarse = network.before.out_channels, network.down.out_channels
-    smaller = build(features=LATTICE, fine=fine, coarse=coarse, gated=True)
-    state = dict(network.state_dict())
-    state["enter.weight"] = state["enter.weight"][:, : 4 * (BASE_PLANES + 3)]
-    smaller.load_state_dict(state)
-    return smaller
-
-
 def _active(x: Tensor) -> Tensor:
     """Leaky, since a plain ReLU may fall silent for good in so small a network."""
     return F.leaky_relu(x, 0.1)

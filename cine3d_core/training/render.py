@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cine3d_core.errors import InputError
-from cine3d_core.networks import decoder as compact_decoder
+from cine3d_core.networks.features import LATTICE
 from cine3d_core.training import render_data, render_families
 from cine3d_core.training.adversarial import (
     PatchDiscriminator,
@@ -52,7 +52,7 @@ class RenderTrainingConfig:
     cooldown_share: float = 0.5  # of the steps, at the end, falling to zero
     average_decay: float = 0.997  # of the running mean of the weights, which is what ships
     invented_weight: float = 0.15  # of a pixel that shows only what was invented
-    features_dropped: float = 0.15  # share of the samples drawn without features
+    features_dropped: float = 0.0  # share of the samples drawn without features
     perceptual_weight: float = 0.06
     perceptual_every: int = 4  # steps; its weight then is as many times as large
     perceptual_patches: int = 4  # of the batch, at most
@@ -74,7 +74,9 @@ class RenderTrainingConfig:
     bfloat16: bool = True  # activations; weights and losses stay float32
     seed: int = 7
     # of networks.features.build and networks.decoder.build, or of the official ones
-    architecture: dict[str, dict[str, Any]] = field(default_factory=dict)
+    architecture: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"decoder": {"features": LATTICE, "gated": True}}
+    )
 
 
 def official_config() -> RenderTrainingConfig:
@@ -89,8 +91,8 @@ def official_config() -> RenderTrainingConfig:
         gan_weight=1.0,
         gan_from=0.0,
         gan_width=64,
-        features_dropped=0.0,
         checkpoint_steps=2500,
+        architecture={},
     )
 
 
@@ -380,10 +382,7 @@ def export_decoder(checkpoint: Path, folder: Path, config: RenderTrainingConfig)
     """Writes the compact decoder alone, for points that carry their lattice as only feature."""
     network = shipped(checkpoint, config)
     assert isinstance(network, render_families.CompactRenderer), config.family
-    smaller = compact_decoder.gated_by_lattice(network.decoder)
-    architecture = {"features": smaller.num_features, "gated": True}
-    architecture = {**config.architecture.get("decoder", {}), **architecture}
-    _save(folder / "decoder", smaller, "decoder", architecture)
+    _save(folder / "decoder", network.decoder, "decoder", dict(config.architecture["decoder"]))
     return ["decoder"]
 
 

@@ -33,7 +33,8 @@ class CompactRenderer(nn.Module):
         """The pictures as decoded, not clamped."""
         maps = [self.features(layers).float() for layers in batch.layers]
         splats = _splats(maps, batch) * kept[:, None, None, None]
-        planes = torch.cat([batch.planes, splats], dim=1)
+        unseen = splats.shape[1] - self.decoder.num_features  # all but the lattice, or none
+        planes = torch.cat([batch.planes, splats[:, unseen:]], dim=1)
         return self.decoder(planes).float()
 
 

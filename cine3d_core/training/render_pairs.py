@@ -20,9 +20,17 @@ from cine3d_core.decoding import decoder_planes
 from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.directing import still_motion
 from cine3d_core.files.photo import read_photo
-from cine3d_core.networks.features import PLANES, REACH, layer_planes
+from cine3d_core.networks.decoder import BASE_PLANES
+from cine3d_core.networks.features import (
+    LATTICE,
+    PLANES,
+    REACH,
+    lattice_of_points,
+    layer_planes,
+)
 from cine3d_core.pipeline import PRESETS, SceneParts, StageParams, scene_from_parts
-from cine3d_core.scene import Camera, DepthMap, MotionField
+from cine3d_core.resampling import restore_detail
+from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, MotionField
 from cine3d_core.training.render_data import RenderPair, without_rare_layers, write_pair
 from cine3d_core.training.render_shares import PointShares, blended, point_shares
 from cine3d_core.training.render_stand_ins import (
@@ -82,10 +90,12 @@ def splatted(sight: Sight) -> Splatted:
     channels = splat_channels(scene.cloud.features.shape[1])
     phase = sight.frame / scene.num_frames
     forward = splat_directions(sight.forward, sight.shot, sight.frame, sight.params)[0]
+    forward = restore_detail(forward, channels)
     shares = point_shares(sight.forward, sight.shot, sight.frame, sight.params, backward=False)
     backward = forward
     if sight.frame % scene.num_frames != 0:  # frame 0 is the forward cloud alone
         backward = splat_directions(sight.backward, sight.shot, sight.frame, sight.params)[1]
+        backward = restore_detail(backward, channels)
         other = point_shares(sight.backward, sight.shot, sight.frame, sight.params, backward=True)
         spread = scene.disparity_range
         weight = blend_share(forward, backward, channels, phase, spread, sight.params.blend)
@@ -103,7 +113,8 @@ def splatted(sight: Sight) -> Splatted:
         [sight.forward.scene.cloud.inpainted, sight.backward.scene.cloud.inpainted]
     )
     seen = (shares.share * ~invented[shares.point]).sum(dim=-1)[None] * image.alpha.clamp(0, 1)
-    return Splatted(decoder_planes(image, channels, 0), shares, seen)
+    planes = decoder_planes(image, channels, LATTICE)[:BASE_PLANES]
+    return Splatted(planes, shares, seen)
 
 
 # ------------------------------------------------------------------ photographs
@@ -240,7 +251,13 @@ def _scene(
     params: PairParams,
 ) -> PreparedScene:
     parts = SceneParts(rgb, DepthMap(depth, torch.zeros_like(depth)), motion, camera)
-    return prepare(scene_from_parts(parts, stages, num_frames=params.num_frames, fps=25.0))
+    return with_lattice(scene_from_parts(parts, stages, num_frames=params.num_frames, fps=25.0))
+
+
+def with_lattice(scene: CinemagraphScene) -> PreparedScene:
+    """The scene as it is drawn in use; what else its points may carry a pair holds itself."""
+    lattice = lattice_of_points(scene.cloud, scene.canvas_camera.width)
+    return prepare(replace(scene, cloud=replace(scene.cloud, features=lattice)))
 
 
 # --------------------------------------------------------------------- patches

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cine3d_core.animation import AnimationParams, prepare
+from cine3d_core.animation import AnimationParams
 from cine3d_core.evaluation.scenes import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.training.render_data import SCENE_PREFIX, RenderPair, write_pair
-from cine3d_core.training.render_pairs import PairParams, Sight, patches, splatted
+from cine3d_core.training.render_pairs import PairParams, Sight, patches, splatted, with_lattice
 
 # Fluid that is carried farther than this share of the picture within a loop shows, in mid-loop,
 # hardly anything of the still: there is little to learn from it.
@@ -28,7 +28,8 @@ def pairs_of_scene(
     """Patches of all true frames of a scene."""
     parts = SceneParts(truth.rgb, truth.depth, truth.motion, truth.camera)
     stages = replace(PRESETS["default"], features=False, decoder=False)
-    prepared = prepare(scene_from_parts(parts, stages, num_frames=truth.num_frames, fps=truth.fps))
+    scene = scene_from_parts(parts, stages, num_frames=truth.num_frames, fps=truth.fps)
+    prepared = with_lattice(scene)
     for moment in truth.moments:
         sight = Sight(prepared, prepared, truth.shot(moment), moment.frame, AnimationParams())
         frame, true = splatted(sight), read_frame(truth, moment)

@@ -50,7 +50,7 @@ def _shares(
         return result
     surface = touching[0][0] * (1 + params.same_surface)
     covered = sum(weight for depth, _, weight in touching if depth <= surface)
-    gain = min(max(1 / covered, 1.0), params.crack_gain)
+    gain = min(1 / covered, params.crack_gain)
     for depth, index, weight in touching:
         if params.compositing == "over":
             share = weight * left

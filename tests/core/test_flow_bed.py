@@ -1,0 +1,85 @@
+import torch
+from torch import Tensor
+
+from cine3d_core.animation import prepare
+from cine3d_core.assembly import assemble_scene
+from cine3d_core.flow_bed import gaps
+from cine3d_core.scene import Camera, CinemagraphScene, LayeredDepthImage, MotionField
+from tests.river import texture
+
+SIDE = 48
+
+
+def pool(speed: float) -> MotionField:
+    """Water in the middle that flows to the right."""
+    moving = torch.zeros(1, SIDE, SIDE, dtype=torch.bool)
+    moving[:, 12:36, 12:36] = True
+    velocity = torch.cat([speed * moving, 0.0 * moving])
+    return MotionField(velocity, moving, torch.ones(1, SIDE, SIDE, dtype=torch.int16))
+
+
+def scene(motion: MotionField, *, bed: bool) -> CinemagraphScene:
+    rgb = texture(SIDE, SIDE, seed=2)
+    layers = LayeredDepthImage(
+        rgba=torch.cat([rgb, torch.ones(1, SIDE, SIDE)])[None],
+        depth=torch.full((1, 1, SIDE, SIDE), 3.0),
+        inpainted=torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool),
+    )
+    return assemble_scene(
+        layers,
+        motion,
+        Camera(
+            torch.tensor([[60.0, 0, 24], [0, 60, 24], [0, 0, 1]]), torch.eye(4).double(), SIDE, SIDE
+        ),
+        margin_px=0,
+        num_frames=20,
+        fps=25.0,
+        photo_sha256="",
+        models={},
+        parameters={},
+        bed=bed,
+    )
+
+
+def columns(found: Tensor) -> list[int]:
+    return torch.nonzero(found[0].any(dim=0))[:, 0].tolist()
+
+
+def test_slow_water_leaves_no_gap():
+    # within 20 frames it goes 20 px, less than the 24 of the pool: one of the clouds is there
+    assert not gaps(pool(1.0), 20).any()
+
+
+def test_fast_water_leaves_gaps_in_the_middle_of_the_loop():
+    # 40 px: every pixel is at some moment covered by neither cloud
+    found = gaps(pool(2.0), 20)
+    assert torch.equal(found, pool(2.0).moving)
+
+
+def test_more_cycles_leave_fewer_gaps():
+    motion = pool(2.0)
+    motion.cycles[:] = 2
+    assert not gaps(motion, 20).any()
+
+
+def test_the_bed_lies_right_behind_the_water_in_its_colour_and_rests():
+    motion = pool(2.0)
+    plain, with_bed = scene(motion, bed=False).cloud, scene(motion, bed=True).cloud
+    count = len(plain.pixel)
+    assert torch.equal(with_bed.positions[:count], plain.positions)
+    added = slice(count, None)
+    assert torch.equal(with_bed.pixel[added], torch.nonzero(motion.moving.flatten())[:, 0])
+    torch.testing.assert_close(with_bed.positions[added, 2], torch.full((24 * 24,), 3 * 1.045))
+    assert bool(with_bed.inpainted[added].all())
+    # a mean over the neighbours in the water: less spread than the water's own colours
+    water = plain.rgb[motion.moving.flatten()]
+    assert float(with_bed.rgb[added].std()) < float(water.std())
+    assert float(with_bed.rgb[added].max()) < float(water.max())
+
+
+def test_bed_points_do_not_move():
+    built = scene(pool(2.0), bed=True)
+    prepared = prepare(built)
+    moving = torch.cat([group.index for group in prepared.groups])
+    assert len(built.cloud.pixel) == SIDE * SIDE + 24 * 24
+    assert int(moving.max()) < SIDE * SIDE  # the bed comes after all pixels
