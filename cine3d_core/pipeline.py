@@ -36,7 +36,7 @@ from cine3d_core.motion_source import MotionChoice, motion_checksums, motion_ref
 from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
-from cine3d_core.renderer_networks import with_decoder, with_features
+from cine3d_core.renderer_networks import open_fill, with_decoder, with_features
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -251,7 +251,8 @@ def scene_from_parts(
     progress("cutting into layers", 0.5)
     layers, margin = _layered_canvas(parts.rgb, parts.depth, params)
     progress("filling what is hidden", 0.6)
-    layers = inpaint_layers(layers, params=params.inpainting)
+    fill, filled_by = open_fill()
+    layers = inpaint_layers(layers, params=params.inpainting, fill=fill)
     progress("placing points", 0.9)
     scene = assemble_scene(
         layers,
@@ -261,7 +262,7 @@ def scene_from_parts(
         num_frames=num_frames,
         fps=fps,
         photo_sha256="",
-        models={},
+        models=filled_by,
         parameters={},
         bed=params.bed,
     )

@@ -7,10 +7,13 @@ from typing import Literal
 
 import torch
 
+from cine3d_core.analytic_fill import analytic_fill
 from cine3d_core.decoding import Decoder, LearnedDecoder, pass_through
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import ModelInfo, find_model, list_models, load_network
+from cine3d_core.inpainting import FillFunction
+from cine3d_core.learned_fill import learned_fill
 from cine3d_core.networks.decoder import ResidualDecoder
 from cine3d_core.networks.features import (
     LATTICE,
@@ -18,11 +21,24 @@ from cine3d_core.networks.features import (
     features_of_points,
     lattice_of_points,
 )
+from cine3d_core.networks.inpainting import InpaintingNetwork
 from cine3d_core.scene import CinemagraphScene
 
 DecoderChoice = Literal["scene", "none"]
 
-FEATURES, DECODER = "features", "decoder"  # names of the shipped models
+FEATURES, DECODER, INPAINTING = "features", "decoder", "inpainting"  # names of models
+
+
+def open_fill() -> tuple[FillFunction, dict[str, str]]:
+    """What fills hidden surfaces, and the checksum of its network by name.
+
+    No network for this ships, since none beat the analytic fill; one that is installed is used.
+    """
+    if _installed(INPAINTING) is None:
+        return analytic_fill, {}
+    loaded = load_network(INPAINTING)
+    assert isinstance(loaded.network, InpaintingNetwork), type(loaded.network)
+    return learned_fill(loaded.network), {INPAINTING: loaded.info.sha256}
 
 
 def with_decoder(scene: CinemagraphScene) -> CinemagraphScene:

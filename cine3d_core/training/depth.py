@@ -7,10 +7,8 @@ fit      train on both, resumable           export   write the shipped weights
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +21,14 @@ from tqdm import tqdm
 from cine3d_core.networks import depth as networks
 from cine3d_core.training import depth_data, depth_losses
 from cine3d_core.training.depth_data import DepthBatch, DepthFiles
-from cine3d_core.training.loop import append_row, drop_later_rows, rate_at, update_average
+from cine3d_core.training.loop import (
+    append_row,
+    load_states,
+    rate_at,
+    save_states,
+    train_to_end,
+    update_average,
+)
 
 
 @dataclass(frozen=True)
@@ -183,19 +188,15 @@ class Trainer:
         return {kind: float(np.mean(values)) for kind, values in errors.items() if values}
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint under another name first: a reader never sees half of it."""
-        unfinished = path.with_suffix(".partial")
-        states = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save({**states, "average": self.average, "step": self.step}, unfinished)
-        unfinished.replace(path)
+        """Writes a checkpoint."""
+        save_states(self, _SAVED, path)
 
     def load(self, path: Path) -> None:
         """Continues from a checkpoint."""
-        states = torch.load(path, weights_only=True)
-        self.network.load_state_dict(states["network"])
-        self.optimizer.load_state_dict(states["optimizer"])
-        self.average = states["average"]
-        self.step = states["step"]
+        load_states(self, _SAVED, path)
+
+
+_SAVED = ("network", "optimizer")
 
 
 def preview_row(batch: DepthBatch, prediction: Tensor) -> np.ndarray:
@@ -220,32 +221,16 @@ def train(config: DepthTrainingConfig, data: Path, out: Path, *, encoder: Path |
         validation_scenes=config.validation_scenes,
     )
     trainer = Trainer(config, files)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint, log = out / "checkpoint.pt", out / "losses.csv"
-    if checkpoint.exists():
-        trainer.load(checkpoint)
-    elif encoder is not None:
+    if encoder is not None and not (out / "checkpoint.pt").exists():
         state = networks.encoder_state_from_imagenet(torch.load(encoder, weights_only=True))
         trainer.network.encoder.load_state_dict(state)
         trainer.restart_average()
-    (out / "config.json").write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
-    for path in (log, out / "validation.csv"):
-        drop_later_rows(path, trainer.step)
-    started = time.monotonic()
-    with tqdm(total=config.steps, initial=trainer.step, unit="step", disable=None) as progress:
-        while trainer.step < config.steps:
-            terms = trainer.advance()
-            parts = {name: round(value.item(), 4) for name, value in vars(terms).items()}
-            append_row(
-                log,
-                {"step": trainer.step, **parts, "seconds": round(time.monotonic() - started, 1)},
-            )
-            progress.update()
-            if trainer.step % config.checkpoint_steps == 0 or trainer.step == config.steps:
-                trainer.save(checkpoint)
-                errors = trainer.validate(out / f"preview{trainer.step:06d}.png")
-                append_row(out / "validation.csv", {"step": trainer.step, **errors})
-    return checkpoint
+
+    def report() -> None:
+        errors = trainer.validate(out / f"preview{trainer.step:06d}.png")
+        append_row(out / "validation.csv", {"step": trainer.step, **errors})
+
+    return train_to_end(trainer, config, out, report)
 
 
 def export(checkpoint: Path, folder: Path, config: DepthTrainingConfig) -> None:

@@ -10,10 +10,8 @@ perceptual.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,14 @@ from cine3d_core.training.adversarial import (
     generator_loss,
 )
 from cine3d_core.training.inpaint_data import InpaintBatch
-from cine3d_core.training.loop import append_row, drop_later_rows, rate_at, update_average
+from cine3d_core.training.loop import (
+    append_row,
+    load_states,
+    rate_at,
+    save_states,
+    train_to_end,
+    update_average,
+)
 from cine3d_core.training.perceptual import ImagenetFeatures
 
 
@@ -167,18 +172,12 @@ class Trainer:
         return network.eval()
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint under another name first: a reader never sees half of it."""
-        unfinished = path.with_suffix(".partial")
-        parts = {name: getattr(self, name).state_dict() for name in _SAVED}
-        torch.save({**parts, "average": self.average, "step": self.step}, unfinished)
-        unfinished.replace(path)
+        """Writes a checkpoint."""
+        save_states(self, _SAVED, path)
 
     def load(self, path: Path) -> None:
         """Continues from a checkpoint."""
-        states = torch.load(path, weights_only=True)
-        for name in _SAVED:
-            getattr(self, name).load_state_dict(states[name])
-        self.average, self.step = states["average"], states["step"]
+        load_states(self, _SAVED, path)
 
 
 _SAVED = ("network", "discriminator", "optimizer", "critic")
@@ -245,30 +244,16 @@ def train(config: InpaintTrainingConfig, data: Path, out: Path, *, encoder: Path
     held_out = held_out[:: max(1, len(held_out) // 60)]
     features = ImagenetFeatures(encoder)
     trainer = Trainer(config, crops, features)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint, log, scores = (out / n for n in ("checkpoint.pt", "losses.csv", "validation.csv"))
-    if checkpoint.exists():
-        trainer.load(checkpoint)
-    (out / "config.json").write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
-    for path in (log, scores):
-        drop_later_rows(path, trainer.step)
-    started = time.monotonic()
-    with tqdm(total=config.steps, initial=trainer.step, unit="step", disable=None) as progress:
-        while trainer.step < config.steps:
-            terms = trainer.advance()
-            parts = {name: round(value.item(), 5) for name, value in vars(terms).items()}
-            seconds = round(time.monotonic() - started, 1)
-            append_row(log, {"step": trainer.step, **parts, "seconds": seconds})
-            progress.update()
-            if trainer.step % config.checkpoint_steps == 0 or trainer.step == config.steps:
-                trainer.save(checkpoint)
-                if held_out:
-                    network = trainer.averaged()
-                    row = {k: round(v, 5) for k, v in score(network, held_out, features).items()}
-                    append_row(scores, {"step": trainer.step, **row})
-                    picture = preview(network, held_out[:: max(1, len(held_out) // 6)])
-                    cv2.imwrite(str(out / f"preview{trainer.step:06d}.png"), picture)
-    return checkpoint
+
+    def report() -> None:
+        if held_out:
+            network = trainer.averaged()
+            row = {k: round(v, 5) for k, v in score(network, held_out, features).items()}
+            append_row(out / "validation.csv", {"step": trainer.step, **row})
+            picture = preview(network, held_out[:: max(1, len(held_out) // 6)])
+            cv2.imwrite(str(out / f"preview{trainer.step:06d}.png"), picture)
+
+    return train_to_end(trainer, config, out, report)
 
 
 def shipped_network(checkpoint: Path, config: InpaintTrainingConfig) -> networks.InpaintingNetwork:

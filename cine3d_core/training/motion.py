@@ -7,9 +7,7 @@ fit      train, resumable                          export  write the shipped wei
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,7 +22,14 @@ from cine3d_core.motion_guidance import BASE, HINT, MASK, RGB
 from cine3d_core.motion_view import colour_wheel
 from cine3d_core.networks import motion as networks
 from cine3d_core.training import adversarial, motion_data
-from cine3d_core.training.loop import append_row, drop_later_rows, rate_at, update_average
+from cine3d_core.training.loop import (
+    append_row,
+    load_states,
+    rate_at,
+    save_states,
+    train_to_end,
+    update_average,
+)
 from cine3d_core.training.motion_data import DrawParams, MotionBatch, Shards
 
 Family = Literal["compact", "official"]
@@ -203,18 +208,12 @@ class Trainer:
         return batches
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint under another name first: a reader never sees half of it."""
-        unfinished = path.with_suffix(".partial")
-        states = {name: getattr(self, name).state_dict() for name in self._parts}
-        torch.save({**states, "average": self.average, "step": self.step}, unfinished)
-        unfinished.replace(path)
+        """Writes a checkpoint."""
+        save_states(self, self._parts, path)
 
     def load(self, path: Path) -> None:
         """Continues from a checkpoint."""
-        states = torch.load(path, weights_only=True, map_location=self.device)
-        for name in self._parts:
-            getattr(self, name).load_state_dict(states[name])
-        self.average, self.step = states["average"], states["step"]
+        load_states(self, self._parts, path, self.device)
 
     _parts = ("network", "judge", "optimizer", "judge_optimizer")
 
@@ -232,26 +231,12 @@ def train(config: MotionTrainingConfig, data: Path, out: Path, *, device: str = 
     """Trains to the last step and returns the checkpoint; continues where `out` holds one."""
     shards = [motion_data.open_shards(data, name) for name in ("train", "validation")]
     trainer = Trainer(config, shards[0], shards[1], device)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint, log = out / "checkpoint.pt", out / "losses.csv"
-    if checkpoint.exists():
-        trainer.load(checkpoint)
-    (out / "config.json").write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
-    for path in (log, out / "validation.csv"):
-        drop_later_rows(path, trainer.step)
-    started = time.monotonic()
-    with tqdm(total=config.steps, initial=trainer.step, unit="step", disable=None) as progress:
-        while trainer.step < config.steps:
-            terms = trainer.advance()
-            parts = {name: round(value.item(), 4) for name, value in vars(terms).items()}
-            seconds = round(time.monotonic() - started, 1)
-            append_row(log, {"step": trainer.step, **parts, "seconds": seconds})
-            progress.update()
-            if trainer.step % config.checkpoint_steps == 0 or trainer.step == config.steps:
-                trainer.save(checkpoint)
-                scores = trainer.validate(out / f"preview{trainer.step:06d}.png")
-                append_row(out / "validation.csv", {"step": trainer.step, **scores})
-    return checkpoint
+
+    def report() -> None:
+        scores = trainer.validate(out / f"preview{trainer.step:06d}.png")
+        append_row(out / "validation.csv", {"step": trainer.step, **scores})
+
+    return train_to_end(trainer, config, out, report)
 
 
 def export(checkpoint: Path, folder: Path, config: MotionTrainingConfig) -> None:

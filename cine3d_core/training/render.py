@@ -8,11 +8,8 @@ clips    pairs from real clips and their flow              export   write the sh
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +28,14 @@ from cine3d_core.training.adversarial import (
     feature_matching,
     generator_loss,
 )
-from cine3d_core.training.loop import append_row, drop_later_rows, rate_at, update_average
+from cine3d_core.training.loop import (
+    append_row,
+    load_states,
+    rate_at,
+    save_states,
+    train_to_end,
+    update_average,
+)
 from cine3d_core.training.perceptual import ImagenetFeatures
 from cine3d_core.training.render_data import SCENE_PREFIX, RenderBatch, RenderPair
 
@@ -221,20 +225,12 @@ class Trainer:
         return network.to(self.device).eval()
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint under another name first: a reader never sees half of it."""
-        unfinished = path.with_suffix(".partial")
-        parts = {name: getattr(self, name).state_dict() for name in _SAVED}
-        rest = {"average": self.average, "step": self.step, "best": self.best}
-        torch.save({**parts, **rest}, unfinished)
-        unfinished.replace(path)
+        """Writes a checkpoint."""
+        save_states(self, _SAVED, path, best=self.best)
 
     def load(self, path: Path) -> None:
         """Continues from a checkpoint."""
-        states = torch.load(path, weights_only=True, map_location=self.device)
-        for name in _SAVED:
-            getattr(self, name).load_state_dict(states[name])
-        self.average, self.step = states["average"], states["step"]
-        self.best = states["best"]
+        self.best = load_states(self, _SAVED, path, self.device)["best"]
 
 
 _SAVED = ("network", "discriminator", "optimizer", "critic")
@@ -317,30 +313,16 @@ def train(
     training, held_out = split_paths(render_data.find_pairs(data), config)
     judge = ImagenetFeatures(encoder)
     trainer = Trainer(config, training, judge, device)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint, log, scores = (out / n for n in ("checkpoint.pt", "losses.csv", "validation.csv"))
-    if checkpoint.exists():
-        trainer.load(checkpoint)
-    facts = {**asdict(config), "patches": len(training), "held_out_patches": len(held_out)}
-    (out / "config.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    for path in (log, scores):
-        drop_later_rows(path, trainer.step)
-    started = time.monotonic()
-    with tqdm(total=config.steps, initial=trainer.step, unit="step", disable=None) as progress:
-        while trainer.step < config.steps:
-            terms = trainer.advance()
-            parts = {name: round(value.item(), 5) for name, value in vars(terms).items()}
-            seconds = round(time.monotonic() - started, 1)
-            append_row(log, {"step": trainer.step, **parts, "seconds": seconds})
-            progress.update()
-            if trainer.step % config.checkpoint_steps == 0 or trainer.step == config.steps:
-                reached = _report(trainer, held_out, scores)
-                is_best = reached > trainer.best
-                trainer.best = max(trainer.best, reached)
-                trainer.save(checkpoint)
-                if is_best:
-                    shutil.copyfile(checkpoint, out / "best.pt")
-    return checkpoint
+    facts = {"patches": len(training), "held_out_patches": len(held_out)}
+
+    def report() -> None:
+        reached = _report(trainer, held_out, out / "validation.csv")
+        if reached > trainer.best:
+            trainer.best = reached
+            for name in ("best.pt", "checkpoint.pt"):  # both know what was best
+                trainer.save(out / name)
+
+    return train_to_end(trainer, config, out, report, facts=facts)
 
 
 def _report(trainer: Trainer, held_out: Sequence[Path], scores: Path) -> float:

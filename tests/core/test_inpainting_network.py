@@ -1,8 +1,16 @@
+from pathlib import Path
+
+import pytest
 import torch
 
 from cine3d_core.analytic_fill import analytic_fill
+from cine3d_core.files.models import save_network
+from cine3d_core.geometry import photo_camera
 from cine3d_core.learned_fill import correct, learned_fill
 from cine3d_core.networks import inpainting
+from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.scene import DepthMap
+from tests.river import HEIGHT, WIDTH, river_depth, river_motion, texture
 
 
 def picture(height: int, width: int, seed: int) -> torch.Tensor:
@@ -51,3 +59,27 @@ def test_painting_twice_gives_the_same_bits():
     rgb, (context, hole) = picture(40, 90, seed=6), half_covered(40, 90)
     network = trained(7)
     assert torch.equal(correct(network, rgb, context, hole), correct(network, rgb, context, hole))
+
+
+def test_an_installed_network_fills_what_a_scene_hides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    depth = DepthMap(river_depth(), torch.zeros_like(river_depth()))
+    rgb = texture(HEIGHT, WIDTH, seed=3)
+    parts = SceneParts(rgb, depth, river_motion(), photo_camera(HEIGHT, WIDTH))
+    monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))
+    plain = scene_from_parts(parts, PRESETS["default"], num_frames=8, fps=25.0)
+    assert "inpainting" not in plain.models
+    save_network(
+        tmp_path / "inpainting",
+        trained(3),
+        kind="inpainting",
+        architecture={"widths": [8, 12, 16, 16, 16]},
+        license="CC0-1.0",
+        description="A test",
+    )
+    painted = scene_from_parts(parts, PRESETS["default"], num_frames=8, fps=25.0)
+    assert "inpainting" in painted.models
+    hidden = plain.cloud.inpainted
+    assert torch.equal(plain.cloud.rgb[~hidden], painted.cloud.rgb[~hidden])
+    assert not torch.equal(plain.cloud.rgb[hidden], painted.cloud.rgb[hidden])
