@@ -19,6 +19,7 @@ PLACES = json.loads(os.environ["CINE3D_DRIVE"])
 OUT = Path(PLACES["out"])
 BLEND = OUT / "sample.blend"
 PLAYED_FRAMES = 12
+PLAY_S = 600  # at most, on a busy machine without a graphics card
 COLOURS_S = 30  # to draw materials for the first time, without a graphics card
 
 
@@ -114,7 +115,7 @@ def play():
     shot("2-imported")
     play.first = bpy.context.scene.frame_current
     play.seen = {play.first}
-    play.until = time.monotonic() + 90
+    play.until = time.monotonic() + PLAY_S
     with in_view():
         bpy.ops.screen.animation_play()
     return 0.05
