@@ -11,7 +11,7 @@ confident pixels either side of a ramp as its training set, in the manner of clo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -27,6 +27,8 @@ from cine3d_core.scene import DepthMap
 
 Array = NDArray[Any]  # float32 throughout; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
+
+SKY_SEAM = 0.003  # of the long side: where sky and ground meet, depth knows better
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,29 @@ def upsample_disparity(
     )
     filtered = predict_from_colour(resized(regression, *size), _without_texture(_as_image(rgb)))
     return _as_tensor(np.clip(filtered, target.min(), target.max()), disparity)
+
+
+def with_sky(depth: DepthMap, sky: Tensor) -> DepthMap:
+    """The depth with all of another finder's sky as far as the farthest, without steps in it.
+
+    A dark cloud easily passes for something near, and tears where the sky drifts over its outline.
+    What lies beside the ground keeps its depth: there the outline of the depth's own sky is better.
+
+    Args:
+        depth: of the photo.
+        sky: [1, H, W] probability.
+    """
+    size = 2 * max(2, round(SKY_SEAM * max(sky.shape))) + 1
+    inner = cv2.erode(
+        (sky[0] > 0.5).cpu().numpy().astype(np.uint8), np.ones((size, size), np.uint8)
+    )
+    added = torch.from_numpy(inner > 0)[None].to(sky.device)
+    far = depth.depth.max().expand_as(depth.depth)
+    return replace(
+        depth,
+        depth=torch.where(added, far, depth.depth),
+        sky=torch.where(added, torch.maximum(depth.sky, sky), depth.sky),
+    )
 
 
 def place_sky_farthest(

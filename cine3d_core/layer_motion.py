@@ -30,6 +30,7 @@ CROSSING = 0.3
 # Share of its depth by which what flows passes behind what the photo shows at rest there; more than
 # the splatter takes for one surface.
 BEHIND = 0.03
+FOOTPRINT_PX = 2  # how far a point of a flow that is stretched a little reaches
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     # Moving pixels on the near side of a jump belong to what stands before the water.
     field = _only_moving(field, component > 0)
     # What flows on over a bank would flood what the photo shows there, which never moves.
-    resting = _grown(~field.moving & ~_swaying(field))
+    banks = ~field.moving & ~_swaying(field)
+    resting = _largest(banks.to(depth), 1) > 0
+    # As far as the banks around, too: a point reaches over its pixel, past the edge of a rock.
+    bank_depth = _largest(depth * banks, FOOTPRINT_PX)
     velocities, cycles, depths = [], [], []
     for layer in range(len(visible)):
         own = visible[layer]
@@ -70,7 +74,7 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
         velocities.append(_continue_velocity(field, domain))
         cycles.append(_continue_cycles(field, domain))
         continued = _continue_depth(layers, layer, domain, depth)
-        behind = torch.maximum(continued, depth * (1 + BEHIND))
+        behind = torch.maximum(continued, torch.maximum(depth, bank_depth) * (1 + BEHIND))
         depths.append(torch.where(resting, behind, continued))
     sway, layer_cycles = None, torch.stack(cycles)
     if field.sway is not None:
@@ -80,8 +84,9 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), sway)
 
 
-def _grown(mask: Tensor) -> Tensor:
-    return functional.max_pool2d(mask[None].float(), 3, stride=1, padding=1)[0] > 0.5
+def _largest(values: Tensor, radius: int) -> Tensor:
+    """The largest of [1, H, W] values around each pixel."""
+    return functional.max_pool2d(values[None], 2 * radius + 1, stride=1, padding=radius)[0]
 
 
 def _swaying(field: MotionField) -> Tensor:  # [1, H, W] bool

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.assembly import assemble_scene
-from cine3d_core.depth import DepthParams
+from cine3d_core.depth import DepthParams, with_sky
 from cine3d_core.depth_sources import DepthSource, open_depth_source
 from cine3d_core.devices import choose_device, on_device
 from cine3d_core.directing import direct_motion
@@ -38,6 +38,7 @@ from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.renderer_networks import open_fill, with_decoder, with_features
 from cine3d_core.scene import (
+    FLUIDS,
     Camera,
     CinemagraphScene,
     DepthMap,
@@ -220,6 +221,8 @@ def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> Dire
         depth = source(photo.rgb.to(device), params=params.depth)
         fluid = None if found is None else found.result()
     depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)  # what follows is the CPU's work
+    if fluid is not None:
+        depth = with_sky(depth, fluid[FLUIDS.index("sky")][None].cpu())
 
     progress("directing the motion", 0.35)
     motion_params = replace(params.motion, num_frames=settings.frames)

@@ -12,7 +12,9 @@ from cine3d_core.depth import (
     refine_depth,
     remove_flying_pixels,
     upsample_disparity,
+    with_sky,
 )
+from cine3d_core.scene import DepthMap
 
 PARAMS = DepthParams()
 HEIGHT, WIDTH = 180, 320
@@ -157,3 +159,14 @@ def test_refinement_takes_pictures_of_any_size():
         refined = refine_depth(raw, raw, noise(9, 3, height, width), params=PARAMS)
         assert refined.depth.shape == refined.sky.shape == (1, height, width)
         assert np.isfinite(refined.depth.numpy()).all()
+
+
+def test_sky_that_another_finder_knows_is_far_and_flat_but_for_a_seam():
+    depth = torch.full((1, 100, 100), 30.0)
+    depth[:, 20:40, 20:60] = 8.0  # a dark cloud
+    depth[:, 60:] = 3.0  # ground
+    sky = torch.zeros(1, 100, 100)
+    sky[:, :63] = 1.0  # three pixels too far down
+    found = with_sky(DepthMap(depth, torch.zeros_like(sky)), sky)
+    assert bool((found.depth[:, :60] == 30).all()) and bool((found.sky[:, :58] == 1).all())
+    assert bool((found.depth[:, 61:] == 3).all()) and bool((found.sky[:, 63:] == 0).all())
