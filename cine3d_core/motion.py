@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
-from torch.nn import functional
 
 from cine3d_core.errors import InputError
 from cine3d_core.motion_solver import guide_vectors, solve_region
@@ -141,26 +140,6 @@ def choose_cycles(
     cycles = np.ceil(travel / max_displacement_px - 1e-6).clip(1, max(1, num_frames // 2))
     cycles[0] = 1
     return torch.from_numpy(cycles.astype(np.int16)[label])[None].to(velocity.device)
-
-
-def resize_motion(field: MotionField, height: int, width: int) -> MotionField:
-    """The same motion on a picture of another size; vectors scale with the axes."""
-    old_height, old_width = field.velocity.shape[1:]
-    size = (height, width)
-    nearest = {"size": size, "mode": "nearest-exact"}
-    moving = functional.interpolate(field.moving[None].float(), **nearest)[0] > 0.5
-    cycles = functional.interpolate(field.cycles[None].float(), **nearest)[0].to(torch.int16)
-    velocity = functional.interpolate(
-        field.velocity[None], size=size, mode="bilinear", align_corners=False
-    )[0]
-    scale = velocity.new_tensor([width / old_width, height / old_height])[:, None, None]
-    if field.sway is None:
-        return MotionField(velocity * scale * moving, moving, torch.where(moving, cycles, 1))
-    sway = functional.interpolate(field.sway[None], **nearest)[0]  # phases do not mix
-    sway[:2] *= scale
-    swaying = sway[:2].abs().sum(dim=0, keepdim=True) > 0
-    cycles = torch.where(moving | swaying, cycles, 1)
-    return MotionField(velocity * scale * moving, moving, cycles, sway)
 
 
 def _check(inside: Mask, hints: Sequence[MotionHint]) -> None:

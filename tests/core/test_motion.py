@@ -12,7 +12,6 @@ from cine3d_core.motion import (
     MotionParams,
     choose_cycles,
     motion_from_hints,
-    resize_motion,
 )
 from cine3d_core.motion_view import draw_motion
 from cine3d_core.polygons import rasterize_polygons
@@ -148,20 +147,6 @@ def test_cycles_bound_the_displacement_of_each_region():
     assert set(cycles[0, :, :10].unique().tolist()) == {2}  # 30 px a loop
     assert set(cycles[0, :, 20:].unique().tolist()) == {9}  # 180 px a loop
     assert set(cycles[0, :, 10:20].unique().tolist()) == {1}
-
-
-def test_resizing_scales_vectors_with_the_axes():
-    field = motion_from_hints(everything(), [arrow(50, 60, 30, -10)])
-    larger = resize_motion(field, 2 * HEIGHT, 3 * WIDTH)
-    assert larger.velocity[:, 77, 333].tolist() == pytest.approx([1.8, -0.4], abs=1e-2)
-    assert larger.moving.all() and larger.cycles.dtype == torch.int16
-
-
-def test_resizing_keeps_what_is_outside_at_rest():
-    mask = box(0, 40, WIDTH, 80)
-    larger = resize_motion(motion_from_hints(mask, [arrow(50, 60, 30, 0)]), 301, 407)
-    assert larger.velocity[:, ~larger.moving[0]].abs().max() == 0
-    assert larger.moving.float().mean().item() == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_a_rectangle_covers_exactly_the_pixels_whose_centres_it_contains():
