@@ -30,18 +30,38 @@ Columns = dict[str, dict[str, float]]
 
 
 def in_own_process(
-    what: str, width: int, frames: int, folder: Path | None = None, root: Path = ROOT
+    what: str, width: int, frames: int, folder: Path, root: Path | None = None
 ) -> dict[str, float]:
-    """One measurement in a fresh interpreter; `root` may be another version's checkout."""
+    """One measurement in a fresh interpreter, or what an earlier run left of it in the folder.
+
+    Args:
+        what: one of MEASURES.
+        width: of the picture.
+        frames: of the loop.
+        folder: where scenes and figures are kept.
+        root: another version's checkout, which measures in its own way.
+    """
+    kept = folder / f"{'before-' if root else ''}{what}-{width}-{frames}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
     command = [sys.executable, "-m", "tests.benchmarks", "--only", what]
     command += ["--sizes", str(width), "--frames", str(frames)]
-    command += ["--folder", str(folder)] if folder else []
-    print(f"{what} {width} {frames} (load {os.getloadavg()[0]:.1f})", file=sys.stderr, flush=True)
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    result = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
+    command += [] if root else ["--folder", str(folder)]
+    load = os.getloadavg()[0]
+    print(f"{what} {width} {frames} (load {load:.1f})", file=sys.stderr, flush=True)
+    place = root or ROOT
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(place)},
+    )
     if result.returncode:
         sys.exit(result.stderr)
-    return json.loads(result.stdout.splitlines()[-1])
+    figures = {**json.loads(result.stdout.splitlines()[-1]), "load average before": load}
+    kept.write_text(json.dumps(figures))
+    return figures
 
 
 def table(columns: Columns) -> str:
@@ -65,24 +85,19 @@ def shown(row: str, value: float | None) -> str:
 
 def report(sizes: list[int], folder: Path, *, quick: bool, before: Path | None) -> str:
     """The tables of `docs/performance.md`."""
-    load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     middle = 1280 if 1280 in sizes else sizes[-1]
-    limits = in_own_process("ceilings", middle, 60)
-    builds: Columns = {}
-    frames: Columns = {}
-    for width in sizes:
-        name = f"{width}x{width * 9 // 16}"
-        builds[name] = in_own_process("build", width, 60, folder)
-        frames[name] = in_own_process("frames", width, 60, folder)
+    limits = in_own_process("ceilings", middle, 60, folder)
+    own = {what: in_own_process(what, middle, 60, folder) for what in ("build", "frames")}
     sections = {
-        "Ceilings": {"this machine": limits},
-        "Build": builds,
-        "Frames": with_shares(frames, limits),
         f"A clip of {middle}x{middle * 9 // 16}": clips(middle, folder, quick=quick),
         "Preview of 640x360": {"": in_own_process("preview", middle, 60, folder)},
-        "Beside the authors' networks": authors(middle, folder, frames),
+        "Beside the authors' networks": authors(middle, folder, own["frames"]),
     }
+    builds, frames = (
+        {f"{width}x{width * 9 // 16}": in_own_process(what, width, 60, folder) for width in sizes}
+        for what in ("build", "frames")
+    )
     if not quick:
         counts = (1, 2, 4, 8)
         sections["Layers, 640x360"] = {
@@ -90,12 +105,17 @@ def report(sizes: list[int], folder: Path, *, quick: bool, before: Path | None) 
         }
     if before:
         sections["The version before"] = {
-            f"{what} {middle}": in_own_process(what, middle, 60, None, before)
+            f"{what} {middle}": in_own_process(what, middle, 60, folder, before)
             for what in ("build", "frames")
         }
-    end = f"load average {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end"
+    sections = {
+        "Ceilings": {"this machine": limits},
+        "Build": builds,
+        "Frames": with_shares(frames, limits),
+        **sections,
+    }
     text = "\n\n".join(f"## {title}\n\n{table(part)}" for title, part in sections.items())
-    return f"{machine}; {end}. Seconds where nothing else is said.\n\n{text}\n"
+    return f"{machine}. Seconds where nothing else is said.\n\n{text}\n"
 
 
 def with_shares(frames: Columns, limits: dict[str, float]) -> Columns:
@@ -122,14 +142,16 @@ def clips(width: int, folder: Path, *, quick: bool) -> Columns:
     return columns
 
 
-def authors(width: int, folder: Path, frames: Columns) -> Columns:
+def authors(width: int, folder: Path, ours: dict[str, float]) -> Columns:
     """Their path in this repository, and how many times longer than ours it takes."""
     theirs = in_own_process("official", width, 60, folder)
-    ours = frames[f"{width}x{width * 9 // 16}"]["frame, compact decoder"]
+    used = "its processor seconds"
     return {
         "--preset paper --models official": {
             **theirs,
-            "times our frame with the compact decoder": theirs["frame"] / ours,
+            "times our frame with the compact decoder": theirs["frame"]
+            / ours["frame, compact decoder"],
+            "the same in processor seconds": theirs[used] / ours[used],
             "times faster than the published 21 s": 21 / theirs["frame"],
         }
     }
@@ -144,7 +166,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60, help=argparse.SUPPRESS)
     parser.add_argument("--write", action="store_true", help=f"replace the tables in {PAGE.name}")
     parser.add_argument("--only", choices=MEASURES, help="one measurement, as JSON")
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--folder", type=Path, help="keep scenes and figures here; a second run goes on"
+    )
     args = parser.parse_args()
     if args.only:
         from tests.benchmarks.measures import measured  # imports torch, which is measured
@@ -153,7 +177,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         sizes = [640, 1280] if args.quick else args.sizes
-        text = report(sizes, Path(name), quick=args.quick, before=args.before)
+        if args.folder:
+            args.folder.mkdir(parents=True, exist_ok=True)
+        text = report(sizes, args.folder or Path(name), quick=args.quick, before=args.before)
     print(text)
     if args.write:
         head, mark, _ = PAGE.read_text().partition("<!-- measured -->")
