@@ -87,7 +87,8 @@ class Mp4Encoder(_StreamEncoder):
             width=width,
             fps=fps,
             codec="libx264",
-            codec_options={"crf": "16", "preset": "medium"},
+            # x264 looks 40 frames ahead unless told: 0.1 GiB more at 720p, for nothing that shows
+            codec_options={"crf": "16", "preset": "medium", "rc-lookahead": "10"},
             container_options={"movflags": "+faststart"},
         )
 
