@@ -120,12 +120,14 @@ def report(sizes: list[int], folder: Path, *, quick: bool, before: Path | None) 
 
 def with_shares(frames: Columns, limits: dict[str, float]) -> Columns:
     """The frames' figures, with what part of the machine's ceilings they reach."""
-    product, copy = limits["GFLOP/s, product of matrices"], limits["GB/s, copy (read and written)"]
+    product, copy = limits["GFLOP per processor second"], limits["GB per processor second"]
+    decoding = "GFLOP per processor second of decoding"
+    splatting = "GB per processor second of splatting, at least"
     return {
         name: {
             **column,
-            "decode, share of the product's GFLOP/s": column["GFLOP/s"] / product,
-            "splat, share of the copy's GB/s": column["GB/s, at least"] / copy,
+            "decode, share of the ceiling": column[decoding] / product,
+            "splat, share of the ceiling of copies": column[splatting] / copy,
         }
         for name, column in frames.items()
     }
