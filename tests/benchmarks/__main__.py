@@ -162,8 +162,8 @@ def authors(width: int, folder: Path, ours: dict[str, float]) -> Columns:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[640, 1280, 1920, 3840])
-    parser.add_argument("--quick", action="store_true", help="640 and 1280 only, one loop length")
+    parser.add_argument("--sizes", type=int, nargs="+", help="widths of the photo")
+    parser.add_argument("--quick", action="store_true", help="640 and 1280, one loop length")
     parser.add_argument("--before", type=Path, help="a checkout of an older version, set beside")
     parser.add_argument("--frames", type=int, default=60, help=argparse.SUPPRESS)
     parser.add_argument("--write", action="store_true", help=f"replace the tables in {PAGE.name}")
@@ -175,10 +175,11 @@ def main() -> None:
     if args.only:
         from tests.benchmarks.measures import measured  # imports torch, which is measured
 
-        print(json.dumps(measured(args.only, args.folder, args.sizes[0], args.frames)))
+        width = args.sizes[0] if args.sizes else 1280
+        print(json.dumps(measured(args.only, args.folder, width, args.frames)))
         return
     with tempfile.TemporaryDirectory() as name:
-        sizes = [640, 1280] if args.quick else args.sizes
+        sizes = args.sizes or ([640, 1280] if args.quick else [640, 1280, 1920, 3840])
         if args.folder:
             args.folder.mkdir(parents=True, exist_ok=True)
         text = report(sizes, args.folder or Path(name), quick=args.quick, before=args.before)
