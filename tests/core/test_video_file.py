@@ -131,7 +131,8 @@ def test_resume_writes_only_what_is_missing(tmp_path: Path, image_format: str) -
     with writer(tmp_path / "out", resume=True, image_format=image_format) as out:
         assert [out.needs(frame) for frame in range(5)] == [False] * 3 + [True] * 2
     write(tmp_path / "out", resume=True, image_format=image_format)
-    for path in (tmp_path / "out").iterdir():
+    # frames are encoded beside the drawing: maybe none had been begun
+    for path in (tmp_path / "out").glob("*"):
         assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
         assert path.stat().st_mtime_ns == kept.get(path.name, path.stat().st_mtime_ns)
 
