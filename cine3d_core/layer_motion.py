@@ -28,8 +28,8 @@ JUMP_SLOPE = 5.0
 ONE_FLOW = 0.7
 CROSSING = 0.3
 # Share of its depth by which what flows passes behind what the photo shows at rest there; more than
-# the splatter takes for one surface.
-BEHIND = 0.03
+# the splatter takes for one surface, less than what is filled in lies behind what covers it.
+BEHIND = 0.025
 FOOTPRINT_PX = 2  # how far a point of a flow that is stretched a little reaches
 
 
@@ -58,9 +58,10 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     field = _only_moving(field, component > 0)
     # What flows on over a bank would flood what the photo shows there, which never moves.
     banks = ~field.moving & ~_swaying(field)
-    resting = _largest(banks.to(depth), 1) > 0
-    # As far as the banks around, too: a point reaches over its pixel, past the edge of a rock.
-    bank_depth = _largest(depth * banks, FOOTPRINT_PX)
+    shore = _largest(banks.to(depth), 1) > 0
+    # As far as the banks around, too: a point reaches over its pixel, past the edge of a rock. Not
+    # so the water beside them, behind which there may be something else.
+    bank_depth = torch.where(banks, _largest(depth * banks, FOOTPRINT_PX), depth)
     velocities, cycles, depths = [], [], []
     for layer in range(len(visible)):
         own = visible[layer]
@@ -74,8 +75,8 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
         velocities.append(_continue_velocity(field, domain))
         cycles.append(_continue_cycles(field, domain))
         continued = _continue_depth(layers, layer, domain, depth)
-        behind = torch.maximum(continued, torch.maximum(depth, bank_depth) * (1 + BEHIND))
-        depths.append(torch.where(resting, behind, continued))
+        behind = torch.maximum(continued, bank_depth * (1 + BEHIND))
+        depths.append(torch.where(shore, behind, continued))
     sway, layer_cycles = None, torch.stack(cycles)
     if field.sway is not None:
         # What is hidden rests: it is uncovered where what stands before it bends away.
