@@ -20,8 +20,8 @@ from cine3d_core.geometry import pixel_centres, unproject
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 
 # Share of its depth by which the bed lies behind; more than the splatter takes for one surface, and
-# than flow passes behind the banks (`layer_motion.BEHIND`).
-BEHIND = 0.045
+# even where flow passes behind the banks (`layer_motion.BEHIND`).
+BEHIND = 0.05
 MOMENTS = 8  # of a cycle at which gaps are looked for
 COLOUR_RADIUS = 0.02  # of the long side: over which the bed's colour is a mean
 

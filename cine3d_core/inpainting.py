@@ -50,7 +50,7 @@ class InpaintParams:
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
     fringe: float = 0.002  # of the long side: where background may hold foreground colour
     fringe_share: float = 0.4  # foreground by this share at the fringe's end is foreground
-    clearance: float = 0.03  # a filled pixel is farther than what covers it by this share
+    clearance: float = 0.05  # a filled pixel is farther than what covers it by this share
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import prepare
+from cine3d_core.animation import Shot, prepare
 from cine3d_core.assembly import assemble_scene
 from cine3d_core.flow_bed import gaps
-from cine3d_core.scene import Camera, CinemagraphScene, LayeredDepthImage, MotionField
-from tests.river import texture
+from cine3d_core.geometry import photo_camera
+from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.rendering import render_frame
+from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, LayeredDepthImage, MotionField
+from tests.river import river_depth, river_motion, texture
 
 SIDE = 48
 
@@ -69,7 +74,7 @@ def test_the_bed_lies_right_behind_the_water_in_its_colour_and_rests():
     assert torch.equal(with_bed.positions[:count], plain.positions)
     added = slice(count, None)
     assert torch.equal(with_bed.pixel[added], torch.nonzero(motion.moving.flatten())[:, 0])
-    torch.testing.assert_close(with_bed.positions[added, 2], torch.full((24 * 24,), 3 * 1.045))
+    torch.testing.assert_close(with_bed.positions[added, 2], torch.full((24 * 24,), 3 * 1.05))
     assert bool(with_bed.inpainted[added].all())
     # a mean over the neighbours in the water: less spread than the water's own colours
     water = plain.rgb[motion.moving.flatten()]
@@ -83,3 +88,14 @@ def test_bed_points_do_not_move():
     moving = torch.cat([group.index for group in prepared.groups])
     assert len(built.cloud.pixel) == SIDE * SIDE + 24 * 24
     assert int(moving.max()) < SIDE * SIDE  # the bed comes after all pixels
+
+
+def test_at_rest_the_picture_is_the_photo():
+    depth, rgb = river_depth(96, 160), texture(96, 160, seed=3)
+    seen = DepthMap(depth, torch.zeros_like(depth))
+    parts = SceneParts(rgb, seen, river_motion(96, 160), photo_camera(96, 160))
+    built = scene_from_parts(parts, PRESETS["default"], num_frames=80, fps=25.0)
+    built = replace(built, parameters={"preset": "default"})
+    shot = Shot(built.camera, built.camera, built.camera)
+    frame = render_frame(prepare(built), shot, 0)
+    torch.testing.assert_close(frame.rgb, rgb, atol=1e-4, rtol=0)
