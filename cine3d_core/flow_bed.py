@@ -3,7 +3,7 @@
 Near a bank or a brink both clouds of a frame may have flowed away from a pixel: what is there by
 then comes from outside what the photo shows. What lies behind, a bank or the sky, must not be seen
 through such gaps, for the photo says that water is there. So the water gets a resting copy of its
-own mean colour right behind it, which the camera sees nowhere else.
+own mean colour right behind it, which the photo's own camera sees nowhere else.
 """
 
 from __future__ import annotations
