@@ -30,8 +30,7 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
 
     The points of a layer that lie in one block of `factor` x `factor` canvas pixels become one
     point of their mean depth and colour; surfaces are averaged too, and of the motion one value of
-    each block is kept. Cameras see the same
-    places in either scene.
+    each block is kept. Cameras see the same places in either scene.
     """
     if factor == 1:
         return scene
@@ -69,13 +68,18 @@ def _smaller_camera(camera: Camera, factor: int) -> Camera:
 
 
 def _merged(cloud: FeaturePointCloud, width: int, factor: int, canvas: Camera) -> FeaturePointCloud:
-    """One point per layer and block, in the order in which scenes have their points."""
+    """One point per layer and block, in the order in which scenes have their points.
+
+    What is invented stays apart: the bed has the layer and pixels of the water above, which flows.
+    """
     row, column = cloud.pixel // width // factor, cloud.pixel % width // factor
     cell = (cloud.layer.long() * canvas.height + row) * canvas.width + column
-    cells, block, counts = torch.unique(cell, return_inverse=True, return_counts=True)
+    kind = 2 * cell + cloud.inpainted
+    kinds, block, counts = torch.unique(kind, return_inverse=True, return_counts=True)
+    cells = kinds // 2
 
     def mean(values: Tensor) -> Tensor:
-        total = values.new_zeros(len(cells), values.shape[1]).index_add_(0, block, values)
+        total = values.new_zeros(len(kinds), values.shape[1]).index_add_(0, block, values)
         return total / counts[:, None]
 
     pixel = cells % (canvas.height * canvas.width)
@@ -87,5 +91,5 @@ def _merged(cloud: FeaturePointCloud, width: int, factor: int, canvas: Camera) -
         features=mean(cloud.features),
         layer=(cells // (canvas.height * canvas.width)).to(cloud.layer.dtype),
         pixel=pixel,
-        inpainted=mean(cloud.inpainted[:, None].float())[:, 0] > 0.5,
+        inpainted=kinds % 2 == 1,
     )

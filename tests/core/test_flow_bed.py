@@ -8,6 +8,7 @@ from cine3d_core.assembly import assemble_scene
 from cine3d_core.flow_bed import gaps
 from cine3d_core.geometry import photo_camera
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.preview import smaller_scene
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, LayeredDepthImage, MotionField
 from tests.river import river_depth, river_motion, texture
@@ -88,6 +89,16 @@ def test_bed_points_do_not_move():
     moving = torch.cat([group.index for group in prepared.groups])
     assert len(built.cloud.pixel) == SIDE * SIDE + 24 * 24
     assert int(moving.max()) < SIDE * SIDE  # the bed comes after all pixels
+
+
+def test_water_above_a_bed_moves_in_a_preview_too():
+    small = smaller_scene(scene(pool(2.0), bed=True), 2)
+    moving = torch.cat([group.index for group in prepare(small).groups])
+    assert not small.cloud.inpainted[moving].any()
+    places = small.cloud.pixel[moving]
+    wet = torch.zeros(SIDE // 2, SIDE // 2, dtype=torch.bool)
+    wet[6:18, 6:18] = True
+    assert set(torch.nonzero(wet.flatten())[:, 0].tolist()) <= set(places.tolist())
 
 
 def test_at_rest_the_picture_is_the_photo():
