@@ -1,6 +1,6 @@
 """Flow against truth on held-out synthetic pictures: `cine3d evaluate motion PHOTOS`.
 
-The flows are those of `evaluation.motion_flows`, on photographs that training never saw. What moves
+The flows are those of `synthetic.flow_test`, on photographs that training never saw. What moves
 and what of it is sky is given, depth is the shipped network's. Errors of a picture are means over
 what moves of the endpoint error divided by the mean true speed of the region, so that slow pictures
 count as much as fast.
@@ -21,14 +21,14 @@ from torch import Tensor
 from cine3d_core.depth import DepthParams
 from cine3d_core.depth_sources import DepthSource, open_depth_source
 from cine3d_core.directing import FlowTask
-from cine3d_core.evaluation.motion_flows import HELD_OUT_FAMILIES, stirred_sky
 from cine3d_core.motion import finish_flow, motion_from_hints
 from cine3d_core.motion_guidance import Arrows, View, nearness_of, region_labels
 from cine3d_core.motion_refine import MotionRefiner, hints_of
 from cine3d_core.perspective import perspective_factor
 from cine3d_core.scene import DepthMap
-from cine3d_core.training.fluid_flows import KINDS, SKY, Size
-from cine3d_core.training.fluid_flows_pictures import FlowScene, PhotoBank, read_photos
+from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, read_photos
+from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, stirred_sky
+from cine3d_core.synthetic.flows import KINDS, SKY, Size
 from cine3d_core.training.motion_data import Shards, arrows_per_region, open_shards
 from cine3d_core.training.motion_shards import FlowFamilies, draw_scene
 

@@ -18,7 +18,6 @@ from cine3d_core.evaluation import sheets, tables
 from cine3d_core.evaluation.perceptual import HedLpips, load_hed_lpips
 from cine3d_core.evaluation.results import fingerprint, load_scores, save_scores, write_text
 from cine3d_core.evaluation.rows import ALL_ROWS, ROWS, Bench
-from cine3d_core.evaluation.scenes import Moment, TruthScene, find_scenes, read_rgb, write_rgb
 from cine3d_core.evaluation.scoring import (
     JudgedFrame,
     SceneScores,
@@ -26,6 +25,7 @@ from cine3d_core.evaluation.scoring import (
     score_row,
     spread_moments,
 )
+from cine3d_core.synthetic.truth_folder import Moment, TruthScene, find_scenes, read_rgb, write_rgb
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import Any
 
 from cine3d_core import __version__
 from cine3d_core.evaluation.loops import LoopScores
-from cine3d_core.evaluation.scenes import Moment, TruthScene
 from cine3d_core.evaluation.scoring import FrameScores, RegionScores, SceneScores
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.models import list_models
+from cine3d_core.synthetic.truth_folder import Moment, TruthScene
 
 
 def fingerprint(

@@ -22,7 +22,6 @@ from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.directing import direct_motion, still_motion
 from cine3d_core.evaluation import baselines
 from cine3d_core.evaluation.baselines import Clip, Draw
-from cine3d_core.evaluation.scenes import TruthScene
 from cine3d_core.motion import HINT_FRAMES
 from cine3d_core.pipeline import (
     PRESETS,
@@ -33,6 +32,7 @@ from cine3d_core.pipeline import (
 from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import CinemagraphScene, DepthMap, MotionDirections, MotionHint
+from cine3d_core.synthetic.truth_folder import TruthScene
 from cine3d_core.water_surface import smooth_surfaces
 
 

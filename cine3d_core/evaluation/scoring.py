@@ -15,7 +15,7 @@ from cine3d_core.evaluation import metrics
 from cine3d_core.evaluation.baselines import Draw
 from cine3d_core.evaluation.loops import LoopScores, loop_frames, score_loop
 from cine3d_core.evaluation.perceptual import HedLpips, distance
-from cine3d_core.evaluation.scenes import REGIONS, Moment, TrueFrame, TruthScene, read_frame
+from cine3d_core.synthetic.truth_folder import REGIONS, Moment, TrueFrame, TruthScene, read_frame
 
 ALL = "all"
 SMALL_REGION = 1e-3  # of the picture: smaller parts of a frame say nothing about a region

@@ -304,8 +304,8 @@ def run(args: argparse.Namespace) -> None:
 def _make_shards(args: argparse.Namespace) -> int:
     # compiles with numba: seconds
     from cine3d_core.files.models import load_network
+    from cine3d_core.synthetic.flow_pictures import read_photos
     from cine3d_core.training import motion_films, motion_shards
-    from cine3d_core.training.fluid_flows_pictures import read_photos
 
     depth_network = load_network("depth").network
     if args.step == "films":

@@ -21,8 +21,8 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
 from cine3d_core.motion_guidance import Arrows, View, make_guidance, region_labels
 from cine3d_core.motion_refine import analytic_base
-from cine3d_core.training.fluid_flows import SKY, Size
-from cine3d_core.training.fluid_flows_pictures import FlowScene
+from cine3d_core.synthetic.flow_pictures import FlowScene
+from cine3d_core.synthetic.flows import SKY, Size
 
 SIZES = (Size(128, 192), Size(192, 128), Size(144, 192), Size(96, 192), Size(160, 160))
 SHARD = 48  # scenes

@@ -12,26 +12,17 @@ from torch import Tensor, nn
 
 from cine3d_core.motion_guidance import stretched
 from cine3d_core.networks.depth import predict
-from cine3d_core.training import motion_data
-from cine3d_core.training.fluid_flows import (
-    Family,
-    Size,
-    Surface,
-    draw_surfaces,
-    fall,
-    sea,
-    sky,
-    smoke,
-)
-from cine3d_core.training.fluid_flows_pictures import FlowScene, PhotoBank, make_scene
-from cine3d_core.training.fluid_flows_rivers import rapids, river
-from cine3d_core.training.fluid_flows_stirred import (
+from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, make_scene
+from cine3d_core.synthetic.flow_rivers import rapids, river
+from cine3d_core.synthetic.flow_stirred import (
     curling_smoke,
     currents,
     stirred_clouds,
     stirred_water,
 )
-from cine3d_core.training.fluid_flows_validation import VALIDATION_FAMILIES, whirling_sky
+from cine3d_core.synthetic.flow_validation import VALIDATION_FAMILIES, whirling_sky
+from cine3d_core.synthetic.flows import Family, Size, Surface, draw_surfaces, fall, sea, sky, smoke
+from cine3d_core.training import motion_data
 
 NEARNESS_SIDE = 192  # px, of the depth network's view
 # how often each family is the subject of a picture

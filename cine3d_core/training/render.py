@@ -480,7 +480,7 @@ def _make_photos(args: argparse.Namespace) -> None:
 
 
 def _make_scenes(args: argparse.Namespace) -> None:
-    from cine3d_core.evaluation.scenes import find_scenes
+    from cine3d_core.synthetic.truth_folder import find_scenes
     from cine3d_core.training.render_pairs import PairParams
     from cine3d_core.training.render_scenes import write_scenes
 

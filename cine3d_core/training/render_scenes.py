@@ -1,4 +1,4 @@
-"""Training pairs of the renderer out of scenes with known truth (`evaluation.scenes`).
+"""Training pairs of the renderer out of scenes with known truth (`synthetic.truth_folder`).
 
 The still with its true depth and flow is splatted as in use, and asked for the true frame.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cine3d_core.animation import AnimationParams
-from cine3d_core.evaluation.scenes import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.synthetic.truth_folder import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.training.render_data import SCENE_PREFIX, RenderPair, write_pair
 from cine3d_core.training.render_pairs import PairParams, Sight, patches, splatted, with_lattice
 

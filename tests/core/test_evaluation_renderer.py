@@ -11,7 +11,8 @@ from cine3d_core.errors import InputError
 from cine3d_core.evaluation import baselines, metrics, sheets, tables
 from cine3d_core.evaluation.baselines import Clip
 from cine3d_core.evaluation.rows import ALL_ROWS, Bench, region_arrows
-from cine3d_core.evaluation.scenes import (
+from cine3d_core.evaluation.scoring import judged_frames, score_row, spread_moments
+from cine3d_core.synthetic.truth_folder import (
     DISOCCLUDED,
     Moment,
     TruthScene,
@@ -19,7 +20,6 @@ from cine3d_core.evaluation.scenes import (
     read_frame,
     read_scene,
 )
-from cine3d_core.evaluation.scoring import judged_frames, score_row, spread_moments
 from tests.core.truth_folder import River, write_truth
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from cine3d_core.errors import InputError
-from cine3d_core.evaluation.motion_flows import HELD_OUT_FAMILIES, viscous_flow
-from cine3d_core.training.fluid_flows import Plane, Size, draw_surfaces, sky
-from cine3d_core.training.fluid_flows_pictures import PhotoBank, make_scene, read_photos
-from cine3d_core.training.fluid_flows_rivers import speeds_along
-from cine3d_core.training.fluid_flows_solver import channel_flow
-from cine3d_core.training.fluid_flows_stirred import random_current
-from cine3d_core.training.fluid_flows_validation import VALIDATION_FAMILIES
+from cine3d_core.synthetic.flow_pictures import PhotoBank, make_scene, read_photos
+from cine3d_core.synthetic.flow_rivers import speeds_along
+from cine3d_core.synthetic.flow_solver import channel_flow
+from cine3d_core.synthetic.flow_stirred import random_current
+from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, viscous_flow
+from cine3d_core.synthetic.flow_validation import VALIDATION_FAMILIES
+from cine3d_core.synthetic.flows import Plane, Size, draw_surfaces, sky
 from cine3d_core.training.motion_shards import TRAINING_FAMILIES
 
 FAMILY_SETS = (TRAINING_FAMILIES, VALIDATION_FAMILIES, HELD_OUT_FAMILIES)

@@ -11,9 +11,9 @@ import torch
 
 from cine3d_core.errors import InputError
 from cine3d_core.motion_guidance import BASE, HINT
+from cine3d_core.synthetic.flow_pictures import FlowScene
+from cine3d_core.synthetic.flows import WATER
 from cine3d_core.training import motion_data
-from cine3d_core.training.fluid_flows import WATER
-from cine3d_core.training.fluid_flows_pictures import FlowScene
 from cine3d_core.training.motion import MotionTrainingConfig, endpoint_error, train
 from cine3d_core.training.motion_data import DrawParams, make_batch, make_record, open_shards
 from cine3d_core.training.motion_films import pack_films, read_film

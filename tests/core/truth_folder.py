@@ -100,7 +100,7 @@ class River:
 
 
 def write_truth(folder: Path, river: River, *, frames=(0, 5, 11), name="river") -> Path:
-    """Writes one scene in the format that `evaluation.scenes` reads; returns its folder."""
+    """Writes one scene in the format that `synthetic.truth_folder` reads; returns its folder."""
     place = folder / name
     place.mkdir(parents=True)
     points, surface = river.hit((0, 0, 0))

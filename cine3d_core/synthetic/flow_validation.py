@@ -1,7 +1,7 @@
 """Flows by other rules than the training's, for the choices made during training.
 
 Closed forms: doublets in a stream for rocks, a vortex in a drifting sky, a source for a fan of
-smoke or water. The held-out flows of `evaluation.motion_flows` are neither these.
+smoke or water. The held-out flows of `flow_test` are neither these.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.training.fluid_flows import (
+from cine3d_core.synthetic.flows import (
     SKY,
     SMOKE,
     WATER,

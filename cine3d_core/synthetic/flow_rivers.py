@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cine3d_core.training.fluid_flows import (
+from cine3d_core.synthetic.flow_solver import Channel, channel_flow
+from cine3d_core.synthetic.flows import (
     WATER,
     Array,
     Generator,
@@ -21,7 +22,6 @@ from cine3d_core.training.fluid_flows import (
     smooth_noise,
     wavy,
 )
-from cine3d_core.training.fluid_flows_solver import Channel, channel_flow
 
 
 def river(rng: Generator, size: Size) -> Surface:

@@ -3,7 +3,7 @@
 Viscous flow with friction through irregular channels (finite differences on a staggered grid, after
 Harlow and Welch 1965; Brinkman 1949), cascades of falls and pools, clouds stirred by curl noise
 (Bridson et al. 2007), smoke as traced particles in sheared wind. Only the camera and the painting
-of textures are those of `training.fluid_flows`.
+of textures are those of `flows`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse.linalg import splu
 
 from cine3d_core.regions import connected_regions
-from cine3d_core.training.fluid_flows import (
+from cine3d_core.synthetic.flows import (
     SKY,
     SMOKE,
     WATER,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cine3d_core.training.fluid_flows import (
+from cine3d_core.synthetic.flows import (
     SKY,
     SMOKE,
     WATER,

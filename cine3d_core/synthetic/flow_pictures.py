@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cine3d_core.errors import InputError
-from cine3d_core.training.fluid_flows import (
+from cine3d_core.synthetic.flows import (
     SKY,
     SMOKE,
     SPEED_SPREAD,

@@ -1,8 +1,8 @@
 """Synthetic flows that look like fluids: seas, falls, clouds, smoke, in perspective.
 
-Each family is a rule of physics or of looks drawn at random; `fluid_flows_pictures` dresses it in
-textures of photographs. Rivers: `fluid_flows_rivers`; eddies: `fluid_flows_stirred`.
-The held-out flows of `evaluation.motion_flows` come from other rules.
+Each family is a rule of physics or of looks drawn at random; `flow_pictures` dresses it in
+textures of photographs. Rivers: `flow_rivers`; eddies: `flow_stirred`.
+The held-out flows of `flow_test` come from other rules.
 """
 
 from __future__ import annotations
