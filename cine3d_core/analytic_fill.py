@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.guided_filter import box_mean
-from cine3d_core.nearest import nearest_pixel
-from cine3d_core.push_pull import push_pull
+from cine3d_core.imaging.guided_filter import box_mean
+from cine3d_core.imaging.nearest import nearest_pixel
+from cine3d_core.imaging.push_pull import push_pull
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from cine3d_core.compiled import compiled, inner
+from cine3d_core.imaging.compiled import compiled, inner
 
 CHUNK = 4096  # pixels that one thread takes at a time
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cine3d_core.compiled import compiled, inner
+from cine3d_core.imaging.compiled import compiled, inner
 
 BLOCK = 128  # consecutive points whose common extent decides whether a band looks at them
 NONE = np.uint64(0xFFFFFFFFFFFFFFFF)  # sorts behind every fragment

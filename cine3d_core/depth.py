@@ -21,8 +21,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.guided_filter import box_mean, predict_from_colour, regress_on_colour, resized
-from cine3d_core.push_pull import push_pull
+from cine3d_core.imaging.guided_filter import (
+    box_mean,
+    predict_from_colour,
+    regress_on_colour,
+    resized,
+)
+from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.scene import DepthMap
 
 Array = NDArray[Any]  # float32 throughout; cv2's annotations know no dtype

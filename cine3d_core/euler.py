@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.compiled import compiled
+from cine3d_core.imaging.compiled import compiled
 
 MAX_KEYS = 16  # 8 bytes a point each: a million moving points cost at most 136 MB a direction
 

@@ -15,8 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cine3d_core.guided_filter import box_mean, predict_from_colour, regress_on_colour, resized
-from cine3d_core.regions import connected_regions
+from cine3d_core.imaging.guided_filter import (
+    box_mean,
+    predict_from_colour,
+    regress_on_colour,
+    resized,
+)
+from cine3d_core.imaging.regions import connected_regions
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]

@@ -29,7 +29,7 @@ from cine3d_core.analytic_fill import (
     context_mean,
     window_around,
 )
-from cine3d_core.nearest import nearest_pixel
+from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.scene import LayeredDepthImage
 
 Array = NDArray[Any]

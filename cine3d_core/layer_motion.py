@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core.nearest import nearest_pixel
-from cine3d_core.push_pull import push_pull
+from cine3d_core.imaging.nearest import nearest_pixel
+from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.scene import LayeredDepthImage, MotionField
 
 # Disparity per long side of the picture; what is steeper is a jump. Water seen from a boat's height

@@ -22,8 +22,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from cine3d_core.errors import InputError
+from cine3d_core.imaging.regions import connected_regions, each_region
 from cine3d_core.motion_solver import guide_vectors, solve_region
-from cine3d_core.regions import connected_regions, each_region
 from cine3d_core.scene import MotionField, MotionHint
 
 SPECK = 2e-4  # share of the picture

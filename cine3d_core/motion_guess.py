@@ -27,8 +27,8 @@ from cine3d_core.fluid_mask import (
     grow_from_strokes,
 )
 from cine3d_core.fluid_regions import kinds_of
+from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.motion import HINT_FRAMES
-from cine3d_core.regions import connected_regions
 from cine3d_core.scene import DepthMap, MotionHint
 
 KINDS = ("still", "sky", "water", "smoke")

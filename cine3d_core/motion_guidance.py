@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.regions import connected_regions
+from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.scene import DepthMap
 
 # channels of the planes; the first six are the published network's

@@ -28,12 +28,12 @@ from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pictures import read_mask
 from cine3d_core.fluid_source import fluid_checksums, fluid_classes
 from cine3d_core.geometry import photo_camera
+from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.memory import available_gib, check_memory
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_source import MotionChoice, motion_checksums, motion_refiner
-from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.renderer_networks import open_fill, with_decoder, with_features

@@ -16,7 +16,7 @@ from numba import prange
 from torch import Tensor
 
 from cine3d_core.blending import SplatChannels
-from cine3d_core.compiled import compiled
+from cine3d_core.imaging.compiled import compiled
 from cine3d_core.networks.features import LATTICE
 from cine3d_core.scene import SplatImage
 

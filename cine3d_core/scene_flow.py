@@ -13,8 +13,8 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from cine3d_core.compiled import compiled
 from cine3d_core.geometry import unproject
+from cine3d_core.imaging.compiled import compiled
 from cine3d_core.scene import Camera, SceneFlow
 
 Lift = Literal["surface", "source"]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 from cine3d_core.fluid_mask import WORK_SIZE, enlarge, grab_cut
-from cine3d_core.regions import connected_regions
+from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.scene import Stroke
 
 Array = NDArray[Any]  # float32

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.errors import InputError
+from cine3d_core.imaging.regions import connected_regions, each_region
 from cine3d_core.motion_solver import guide_vectors
-from cine3d_core.regions import connected_regions, each_region
 from cine3d_core.scene import MotionHint, MotionRegion
 from cine3d_core.sway import STEEPEST
 

@@ -37,12 +37,12 @@ from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.files.ply import write_ply
 from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.fluid_source import fluid_classes
+from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion import MotionParams
 from cine3d_core.motion_guess import guess_mask
 from cine3d_core.motion_source import motion_refiner
 from cine3d_core.motion_view import draw_motion
 from cine3d_core.pipeline import BuildSettings, build_scene
-from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.preview import preview_of
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import (

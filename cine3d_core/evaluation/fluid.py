@@ -27,8 +27,8 @@ from cine3d_core.files.fluid_polygons import LABELS, FluidOutlines, paint_classe
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import read_photo
 from cine3d_core.fluid_source import fluid_classes
+from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.motion_guess import guess_mask
-from cine3d_core.regions import connected_regions
 from cine3d_core.scene import DepthMap
 
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS

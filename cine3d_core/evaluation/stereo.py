@@ -28,8 +28,8 @@ from cine3d_core.evaluation.depth import TrueDisparity, fit_scale_shift, read_tr
 from cine3d_core.evaluation.perceptual import HedLpips, distance, load_hed_lpips
 from cine3d_core.evaluation.results import write_text
 from cine3d_core.geometry import photo_camera
+from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
-from cine3d_core.push_pull import push_pull
 from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import Camera, DepthMap

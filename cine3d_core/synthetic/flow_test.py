@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.ndimage import gaussian_filter
 from scipy.sparse.linalg import splu
 
-from cine3d_core.regions import connected_regions
+from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.synthetic.flows import (
     SKY,
     SMOKE,

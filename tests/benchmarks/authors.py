@@ -12,13 +12,13 @@ from cine3d_core.depth_sources import open_depth_source
 from cine3d_core.files.hints import read_directions
 from cine3d_core.files.models import LoadedNetwork, ModelInfo
 from cine3d_core.files.photo import read_photo
+from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.networks.official import (
     feature_net,
     image_decoder,
     inpainting_nets,
     motion_net,
 )
-from cine3d_core.polygons import rasterize_polygons
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.published.rendering import published_frames
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.compiled import compiled
-from cine3d_core.push_pull import push_pull
+from cine3d_core.imaging.compiled import compiled
+from cine3d_core.imaging.push_pull import push_pull
 
 _KERNEL = """
 def double(values):

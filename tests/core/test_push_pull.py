@@ -1,6 +1,6 @@
 import torch
 
-from cine3d_core.push_pull import push_pull, push_pull_torch
+from cine3d_core.imaging.push_pull import push_pull, push_pull_torch
 
 
 def scattered(height: int, width: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core import push_pull_kernels as kernels
+from cine3d_core.imaging import push_pull_kernels as kernels
 
 
 def push_pull(

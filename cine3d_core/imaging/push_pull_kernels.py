@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cine3d_core.compiled import compiled
+from cine3d_core.imaging.compiled import compiled
 
 
 @compiled()

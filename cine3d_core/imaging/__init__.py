@@ -1,0 +1,1 @@
+"""Pictures and masks as numbers: pyramids, filters, outlines; nothing of the method."""
