@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from cine3d_core.assembly import assemble_scene
-from cine3d_core.depth import DepthParams, with_sky
-from cine3d_core.depth_sources import DepthSource, open_depth_source
+from cine3d_core.depth.refine import DepthParams, with_sky
+from cine3d_core.depth.sources import DepthSource, open_depth_source
+from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
 from cine3d_core.devices import choose_device, on_device
 from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
@@ -46,7 +47,6 @@ from cine3d_core.scene import (
     MotionDirections,
     MotionField,
 )
-from cine3d_core.water_surface import SurfaceParams, smooth_surfaces
 
 Preset = Literal["default", "paper", "draft"]
 

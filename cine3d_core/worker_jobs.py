@@ -22,8 +22,8 @@ from torch import Tensor
 
 from cine3d_core.animation import PreparedScene, Shot, prepare
 from cine3d_core.clips import DrawFrame, cloud_at, frame_drawer, prepare_on
-from cine3d_core.depth import DepthParams
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.refine import DepthParams
+from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.devices import choose_device
 from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError

@@ -81,7 +81,7 @@ def test_commands_are_lists_of_words() -> None:
 
 
 def test_models_that_bring_code_along_are_not_asked_to_run_it() -> None:
-    loads = [c for n, c in calls(ROOT / "cine3d_core/depth_sources.py") if "from_pretrained" in n]
+    loads = [c for n, c in calls(ROOT / "cine3d_core/depth/sources.py") if "from_pretrained" in n]
     assert len(loads) == 2
     assert all(named(call, "trust_remote_code") is False for call in loads)
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from cine3d_core.depth import DepthParams
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.refine import DepthParams
+from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.fluid_sheet import SheetRow, draw_sheet
 from cine3d_core.files.atomic import replacing

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.depth import DepthParams
-from cine3d_core.depth_sources import DepthSource, open_depth_source
+from cine3d_core.depth.refine import DepthParams
+from cine3d_core.depth.sources import DepthSource, open_depth_source
 from cine3d_core.directing import FlowTask
 from cine3d_core.motion import finish_flow, motion_from_hints
 from cine3d_core.motion_guidance import Arrows, View, nearness_of, region_labels

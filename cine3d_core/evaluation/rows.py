@@ -18,7 +18,8 @@ import torch
 from cine3d_core.animation import AnimationParams, PreparedScene, Shot, prepare
 from cine3d_core.blending import BlendParams
 from cine3d_core.decoding import pass_through
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.sources import open_depth_source
+from cine3d_core.depth.surface import smooth_surfaces
 from cine3d_core.directing import direct_motion, still_motion
 from cine3d_core.evaluation import baselines
 from cine3d_core.evaluation.baselines import Clip, Draw
@@ -33,7 +34,6 @@ from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import CinemagraphScene, DepthMap, MotionDirections, MotionHint
 from cine3d_core.synthetic.truth_folder import TruthScene
-from cine3d_core.water_surface import smooth_surfaces
 
 
 @dataclass(frozen=True)

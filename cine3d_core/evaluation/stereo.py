@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cine3d_core.animation import AnimationParams, Shot, prepare
 from cine3d_core.decoding import pass_through
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.directing import still_motion
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import baselines, metrics, sheets

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.photo import read_photo
 from cine3d_core.networks import inpainting as networks

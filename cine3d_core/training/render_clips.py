@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.animation import AnimationParams, Shot, prepare
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.flow import read_flow
 from cine3d_core.geometry import photo_camera

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from cine3d_core.depth import DepthParams
-from cine3d_core.depth_sources import open_depth_source
+from cine3d_core.depth.refine import DepthParams
+from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.files.hints import read_directions
 from cine3d_core.files.models import LoadedNetwork, ModelInfo
 from cine3d_core.files.photo import read_photo

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from cine3d_core.depth import (
+from cine3d_core.depth.refine import (
     DepthParams,
     depth_to_disparity,
     disparity_to_depth,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cine3d_core.depth import DepthParams
-from cine3d_core.depth_sources import (
+from cine3d_core.depth.refine import DepthParams
+from cine3d_core.depth.sources import (
     ShippedDepth,
     is_metric,
     metric_to_disparity,

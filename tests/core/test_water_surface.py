@@ -1,7 +1,7 @@
 import torch
 
+from cine3d_core.depth.surface import smooth_surfaces
 from cine3d_core.scene import DepthMap
-from cine3d_core.water_surface import smooth_surfaces
 
 HEIGHT, WIDTH = 90, 160
 
