@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.networks.motion import (
+    BASE,
+    BEHIND,
+    CHANNELS,
+    HINT,
+    LOWER,
+    MASK,
+    NEAR_ARROW,
+    NEARER,
+    NEARNESS,
+    RGB,
+)
 from cine3d_core.scene import DepthMap
-
-# channels of the planes; the first six are the published network's
-RGB, MASK, HINT, NEAR_ARROW = slice(0, 3), slice(3, 4), slice(4, 6), slice(6, 7)
-BASE, BEHIND, NEARNESS = slice(7, 9), slice(9, 10), slice(10, 11)
-# how much nearer (logarithm) and lower (in long sides) a pixel is than the arrows of its region
-NEARER, LOWER = slice(11, 12), slice(12, 13)
-CHANNELS = 13
-PUBLISHED_CHANNELS = 6
 
 PRIOR_SPEED = 1e-3  # px/frame per px of the long side
 LEAST_NEARNESS = 0.05  # keeps the logarithm finite at the horizon

@@ -13,8 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cine3d_core.motion_guidance import BASE, CHANNELS, MASK, PUBLISHED_CHANNELS
 from cine3d_core.networks.official.motion_net import build as build_published
+
+# channels of the planes that `motion_guidance` makes; the first six are the published network's
+RGB, MASK, HINT, NEAR_ARROW = slice(0, 3), slice(3, 4), slice(4, 6), slice(6, 7)
+BASE, BEHIND, NEARNESS = slice(7, 9), slice(9, 10), slice(10, 11)
+# how much nearer (logarithm) and lower (in long sides) a pixel is than the arrows of its region
+NEARER, LOWER = slice(11, 12), slice(12, 13)
+CHANNELS = 13
+PUBLISHED_CHANNELS = 6
 
 STRIDES = (2, 2, 2, 2, 2, 1, 1, 1)  # of the encoder's eight convolutions
 WIDTHS = (1, 2, 4, 6, 8, 8, 8, 8)  # their channels, in units of the width

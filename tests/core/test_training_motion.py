@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.motion_guidance import BASE, HINT
+from cine3d_core.networks.motion import BASE, HINT
 from cine3d_core.synthetic.flow_pictures import FlowScene
 from cine3d_core.synthetic.flows import WATER
 from cine3d_core.training import motion_data
