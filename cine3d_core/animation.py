@@ -18,8 +18,9 @@ from torch import Tensor
 
 from cine3d_core.blending import BlendParams
 from cine3d_core.clouds import Carried, carried_by, splat_clouds
-from cine3d_core.euler import DisplacementKeys, displacement_at, displacement_keys
 from cine3d_core.geometry import pixel_centres
+from cine3d_core.motion.euler import DisplacementKeys, displacement_at, displacement_keys
+from cine3d_core.motion.sway import Sway, sway_at, sway_of_points
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 from cine3d_core.scene_flow import Lift, flowed_positions, scene_flow
 from cine3d_core.splatting import (
@@ -29,7 +30,6 @@ from cine3d_core.splatting import (
     screen_motion,
     surface_neighbours,
 )
-from cine3d_core.sway import Sway, sway_at, sway_of_points
 
 BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from cine3d_core.analytic_fill import context_mean
-from cine3d_core.euler import displacement_at, displacement_keys
 from cine3d_core.geometry import pixel_centres, unproject
+from cine3d_core.motion.euler import displacement_at, displacement_keys
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 
 # Share of its depth by which the bed lies behind; more than the splatter takes for one surface, and

@@ -12,7 +12,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, replacing
 from cine3d_core.files.flow import write_flow
 from cine3d_core.files.pixels import rgb_bytes
-from cine3d_core.motion_view import draw_motion, draw_wheel, what_moves
+from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.pipeline import DirectedPhoto
 
 # suffix -> how OpenCV is to encode it: fast, or at a quality that shows nothing

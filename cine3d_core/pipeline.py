@@ -21,20 +21,20 @@ from cine3d_core.depth.refine import DepthParams, with_sky
 from cine3d_core.depth.sources import DepthSource, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
 from cine3d_core.devices import choose_device, on_device
-from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
 from cine3d_core.files.hints import read_directions
 from cine3d_core.files.models import list_models
 from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pictures import read_mask
-from cine3d_core.fluid_source import fluid_checksums, fluid_classes
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.layering import LayeringParams, build_layers
 from cine3d_core.memory import available_gib, check_memory
-from cine3d_core.motion import MotionParams
-from cine3d_core.motion_source import MotionChoice, motion_checksums, motion_refiner
+from cine3d_core.motion.direct import direct_motion
+from cine3d_core.motion.flow import MotionParams
+from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_refiner
+from cine3d_core.motion.segment import fluid_checksums, fluid_classes
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.renderer_networks import open_fill, with_decoder, with_features

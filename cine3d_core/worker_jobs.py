@@ -25,7 +25,6 @@ from cine3d_core.clips import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.devices import choose_device
-from cine3d_core.directing import direct_motion
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.camera_json import checked_matrices, checked_size
@@ -36,12 +35,13 @@ from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.files.ply import write_ply
 from cine3d_core.files.scene import load_scene, save_scene
-from cine3d_core.fluid_source import fluid_classes
 from cine3d_core.imaging.polygons import rasterize_polygons
-from cine3d_core.motion import MotionParams
-from cine3d_core.motion_guess import guess_mask
-from cine3d_core.motion_source import motion_refiner
-from cine3d_core.motion_view import draw_motion
+from cine3d_core.motion.direct import direct_motion
+from cine3d_core.motion.draw import draw_motion
+from cine3d_core.motion.flow import MotionParams
+from cine3d_core.motion.guess import guess_mask
+from cine3d_core.motion.refiner import motion_refiner
+from cine3d_core.motion.segment import fluid_classes
 from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.preview import preview_of
 from cine3d_core.rendering import render_frame

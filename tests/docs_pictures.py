@@ -15,8 +15,8 @@ from cine3d_core.files.hints import read_directions
 from cine3d_core.files.photo import read_photo
 from cine3d_core.files.scene import load_scene
 from cine3d_core.imaging.polygons import rasterize_polygons
-from cine3d_core.motion import motion_from_hints
-from cine3d_core.motion_view import draw_motion
+from cine3d_core.motion.draw import draw_motion
+from cine3d_core.motion.flow import motion_from_hints
 from cine3d_core.rendering import render_frame
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,9 +26,9 @@ from cine3d_core.files.atomic import replacing
 from cine3d_core.files.fluid_polygons import LABELS, FluidOutlines, paint_classes, read_outlines
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.photo import read_photo
-from cine3d_core.fluid_source import fluid_classes
 from cine3d_core.imaging.regions import connected_regions
-from cine3d_core.motion_guess import guess_mask
+from cine3d_core.motion.guess import guess_mask
+from cine3d_core.motion.segment import fluid_classes
 from cine3d_core.scene import DepthMap
 
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS

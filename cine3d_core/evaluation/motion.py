@@ -20,11 +20,11 @@ from torch import Tensor
 
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import DepthSource, open_depth_source
-from cine3d_core.directing import FlowTask
-from cine3d_core.motion import finish_flow, motion_from_hints
-from cine3d_core.motion_guidance import Arrows, View, nearness_of, region_labels
-from cine3d_core.motion_refine import MotionRefiner, hints_of
-from cine3d_core.perspective import perspective_factor
+from cine3d_core.motion.direct import FlowTask
+from cine3d_core.motion.flow import finish_flow, motion_from_hints
+from cine3d_core.motion.guidance import Arrows, View, nearness_of, region_labels
+from cine3d_core.motion.perspective import perspective_factor
+from cine3d_core.motion.refine import MotionRefiner, hints_of
 from cine3d_core.scene import DepthMap
 from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, read_photos
 from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, stirred_sky

@@ -19,7 +19,7 @@ from cine3d_core.animation import Shot, prepare
 from cine3d_core.clips import open_camera_path, shot_of
 from cine3d_core.errors import InputError
 from cine3d_core.files.photo import read_photo
-from cine3d_core.motion_view import draw_motion
+from cine3d_core.motion.draw import draw_motion
 from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame

@@ -20,10 +20,10 @@ from cine3d_core.blending import BlendParams
 from cine3d_core.decoding import pass_through
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.depth.surface import smooth_surfaces
-from cine3d_core.directing import direct_motion, still_motion
 from cine3d_core.evaluation import baselines
 from cine3d_core.evaluation.baselines import Clip, Draw
-from cine3d_core.motion import HINT_FRAMES
+from cine3d_core.motion.direct import direct_motion, still_motion
+from cine3d_core.motion.flow import HINT_FRAMES
 from cine3d_core.pipeline import (
     PRESETS,
     SceneParts,

@@ -20,7 +20,6 @@ from torch import Tensor
 from cine3d_core.animation import AnimationParams, Shot, prepare
 from cine3d_core.decoding import pass_through
 from cine3d_core.depth.sources import open_depth_source
-from cine3d_core.directing import still_motion
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import baselines, metrics, sheets
 from cine3d_core.evaluation.baselines import Clip
@@ -29,6 +28,7 @@ from cine3d_core.evaluation.perceptual import HedLpips, distance, load_hed_lpips
 from cine3d_core.evaluation.results import write_text
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.motion.direct import still_motion
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.renderer_networks import open_decoder
 from cine3d_core.rendering import render_frame

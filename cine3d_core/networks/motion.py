@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cine3d_core.networks.official.motion_net import build as build_published
 
-# channels of the planes that `motion_guidance` makes; the first six are the published network's
+# channels of the planes that `motion.guidance` makes; the first six are the published network's
 RGB, MASK, HINT, NEAR_ARROW = slice(0, 3), slice(3, 4), slice(4, 6), slice(6, 7)
 BASE, BEHIND, NEARNESS = slice(7, 9), slice(9, 10), slice(10, 11)
 # how much nearer (logarithm) and lower (in long sides) a pixel is than the arrows of its region
@@ -62,7 +62,7 @@ class MotionUNet(nn.Module):
 
     def forward(
         self,
-        planes: Tensor,  # [B, 13, H, W] of `motion_guidance`; sides of at least 32
+        planes: Tensor,  # [B, 13, H, W] of `motion.guidance`; sides of at least 32
     ) -> Tensor:  # [B, 3, H, W]
         """Logarithm of the change of speed, and what is added to the flow before."""
         levels = [self.down[0](planes)]

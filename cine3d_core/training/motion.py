@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cine3d_core.motion_view import colour_wheel
+from cine3d_core.motion.draw import colour_wheel
 from cine3d_core.networks import motion as networks
 from cine3d_core.networks.motion import BASE, HINT, MASK, RGB
 from cine3d_core.training import adversarial, motion_data

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
-from cine3d_core.motion_guidance import Arrows, View, make_guidance, region_labels
-from cine3d_core.motion_refine import analytic_base
+from cine3d_core.motion.guidance import Arrows, View, make_guidance, region_labels
+from cine3d_core.motion.refine import analytic_base
 from cine3d_core.synthetic.flow_pictures import FlowScene
 from cine3d_core.synthetic.flows import SKY, Size
 
@@ -151,7 +151,7 @@ def open_shards(folder: Path, prefix: str) -> Shards:
 class MotionBatch:
     """Pictures of one size with arrows and truth."""
 
-    planes: Tensor  # [B, 13, H, W] of `motion_guidance`; H, W half of the stored
+    planes: Tensor  # [B, 13, H, W] of `motion.guidance`; H, W half of the stored
     flow: Tensor  # [B, 2, H, W] truth in the network's units
     weight: Tensor  # [B, 1, H, W] 1 / mean true speed of the region there, 0 outside
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cine3d_core.motion_guidance import stretched
+from cine3d_core.motion.guidance import stretched
 from cine3d_core.networks.depth import predict
 from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, make_scene
 from cine3d_core.synthetic.flow_rivers import rapids, river

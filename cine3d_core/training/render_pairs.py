@@ -18,8 +18,8 @@ from cine3d_core.animation import AnimationParams, PreparedScene, Shot, prepare,
 from cine3d_core.blending import blend_directions, blend_share, splat_channels
 from cine3d_core.decoding import decoder_planes
 from cine3d_core.depth.sources import open_depth_source
-from cine3d_core.directing import still_motion
 from cine3d_core.files.photo import read_photo
+from cine3d_core.motion.direct import still_motion
 from cine3d_core.networks.decoder import BASE_PLANES
 from cine3d_core.networks.features import (
     LATTICE,

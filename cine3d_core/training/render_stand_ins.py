@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.euler import integrate
 from cine3d_core.geometry import default_intrinsics, pixel_centres, unproject
+from cine3d_core.motion.euler import integrate
 from cine3d_core.scene import Camera, MotionField
 from cine3d_core.splatting import SplatParams, place_points, rasterize, surface_neighbours
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.directing import FlowTask, direct_motion
 from cine3d_core.errors import InputError
-from cine3d_core.motion import MotionParams, finish_flow
-from cine3d_core.perspective import perspective_factor
+from cine3d_core.motion.direct import FlowTask, direct_motion
+from cine3d_core.motion.flow import MotionParams, finish_flow
+from cine3d_core.motion.perspective import perspective_factor
 from cine3d_core.scene import (
     DepthMap,
     MotionDirections,

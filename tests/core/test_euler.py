@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cine3d_core.euler import (
+from cine3d_core.motion.euler import (
     MAX_KEYS,
     advance_torch,
     displacement_at,

@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 
 from cine3d_core.errors import InputError
 from cine3d_core.imaging.polygons import rasterize_polygons
-from cine3d_core.motion import (
-    MotionParams,
-    choose_cycles,
-    motion_from_hints,
-)
-from cine3d_core.motion_view import draw_motion
+from cine3d_core.motion.draw import draw_motion
+from cine3d_core.motion.flow import MotionParams, choose_cycles, motion_from_hints
 from cine3d_core.scene import MotionField, MotionHint
 
 HEIGHT, WIDTH = 120, 200

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.motion import motion_from_hints
-from cine3d_core.motion_guess import SKY, WATER, guess_directions, guess_mask
+from cine3d_core.motion.flow import motion_from_hints
+from cine3d_core.motion.guess import SKY, WATER, guess_directions, guess_mask
 from cine3d_core.scene import DepthMap, MotionHint
 
 HEIGHT, WIDTH = 180, 320

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from cine3d_core.directing import FlowTask
-from cine3d_core.motion import finish_flow, motion_from_hints
-from cine3d_core.motion_guidance import Arrows, View, make_guidance
-from cine3d_core.motion_refine import MotionRefiner, enlarged, resized_view
+from cine3d_core.motion.direct import FlowTask
+from cine3d_core.motion.flow import finish_flow, motion_from_hints
+from cine3d_core.motion.guidance import Arrows, View, make_guidance
+from cine3d_core.motion.refine import MotionRefiner, enlarged, resized_view
 from cine3d_core.networks import motion as networks
 from cine3d_core.networks.motion import BASE, HINT
 from cine3d_core.scene import DepthMap, MotionHint

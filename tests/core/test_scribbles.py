@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
+from cine3d_core.motion.scribbles import paint_strokes, refine_mask
 from cine3d_core.scene import Stroke
-from cine3d_core.scribbles import paint_strokes, refine_mask
 
 HEIGHT, WIDTH = 120, 200
 LAKE = (slice(40, 110), slice(20, 90))

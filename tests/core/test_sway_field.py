@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from cine3d_core.motion.sway_field import sway_cycles, sway_field
 from cine3d_core.scene import MotionHint, MotionRegion
-from cine3d_core.sway_field import sway_cycles, sway_field
 
 HEIGHT, WIDTH = 120, 200
 

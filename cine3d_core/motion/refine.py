@@ -14,15 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cine3d_core.directing import FlowTask
-from cine3d_core.motion import HINT_FRAMES, MotionParams, motion_from_hints
-from cine3d_core.motion_guidance import (
-    Arrows,
-    View,
-    make_guidance,
-    mirrored,
-    nearness_of,
-)
+from cine3d_core.motion.direct import FlowTask
+from cine3d_core.motion.flow import HINT_FRAMES, MotionParams, motion_from_hints
+from cine3d_core.motion.guidance import Arrows, View, make_guidance, mirrored, nearness_of
 from cine3d_core.networks.motion import MAX_LOG_SPEED, corrected
 from cine3d_core.scene import MotionHint
 

@@ -18,12 +18,12 @@ from cine3d_core.errors import InputError
 from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.imaging.regions import connected_regions
-from cine3d_core.motion import MotionParams, finish_flow, motion_from_hints
-from cine3d_core.motion_guess import KINDS, SKY, MaskGuess, guess_directions, guess_mask
-from cine3d_core.perspective import perspective_factor
+from cine3d_core.motion.flow import MotionParams, finish_flow, motion_from_hints
+from cine3d_core.motion.guess import KINDS, SKY, MaskGuess, guess_directions, guess_mask
+from cine3d_core.motion.perspective import perspective_factor
+from cine3d_core.motion.scribbles import paint_strokes, refine_mask
+from cine3d_core.motion.sway_field import sway_cycles, sway_field
 from cine3d_core.scene import DepthMap, MotionDirections, MotionField, MotionHint, MotionRegion
-from cine3d_core.scribbles import paint_strokes, refine_mask
-from cine3d_core.sway_field import sway_cycles, sway_field
 
 
 @dataclass(frozen=True)

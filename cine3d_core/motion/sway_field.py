@@ -20,9 +20,9 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 from cine3d_core.imaging.regions import connected_regions, each_region
-from cine3d_core.motion_solver import guide_vectors
+from cine3d_core.motion.solver import guide_vectors
+from cine3d_core.motion.sway import STEEPEST
 from cine3d_core.scene import MotionHint, MotionRegion
-from cine3d_core.sway import STEEPEST
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.files.models import LoadedNetwork, list_models, load_network
-from cine3d_core.fluid_regions import sharpen
+from cine3d_core.motion.segment_regions import sharpen
 from cine3d_core.networks.fluid import predict
 
 SHIPPED = "fluid"

@@ -1,7 +1,7 @@
 """Motion of a photo from a mask and arrows: a smooth Eulerian flow (paper, sections 3.2 and 4.3).
 
 The paper spreads the arrows by Gaussians and lets a network refine them; here a small linear solve
-per connected region (`motion_solver`) makes water follow its banks and go round rocks. Same input,
+per connected region (`solver`) makes water follow its banks and go round rocks. Same input,
 same flow, bit for bit.
 
 What an arrow says counts in the region that it stands in. A region without an arrow follows all
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 from cine3d_core.imaging.regions import connected_regions, each_region
-from cine3d_core.motion_solver import guide_vectors, solve_region
+from cine3d_core.motion.solver import guide_vectors, solve_region
 from cine3d_core.scene import MotionField, MotionHint
 
 SPECK = 2e-4  # share of the picture

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.errors import InputError
-from cine3d_core.fluid_mask import WORK_SIZE, enlarge, grab_cut
 from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.motion.segment_classical import WORK_SIZE, enlarge, grab_cut
 from cine3d_core.scene import Stroke
 
 Array = NDArray[Any]  # float32

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import LoadedNetwork, list_models, load_network
-from cine3d_core.motion_refine import MotionRefiner
+from cine3d_core.motion.refine import MotionRefiner
 
 SHIPPED = "motion"
 MotionChoice = Literal["analytic", "network"]

@@ -1,9 +1,9 @@
 """What moves and where to, assumed from the picture when a person drew no mask or no arrows.
 
 What moves is what the fluid network says (`DepthMap.fluid`); where nobody asked it, sky by its
-probability and water by its looks (`fluid_mask`). Where to is a rule: sky and fog drift sideways,
-smoke rises, still water ripples sideways, running water runs down the depth gradient. Everything
-assumed is said in a sentence, so that it can be corrected by drawing.
+probability and water by its looks (`segment_classical`). Where to is a rule: sky and fog drift
+sideways, smoke rises, still water ripples sideways, running water runs down the depth gradient.
+Everything assumed is said in a sentence, so that it can be corrected by drawing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.fluid_mask import (
+from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.motion.flow import HINT_FRAMES
+from cine3d_core.motion.segment_classical import (
     WORK_SIZE,
     Clues,
     enlarge,
@@ -26,9 +28,7 @@ from cine3d_core.fluid_mask import (
     find_water,
     grow_from_strokes,
 )
-from cine3d_core.fluid_regions import kinds_of
-from cine3d_core.imaging.regions import connected_regions
-from cine3d_core.motion import HINT_FRAMES
+from cine3d_core.motion.segment_regions import kinds_of
 from cine3d_core.scene import DepthMap, MotionHint
 
 KINDS = ("still", "sky", "water", "smoke")
