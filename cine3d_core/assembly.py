@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from cine3d_core.flow_bed import with_bed
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
-from cine3d_core.inpainting import mirrored
 from cine3d_core.layer_motion import motion_of_layers
+from cine3d_core.layers.uncover import mirrored
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,

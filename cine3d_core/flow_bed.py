@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.analytic_fill import context_mean
 from cine3d_core.geometry import pixel_centres, unproject
+from cine3d_core.layers.fill import context_mean
 from cine3d_core.motion.euler import displacement_at, displacement_keys
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 

@@ -28,8 +28,8 @@ from cine3d_core.files.photo import Photo, read_photo
 from cine3d_core.files.pictures import read_mask
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.polygons import rasterize_polygons
-from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
-from cine3d_core.layering import LayeringParams, build_layers
+from cine3d_core.layers.cut import LayeringParams, build_layers
+from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.memory import available_gib, check_memory
 from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.flow import MotionParams

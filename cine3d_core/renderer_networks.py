@@ -7,13 +7,13 @@ from typing import Literal
 
 import torch
 
-from cine3d_core.analytic_fill import analytic_fill
 from cine3d_core.decoding import Decoder, LearnedDecoder, pass_through
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import ModelInfo, find_model, list_models, load_network
-from cine3d_core.inpainting import FillFunction
-from cine3d_core.learned_fill import learned_fill
+from cine3d_core.layers.fill import analytic_fill
+from cine3d_core.layers.fill_learned import learned_fill
+from cine3d_core.layers.uncover import FillFunction
 from cine3d_core.networks.decoder import ResidualDecoder
 from cine3d_core.networks.features import (
     LATTICE,

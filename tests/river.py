@@ -5,8 +5,8 @@ from torch import Tensor
 
 from cine3d_core.assembly import assemble_scene
 from cine3d_core.geometry import photo_camera
-from cine3d_core.inpainting import InpaintParams, inpaint_layers
-from cine3d_core.layering import LayeringParams, build_layers
+from cine3d_core.layers.cut import LayeringParams, build_layers
+from cine3d_core.layers.uncover import InpaintParams, inpaint_layers
 from cine3d_core.scene import CinemagraphScene, MotionField
 
 HEIGHT, WIDTH = 48, 80

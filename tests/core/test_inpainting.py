@@ -3,11 +3,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core.analytic_fill import FilledPicture, analytic_fill
 from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.imaging.push_pull import push_pull
-from cine3d_core.inpainting import InpaintParams, extend_canvas, inpaint_layers
-from cine3d_core.layering import LayeringParams, build_layers
+from cine3d_core.layers.cut import LayeringParams, build_layers
+from cine3d_core.layers.fill import FilledPicture, analytic_fill
+from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.scene import LayeredDepthImage
 
 PARAMS = InpaintParams()

@@ -1,6 +1,6 @@
 import torch
 
-from cine3d_core.layering import LayeringParams, build_layers, disparity_cuts, layer_index
+from cine3d_core.layers.cut import LayeringParams, build_layers, disparity_cuts, layer_index
 from tests.river import river_depth, texture
 
 

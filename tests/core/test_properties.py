@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from cine3d_core.files.camera_json import checked_matrices
 from cine3d_core.geometry import default_intrinsics, photo_camera, project, unproject
-from cine3d_core.layering import LayeringParams, build_layers, disparity_cuts, layer_index
+from cine3d_core.layers.cut import LayeringParams, build_layers, disparity_cuts, layer_index
 from cine3d_core.scene import Camera
 from cine3d_core.worker_protocol import read_message, write_message
 

@@ -23,13 +23,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.analytic_fill import (
-    FilledPicture,
-    analytic_fill,
-    context_mean,
-    window_around,
-)
 from cine3d_core.imaging.nearest import nearest_pixel
+from cine3d_core.layers.fill import FilledPicture, analytic_fill, context_mean, window_around
 from cine3d_core.scene import LayeredDepthImage
 
 Array = NDArray[Any]

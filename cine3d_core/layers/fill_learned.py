@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core.analytic_fill import FilledPicture, analytic_fill, window_around
-from cine3d_core.inpainting import FillFunction
+from cine3d_core.layers.fill import FilledPicture, analytic_fill, window_around
+from cine3d_core.layers.uncover import FillFunction
 from cine3d_core.networks.inpainting import MULTIPLE, InpaintingNetwork
 
 # px around a hole that the network sees; farther off it was never trained to look.
