@@ -16,7 +16,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cine3d_core.assembly import assemble_scene
 from cine3d_core.depth.refine import DepthParams, with_sky
 from cine3d_core.depth.sources import DepthSource, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
@@ -35,6 +34,7 @@ from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_refiner
 from cine3d_core.motion.segment import fluid_checksums, fluid_classes
+from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.renderer_networks import open_fill, with_decoder, with_features

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from cine3d_core.assembly import assemble_scene
 from cine3d_core.geometry import photo_camera
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, inpaint_layers
+from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.scene import CinemagraphScene, MotionField
 
 HEIGHT, WIDTH = 48, 80

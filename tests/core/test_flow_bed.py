@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from cine3d_core.animation import Shot, prepare
-from cine3d_core.assembly import assemble_scene
-from cine3d_core.flow_bed import gaps
 from cine3d_core.geometry import photo_camera
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.points.assemble import assemble_scene
+from cine3d_core.points.backing import gaps
 from cine3d_core.preview import smaller_scene
 from cine3d_core.rendering import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, LayeredDepthImage, MotionField

@@ -2,9 +2,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core.layer_motion import motion_of_layers, surface_components
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, inpaint_layers
+from cine3d_core.points.layer_motion import motion_of_layers, surface_components
 from cine3d_core.scene import LayeredDepthImage, MotionField
 from tests.river import HEIGHT, WIDTH, river_depth, river_motion, texture
 

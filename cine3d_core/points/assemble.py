@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core.flow_bed import with_bed
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
-from cine3d_core.layer_motion import motion_of_layers
 from cine3d_core.layers.uncover import mirrored
+from cine3d_core.points.backing import with_bed
+from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -49,7 +49,7 @@ def assemble_scene(
         photo_sha256: of the photo's file.
         models: checksums of the networks that took part.
         parameters: JSON-able record of how the scene was made.
-        bed: whether what flows covers what lies behind it also where it flows away (`flow_bed`).
+        bed: whether what flows covers what lies behind it also where it flows away (`backing`).
     """
     canvas_camera = padded_camera(camera, margin_px)
     extended = extend_motion(motion, margin_px)

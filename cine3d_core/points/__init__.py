@@ -1,0 +1,1 @@
+"""From layers and motion to the points of a scene."""
