@@ -418,9 +418,9 @@ def _batch(args: argparse.Namespace) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     from cine3d_core import clips
-    from cine3d_core.animation import prepare
     from cine3d_core.files.ply import write_ply
     from cine3d_core.files.scene import load_scene
+    from cine3d_core.render.animation import prepare
 
     scene = load_scene(args.scene)
     if args.output.suffix.lower() != ".ply":

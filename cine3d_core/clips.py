@@ -12,9 +12,7 @@ from typing import Any
 import torch
 
 from cine3d_core import __version__
-from cine3d_core.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
-from cine3d_core.decoding import pass_through
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.cameras import read_camera_path
@@ -24,14 +22,16 @@ from cine3d_core.files.video import FrameWriter
 from cine3d_core.memory import keep_freed_memory
 from cine3d_core.progress import Progress
 from cine3d_core.published.rendering import published_frames
-from cine3d_core.renderer_networks import (
+from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
+from cine3d_core.render.decode import pass_through
+from cine3d_core.render.decoder_choice import (
     DECODER,
     DecoderChoice,
     describe_decoder,
     open_decoder,
     without_features,
 )
-from cine3d_core.rendering import animation_of, render_frame
+from cine3d_core.render.frame import animation_of, render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]

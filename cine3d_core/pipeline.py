@@ -37,7 +37,7 @@ from cine3d_core.motion.segment import fluid_checksums, fluid_classes
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.published.pipeline import Loop, build_published
-from cine3d_core.renderer_networks import open_fill, with_decoder, with_features
+from cine3d_core.render.decoder_choice import open_fill, with_decoder, with_features
 from cine3d_core.scene import (
     FLUIDS,
     Camera,

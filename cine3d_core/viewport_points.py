@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import MovingGroup, PreparedScene, group_flow
-from cine3d_core.rendering import animation_of
+from cine3d_core.render.animation import MovingGroup, PreparedScene, group_flow
+from cine3d_core.render.frame import animation_of
 
 NUM_KEYS = 9  # of each direction; 12 bytes a key and point
 

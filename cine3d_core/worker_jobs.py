@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cine3d_core.animation import PreparedScene, Shot, prepare
 from cine3d_core.clips import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
@@ -43,8 +42,9 @@ from cine3d_core.motion.guess import guess_mask
 from cine3d_core.motion.refiner import motion_refiner
 from cine3d_core.motion.segment import fluid_classes
 from cine3d_core.pipeline import BuildSettings, build_scene
-from cine3d_core.preview import preview_of
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import PreparedScene, Shot, prepare
+from cine3d_core.render.coarse import preview_of
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,

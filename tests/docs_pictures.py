@@ -17,7 +17,7 @@ from cine3d_core.files.scene import load_scene
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.flow import motion_from_hints
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.frame import render_frame
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample"

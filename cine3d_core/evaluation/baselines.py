@@ -27,21 +27,21 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import (
+from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.motion.direct import still_motion
+from cine3d_core.networks.features import lattice_of_points
+from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.points.assemble import assemble_scene
+from cine3d_core.render.animation import (
     AnimationParams,
     PreparedScene,
     Shot,
     prepare,
     splat_directions,
 )
-from cine3d_core.blending import BlendParams, SplatChannels, splat_channels
-from cine3d_core.decoding import Decoder, pass_through
-from cine3d_core.imaging.push_pull import push_pull
-from cine3d_core.motion.direct import still_motion
-from cine3d_core.networks.features import lattice_of_points
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
-from cine3d_core.points.assemble import assemble_scene
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.blend import BlendParams, SplatChannels, splat_channels
+from cine3d_core.render.decode import Decoder, pass_through
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,

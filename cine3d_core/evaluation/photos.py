@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import Shot, prepare
 from cine3d_core.clips import open_camera_path, shot_of
 from cine3d_core.errors import InputError
 from cine3d_core.files.photo import read_photo
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.pipeline import BuildSettings, build_scene
-from cine3d_core.renderer_networks import open_decoder
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import Shot, prepare
+from cine3d_core.render.decoder_choice import open_decoder
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene, MotionField
 from cine3d_core.synthetic.truth_folder import write_rgb
 

@@ -15,9 +15,6 @@ import cv2
 import numpy as np
 import torch
 
-from cine3d_core.animation import AnimationParams, PreparedScene, Shot, prepare
-from cine3d_core.blending import BlendParams
-from cine3d_core.decoding import pass_through
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.depth.surface import smooth_surfaces
 from cine3d_core.evaluation import baselines
@@ -30,8 +27,11 @@ from cine3d_core.pipeline import (
     StageParams,
     scene_from_parts,
 )
-from cine3d_core.renderer_networks import open_decoder
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, prepare
+from cine3d_core.render.blend import BlendParams
+from cine3d_core.render.decode import pass_through
+from cine3d_core.render.decoder_choice import open_decoder
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene, DepthMap, MotionDirections, MotionHint
 from cine3d_core.synthetic.truth_folder import TruthScene
 

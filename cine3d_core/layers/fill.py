@@ -75,7 +75,7 @@ def window_around(mask: Tensor, margin_px: int) -> tuple[slice, slice]:
 
 
 def _fill(rgb: Tensor, depth: Tensor, context: Tensor, hole: Tensor, scale: int) -> FilledPicture:
-    """`fill` of a part of a picture whose long side is `scale`."""
+    """`analytic_fill` of a part of a picture whose long side is `scale`."""
     smooth = context_mean(rgb, context, max(1, round(0.006 * scale)))
     known = torch.cat([smooth, 1.0 / depth.clamp(min=1e-6)])
     membrane = push_pull(known, context.to(rgb))

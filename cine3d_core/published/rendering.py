@@ -25,8 +25,8 @@ from cine3d_core.published.lift import (
     moved_points,
 )
 from cine3d_core.published.pipeline import Loader, published_decoder
+from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
-from cine3d_core.splatting import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
 
 BORDER = 32  # px that the authors cut from every side of a finished frame
 JITTERED_FRAMES, JITTER = 0.4, 0.1  # share of frames; largest relative change of a radius

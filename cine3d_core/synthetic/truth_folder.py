@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.animation import Shot
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import read_json
+from cine3d_core.render.animation import Shot
 from cine3d_core.scene import Camera, DepthMap, MotionField
 
 FORMAT = 1

@@ -14,9 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import AnimationParams, PreparedScene, Shot, prepare, splat_directions
-from cine3d_core.blending import blend_directions, blend_share, splat_channels
-from cine3d_core.decoding import decoder_planes
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.files.photo import read_photo
 from cine3d_core.motion.direct import still_motion
@@ -29,7 +26,16 @@ from cine3d_core.networks.features import (
     layer_planes,
 )
 from cine3d_core.pipeline import PRESETS, SceneParts, StageParams, scene_from_parts
-from cine3d_core.resampling import restore_detail
+from cine3d_core.render.animation import (
+    AnimationParams,
+    PreparedScene,
+    Shot,
+    prepare,
+    splat_directions,
+)
+from cine3d_core.render.blend import blend_directions, blend_share, splat_channels
+from cine3d_core.render.decode import decoder_planes
+from cine3d_core.render.sharpen import restore_detail
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, MotionField
 from cine3d_core.training.render_data import RenderPair, without_rare_layers, write_pair
 from cine3d_core.training.render_shares import PointShares, blended, point_shares

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import AnimationParams, PreparedScene, Shot, cycle_phase, group_flow
-from cine3d_core.splatting import EMPTY, fragment_shares, place_points, rasterize
+from cine3d_core.render.animation import (
+    AnimationParams,
+    PreparedScene,
+    Shot,
+    cycle_phase,
+    group_flow,
+)
+from cine3d_core.render.splat import EMPTY, fragment_shares, place_points, rasterize
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from cine3d_core.geometry import default_intrinsics, pixel_centres, unproject
 from cine3d_core.motion.euler import integrate
+from cine3d_core.render.splat import SplatParams, place_points, rasterize, surface_neighbours
 from cine3d_core.scene import Camera, MotionField
-from cine3d_core.splatting import SplatParams, place_points, rasterize, surface_neighbours
 
 Picture = NDArray[np.uint8]  # [H, W, 3] RGB
 Window = tuple[int, int, int, int]  # top, left, height, width in pixels of the photograph

@@ -9,14 +9,17 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from cine3d_core import animation, blending, clips, pipeline, renderer_networks, rendering
-from cine3d_core.decoding import decoder_planes
+from cine3d_core import clips, pipeline
 from cine3d_core.files.pixels import rgb_bytes
 from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.files.video import open_frame_writer
 from cine3d_core.pipeline import PRESETS, BuildSettings, build_scene
-from cine3d_core.preview import preview_of
 from cine3d_core.progress import ignore_progress
+from cine3d_core.render import animation, decoder_choice
+from cine3d_core.render import blend as blending
+from cine3d_core.render import frame as rendering
+from cine3d_core.render.coarse import preview_of
+from cine3d_core.render.decode import decoder_planes
 from cine3d_core.scene import Camera, CinemagraphScene
 from tests.benchmarks import STARTED
 from tests.benchmarks.machine import both_medians, ceilings, median, peak_gib
@@ -91,7 +94,7 @@ def stages(scene: CinemagraphScene, shot: animation.Shot, repeats: int) -> Figur
     splat, splatting = both_medians(
         lambda: animation.splat_directions(prepared, shot, FRAME, params), repeats
     )
-    decoder = renderer_networks.open_decoder(scene, CPU, "scene")
+    decoder = decoder_choice.open_decoder(scene, CPU, "scene")
     image = blend()
     decode, decoding = both_medians(lambda: decoder(image, channels), repeats)
     moving = len(prepared.moving_neighbours)
@@ -146,7 +149,7 @@ def encoding(folder: Path, path: clips.CameraPath, rgb: torch.Tensor) -> float:
 
 
 def clip(
-    folder: Path, width: int, frames: int, *, decoder: renderer_networks.DecoderChoice = "scene"
+    folder: Path, width: int, frames: int, *, decoder: decoder_choice.DecoderChoice = "scene"
 ) -> Figures:
     """A whole loop to MP4 under a circling camera: all that `cine3d render` does."""
     scene_file = built_scene(folder, width, frames)

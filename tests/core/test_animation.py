@@ -2,23 +2,23 @@ from dataclasses import replace
 
 import torch
 
-from cine3d_core.animation import (
+from cine3d_core.cameras import move_camera
+from cine3d_core.render.animation import (
     AnimationParams,
     Shot,
     cycle_phase,
     prepare,
     splat_directions,
 )
-from cine3d_core.blending import (
+from cine3d_core.render.blend import (
     BlendParams,
     blend_directions,
     blend_share,
     restore_contrast,
     splat_channels,
 )
-from cine3d_core.cameras import move_camera
+from cine3d_core.render.splat import PUBLISHED_SPLAT
 from cine3d_core.scene import CinemagraphScene, SplatImage
-from cine3d_core.splatting import PUBLISHED_SPLAT
 from tests.river import HEIGHT, WIDTH, river_motion, river_scene, texture
 
 CHANNELS = splat_channels(0)

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cine3d_core.clouds import Carried, carried_by, splat_clouds, splat_clouds_torch
+from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, SplatParams
+from cine3d_core.render.splat_pair import Carried, carried_by, splat_clouds, splat_clouds_torch
 from cine3d_core.scene import SplatImage
-from cine3d_core.splatting import PUBLISHED_SPLAT, Points, SplatParams
 from tests.core.test_splatting import random_points
 from tests.reference.naive_splatter import splat as naive_splat
 

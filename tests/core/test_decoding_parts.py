@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cine3d_core.blending import SplatChannels, splat_channels
-from cine3d_core.decoding import pass_through
-from cine3d_core.decoding_parts import HALO, decode_in_parts
 from cine3d_core.errors import InputError
+from cine3d_core.render.blend import SplatChannels, splat_channels
+from cine3d_core.render.decode import pass_through
+from cine3d_core.render.decode_parts import HALO, decode_in_parts
 from cine3d_core.scene import SplatImage
 
 CHANNELS = splat_channels(0)

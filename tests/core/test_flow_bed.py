@@ -3,13 +3,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import Shot, prepare
 from cine3d_core.geometry import photo_camera
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.points.backing import gaps
-from cine3d_core.preview import smaller_scene
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import Shot, prepare
+from cine3d_core.render.coarse import smaller_scene
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, LayeredDepthImage, MotionField
 from tests.river import river_depth, river_motion, texture
 

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core.animation import PreparedScene, Shot, prepare
 from cine3d_core.cameras import move_camera
 from cine3d_core.clips import open_camera_path, shot_of
 from cine3d_core.errors import InputError
@@ -20,7 +19,8 @@ from cine3d_core.files.hints import read_directions
 from cine3d_core.files.photo import read_photo
 from cine3d_core.files.scene import load_scene
 from cine3d_core.pipeline import BuildSettings, build_scene
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import PreparedScene, Shot, prepare
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 from tests.command_line import HINTS, PHOTO, SIZE, psnr
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from cine3d_core.animation import Shot, prepare
-from cine3d_core.preview import preview_of, smaller_scene
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import Shot, prepare
+from cine3d_core.render.coarse import preview_of, smaller_scene
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene, RenderedFrame, resized_camera
 from tests.river import river_scene
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from cine3d_core import renderer_networks
-from cine3d_core.animation import Shot, prepare
-from cine3d_core.blending import splat_channels
 from cine3d_core.clips import fingerprint, frame_drawer, open_camera_path
-from cine3d_core.decoding import LearnedDecoder, decoder_planes, pass_through
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import save_network
 from cine3d_core.networks import decoder, features
-from cine3d_core.rendering import render_frame
+from cine3d_core.render import decoder_choice
+from cine3d_core.render.animation import Shot, prepare
+from cine3d_core.render.blend import splat_channels
+from cine3d_core.render.decode import LearnedDecoder, decoder_planes, pass_through
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import SplatImage
 from tests.river import river_scene
 
@@ -144,7 +144,7 @@ def test_the_lattice_alternates_along_both_axes():
 
 
 def bound() -> object:
-    return renderer_networks.with_decoder(renderer_networks.with_features(river_scene(), CPU))
+    return decoder_choice.with_decoder(decoder_choice.with_features(river_scene(), CPU))
 
 
 def test_a_scene_is_drawn_by_the_decoder_it_was_built_with(installed: Path):
@@ -153,7 +153,7 @@ def test_a_scene_is_drawn_by_the_decoder_it_was_built_with(installed: Path):
     drawn = frame_drawer(scene, CPU)(still, 1, False).rgb
     plain = frame_drawer(scene, CPU, decoder="none")(still, 1, False).rgb
     assert not torch.equal(drawn, plain)
-    splat = prepare(renderer_networks.without_features(scene))
+    splat = prepare(decoder_choice.without_features(scene))
     assert torch.equal(plain, render_frame(splat, still, 1).rgb)
 
 
@@ -178,11 +178,11 @@ def test_another_decoder_than_the_scene_was_built_for_is_refused(installed: Path
 def test_without_networks_scenes_stay_plain_and_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(renderer_networks, "list_models", list)
+    monkeypatch.setattr(decoder_choice, "list_models", list)
     scene = bound()
     assert scene.cloud.features.shape[1] == 0
-    assert renderer_networks.open_decoder(scene, CPU) is pass_through
-    assert "plain splat" in renderer_networks.describe_decoder(scene)
+    assert decoder_choice.open_decoder(scene, CPU) is pass_through
+    assert "plain splat" in decoder_choice.describe_decoder(scene)
 
 
 def test_the_shipped_decoder_gives_the_photo_back_at_rest(monkeypatch: pytest.MonkeyPatch):

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cine3d_core.blending import splat_channels
-from cine3d_core.resampling import restore_detail, sharpened_torch
+from cine3d_core.render.blend import splat_channels
+from cine3d_core.render.sharpen import restore_detail, sharpened_torch
 from cine3d_core.scene import SplatImage
 
 CHANNELS = splat_channels(2)

@@ -1,7 +1,7 @@
 import torch
 
 from cine3d_core.geometry import photo_camera, project, unproject
-from cine3d_core.scene_flow import (
+from cine3d_core.render.lift import (
     flowed_positions,
     flowed_positions_torch,
     sample_layers,

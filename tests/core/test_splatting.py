@@ -5,8 +5,7 @@ import torch
 
 from cine3d_core.cameras import move_camera
 from cine3d_core.geometry import photo_camera, pixel_centres, project, unproject
-from cine3d_core.scene import Camera
-from cine3d_core.splatting import (
+from cine3d_core.render.splat import (
     EMPTY,
     PUBLISHED_SPLAT,
     Fragments,
@@ -23,6 +22,7 @@ from cine3d_core.splatting import (
     splat_radius,
     surface_neighbours,
 )
+from cine3d_core.scene import Camera
 from tests.reference.naive_splatter import splat as naive_splat
 from tests.tolerances import ABSOLUTE
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from cine3d_core.animation import AnimationParams, Shot, prepare, splat_directions
-from cine3d_core.blending import splat_channels
 from cine3d_core.cameras import move_camera
 from cine3d_core.clips import cloud_at
 from cine3d_core.files.scene import load_scene, save_scene
 from cine3d_core.files.scene_arrays import read_scene_info
 from cine3d_core.motion.sway import HARMONICS, STEEPEST, Sway, sway_at, sway_of_points
-from cine3d_core.rendering import render_frame
+from cine3d_core.render.animation import AnimationParams, Shot, prepare, splat_directions
+from cine3d_core.render.blend import splat_channels
+from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene
 from cine3d_core.viewport_points import viewport_points
 from tests.river import HEIGHT, WIDTH, river_depth, river_scene, texture

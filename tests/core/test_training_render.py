@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.animation import AnimationParams, Shot, prepare
 from cine3d_core.errors import InputError
 from cine3d_core.files.flow import write_flow
 from cine3d_core.networks.features import lattice
+from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.training import (
     render,
     render_clips,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from cine3d_core.splatting import EMPTY, PUBLISHED_SPLAT, Fragments, Points, composite, rasterize
+from cine3d_core.render.splat import EMPTY, PUBLISHED_SPLAT, Fragments, Points, composite, rasterize
 from tests.golden.filler import golden_tensors
 
 GOLDEN = golden_tensors("splat")

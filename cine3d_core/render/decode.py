@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core.blending import SplatChannels
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.networks.decoder import MEAN_STRENGTH, MULTIPLE, ResidualDecoder
 from cine3d_core.networks.features import LATTICE
+from cine3d_core.render.blend import SplatChannels
 from cine3d_core.scene import SplatImage
 
 

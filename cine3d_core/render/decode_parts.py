@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cine3d_core.blending import SplatChannels
-from cine3d_core.decoding import Decoder
 from cine3d_core.errors import InputError
+from cine3d_core.render.blend import SplatChannels
+from cine3d_core.render.decode import Decoder
 from cine3d_core.scene import SplatImage
 
 HALO = 64  # px beyond a strip that the decoder sees too: more than it looks around a pixel

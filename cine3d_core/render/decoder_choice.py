@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 
-from cine3d_core.decoding import Decoder, LearnedDecoder, pass_through
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models import ModelInfo, find_model, list_models, load_network
@@ -22,6 +21,7 @@ from cine3d_core.networks.features import (
     lattice_of_points,
 )
 from cine3d_core.networks.inpainting import InpaintingNetwork
+from cine3d_core.render.decode import Decoder, LearnedDecoder, pass_through
 from cine3d_core.scene import CinemagraphScene
 
 DecoderChoice = Literal["scene", "none"]

@@ -1,4 +1,4 @@
-"""Compiled CPU kernels of the splatter; `splatting.py` says what they compute."""
+"""Compiled CPU kernels of the splatter; `splat.py` says what they compute."""
 
 from __future__ import annotations
 

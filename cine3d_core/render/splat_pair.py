@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core import cloud_kernels as kernels
 from cine3d_core.geometry import NEAR_PLANE
+from cine3d_core.render import splat_pair_kernels as kernels
+from cine3d_core.render.splat import Points, SplatParams, composite_with_disparity, rasterize
 from cine3d_core.scene import SplatImage
-from cine3d_core.splatting import Points, SplatParams, composite_with_disparity, rasterize
 
 _BAND_BYTES = 2**20  # of one band's fragments: about what stays in a core's own cache
 _BYTES_PER_FRAGMENT = 12

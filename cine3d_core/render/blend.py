@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core import blending_kernels as kernels
+from cine3d_core.render import blend_kernels as kernels
 from cine3d_core.scene import SplatImage
 
 

@@ -1,4 +1,4 @@
-"""Compiled CPU kernels that draw several clouds with a common resting part; see `clouds.py`.
+"""Compiled CPU kernels that draw several clouds with a common resting part; see `splat_pair.py`.
 
 The picture is worked on in bands of rows. The fragments of a band stay in the processor's cache
 and never become a picture of their own: resting points are inserted once, the moving points of

@@ -17,8 +17,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cine3d_core import splatting_kernels as kernels
 from cine3d_core.geometry import NEAR_PLANE, project
+from cine3d_core.render import splat_kernels as kernels
 from cine3d_core.scene import Camera
 
 EMPTY = 2**31 - 1  # point index of an unused fragment; sorts behind every real one

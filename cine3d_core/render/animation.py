@@ -16,20 +16,20 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from cine3d_core.blending import BlendParams
-from cine3d_core.clouds import Carried, carried_by, splat_clouds
 from cine3d_core.geometry import pixel_centres
 from cine3d_core.motion.euler import DisplacementKeys, displacement_at, displacement_keys
 from cine3d_core.motion.sway import Sway, sway_at, sway_of_points
-from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
-from cine3d_core.scene_flow import Lift, flowed_positions, scene_flow
-from cine3d_core.splatting import (
+from cine3d_core.render.blend import BlendParams
+from cine3d_core.render.lift import Lift, flowed_positions, scene_flow
+from cine3d_core.render.splat import (
     Points,
     SplatParams,
     place_points,
     screen_motion,
     surface_neighbours,
 )
+from cine3d_core.render.splat_pair import Carried, carried_by, splat_clouds
+from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 
 BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
 

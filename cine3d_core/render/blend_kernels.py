@@ -1,4 +1,4 @@
-"""Compiled CPU kernel of the cross-fade; `blending.py` says what it computes."""
+"""Compiled CPU kernel of the cross-fade; `blend.py` says what it computes."""
 
 from __future__ import annotations
 

@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import torch
 
-from cine3d_core.animation import (
-    AnimationParams,
-    PreparedScene,
-    Shot,
-    splat_directions,
-)
-from cine3d_core.blending import BlendParams, blend_directions, splat_channels
-from cine3d_core.decoding import Decoder, pass_through
-from cine3d_core.decoding_parts import decode_in_parts
 from cine3d_core.errors import InputError
-from cine3d_core.resampling import restore_detail
+from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, splat_directions
+from cine3d_core.render.blend import BlendParams, blend_directions, splat_channels
+from cine3d_core.render.decode import Decoder, pass_through
+from cine3d_core.render.decode_parts import decode_in_parts
+from cine3d_core.render.sharpen import restore_detail
+from cine3d_core.render.splat import PUBLISHED_SPLAT
 from cine3d_core.scene import CinemagraphScene, RenderedFrame
-from cine3d_core.splatting import PUBLISHED_SPLAT
 
 # By the preset that a scene was built with.
 ANIMATION_PRESETS: dict[str, AnimationParams] = {

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from numba import prange
 from torch import Tensor
 
-from cine3d_core.blending import SplatChannels
 from cine3d_core.imaging.compiled import compiled
 from cine3d_core.networks.features import LATTICE
+from cine3d_core.render.blend import SplatChannels
 from cine3d_core.scene import SplatImage
 
 SOLID = 0.5  # coverage around a pixel below which there is no second difference

@@ -1,0 +1,1 @@
+"""From a scene, a camera and a frame's index to the rendered frame."""
