@@ -20,8 +20,8 @@ from cine3d_core.files.models import list_models
 from cine3d_core.files.ply import cloud_vertices
 from cine3d_core.files.video import FrameWriter
 from cine3d_core.memory import keep_freed_memory
+from cine3d_core.official.frame import published_frames
 from cine3d_core.progress import Progress
-from cine3d_core.published.rendering import published_frames
 from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.render.decode import pass_through
 from cine3d_core.render.decoder_choice import (

@@ -34,9 +34,9 @@ from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_refiner
 from cine3d_core.motion.segment import fluid_checksums, fluid_classes
+from cine3d_core.official.build import Loop, build_published
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
-from cine3d_core.published.pipeline import Loop, build_published
 from cine3d_core.render.decoder_choice import open_fill, with_decoder, with_features
 from cine3d_core.scene import (
     FLUIDS,

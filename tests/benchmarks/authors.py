@@ -19,8 +19,8 @@ from cine3d_core.networks.official import (
     inpainting_nets,
     motion_net,
 )
-from cine3d_core.published.pipeline import Loop, build_published
-from cine3d_core.published.rendering import published_frames
+from cine3d_core.official.build import Loop, build_published
+from cine3d_core.official.frame import published_frames
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 from tests.golden.filler import filled_state_dict
 

@@ -19,13 +19,8 @@ from cine3d_core.networks.official import (
     inpainting_nets,
     motion_net,
 )
-from cine3d_core.published.pipeline import (
-    Loop,
-    PublishedParams,
-    build_published,
-    published_decoder,
-)
-from cine3d_core.published.rendering import (
+from cine3d_core.official.build import Loop, PublishedParams, build_published, published_decoder
+from cine3d_core.official.frame import (
     BORDER,
     prepare_published,
     published_frames,

@@ -5,18 +5,18 @@ import torch
 from torch.testing import assert_close
 
 from cine3d_core.networks.official import inpainting_nets
-from cine3d_core.published import layering
-from cine3d_core.published.depth_bins import (
+from cine3d_core.official import layering
+from cine3d_core.official.depth_bins import (
     ALL_PAIRS_LIMIT,
     depth_bins,
     depth_from_disparity,
     quantised_disparity,
 )
-from cine3d_core.published.dpt_depth import dpt_input_size
-from cine3d_core.published.euler import displacement_after, trace
-from cine3d_core.published.hints import dense_hint, hint_radius, hint_radius_range
-from cine3d_core.published.lift import layer_points, moved_points
-from cine3d_core.published.masked_ops import diffused, masked_median, plan_diffusion
+from cine3d_core.official.dpt_depth import dpt_input_size
+from cine3d_core.official.euler import displacement_after, trace
+from cine3d_core.official.hints import dense_hint, hint_radius, hint_radius_range
+from cine3d_core.official.lift import layer_points, moved_points
+from cine3d_core.official.masked_ops import diffused, masked_median, plan_diffusion
 from cine3d_core.scene import MotionHint
 from tests.golden.filler import filled_state_dict
 

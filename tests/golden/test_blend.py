@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cine3d_core.published.blend import DIRECT_FACTOR, blend, blend_weights
+from cine3d_core.official.blend import DIRECT_FACTOR, blend, blend_weights
 from tests.golden.filler import golden_tensors
 from tests.golden.test_networks import close, filled, net_input
 

@@ -9,9 +9,9 @@ from torch.testing import assert_close
 
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
 from cine3d_core.geometry import photo_camera
-from cine3d_core.published import depth_bins, euler, hints, lift, masked_ops
-from cine3d_core.published.flow_post import flow_from_prediction
-from cine3d_core.published.layering import sequential_inpainting
+from cine3d_core.official import depth_bins, euler, hints, lift, masked_ops
+from cine3d_core.official.flow_post import flow_from_prediction
+from cine3d_core.official.layering import sequential_inpainting
 from cine3d_core.scene import MotionHint
 from tests.golden.filler import golden, golden_tensors
 from tests.golden.test_networks import filled

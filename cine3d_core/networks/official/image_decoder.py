@@ -17,7 +17,7 @@ def build(*, in_channels: int = 37, out_channels: int = 3) -> ImageDecoder:
 
 
 class ImageDecoder(nn.Module):
-    """Blended splat -> picture. `alpha` is the disparity factor for `published.blend`."""
+    """Blended splat -> picture. `alpha` is the disparity factor for `official.blend`."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

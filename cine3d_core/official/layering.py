@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core.published.masked_ops import eroded, inpainting_box, opened, refined_depth
+from cine3d_core.official.masked_ops import eroded, inpainting_box, opened, refined_depth
 from cine3d_core.scene import LayeredDepthImage
 
 InpaintingNet = Callable[[Tensor, Tensor, Tensor], Tensor]  # value, context, hole -> value

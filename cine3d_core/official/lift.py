@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core.published.masked_ops import Diffusion, diffused, eroded, plan_diffusion
+from cine3d_core.official.masked_ops import Diffusion, diffused, eroded, plan_diffusion
 
 EROSION = 5
 DEPTH_RANGE = (1e-3, 1000.0)

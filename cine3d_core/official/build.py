@@ -20,13 +20,12 @@ from torch import Tensor, nn
 from cine3d_core.files.models import LoadedNetwork, load_network
 from cine3d_core.files.photo import Photo
 from cine3d_core.networks.official.image_decoder import ImageDecoder
-from cine3d_core.progress import Progress, ignore_progress
-from cine3d_core.published.depth_bins import depth_bins, depth_from_disparity, quantised_disparity
-from cine3d_core.published.dpt_depth import dpt_inverse_depth
-from cine3d_core.published.flow_post import flow_from_prediction
-from cine3d_core.published.hints import GRID, dense_hint, grid_mask, hint_radius
-from cine3d_core.published.layering import sequential_inpainting
-from cine3d_core.published.lift import (
+from cine3d_core.official.depth_bins import depth_bins, depth_from_disparity, quantised_disparity
+from cine3d_core.official.dpt_depth import dpt_inverse_depth
+from cine3d_core.official.flow_post import flow_from_prediction
+from cine3d_core.official.hints import GRID, dense_hint, grid_mask, hint_radius
+from cine3d_core.official.layering import sequential_inpainting
+from cine3d_core.official.lift import (
     EROSION,
     clamped_depth,
     integer_centred,
@@ -36,7 +35,8 @@ from cine3d_core.published.lift import (
     point_features,
     reachable_depth,
 )
-from cine3d_core.published.masked_ops import eroded
+from cine3d_core.official.masked_ops import eroded
+from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,

@@ -15,16 +15,16 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.models import load_network
 from cine3d_core.geometry import NEAR_PLANE, project
 from cine3d_core.networks.official.image_decoder import ImageDecoder
-from cine3d_core.published.blend import ALPHA, DISPARITY, blend
-from cine3d_core.published.euler import EulerPath, displacement_after, trace
-from cine3d_core.published.lift import (
+from cine3d_core.official.blend import ALPHA, DISPARITY, blend
+from cine3d_core.official.build import Loader, published_decoder
+from cine3d_core.official.euler import EulerPath, displacement_after, trace
+from cine3d_core.official.lift import (
     LayerPoints,
     MovedPoints,
     integer_centred,
     layer_points,
     moved_points,
 )
-from cine3d_core.published.pipeline import Loader, published_decoder
 from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cine3d_core.published.masked_ops import box_mean
+from cine3d_core.official.masked_ops import box_mean
 
 BLUR = 15
 
