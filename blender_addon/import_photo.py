@@ -12,7 +12,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.scene_arrays import read_scene_info
+from cine3d_core.files.scene.arrays import read_scene_info
 
 from . import build_presets, jobs, motion_drawing, photo_scene, preferences
 from .properties import CINE3D_PG_scene

@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.scene_arrays import read_scene_info
+from cine3d_core.files.scene.arrays import read_scene_info
 
 from . import photo_scene
 

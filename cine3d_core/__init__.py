@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if TYPE_CHECKING:
     from cine3d_core.cameras import move_camera
     from cine3d_core.errors import InputError
-    from cine3d_core.files.scene import load_scene, save_scene
+    from cine3d_core.files.scene.scene_file import load_scene, save_scene
     from cine3d_core.pipeline import BuildSettings, build_scene
     from cine3d_core.render.animation import Shot, prepare
     from cine3d_core.render.frame import render_frame
@@ -30,11 +30,11 @@ _PUBLIC = {
     "InputError": "cine3d_core.errors",
     "Shot": "cine3d_core.render.animation",
     "build_scene": "cine3d_core.pipeline",
-    "load_scene": "cine3d_core.files.scene",
+    "load_scene": "cine3d_core.files.scene.scene_file",
     "move_camera": "cine3d_core.cameras",
     "prepare": "cine3d_core.render.animation",
     "render_frame": "cine3d_core.render.frame",
-    "save_scene": "cine3d_core.files.scene",
+    "save_scene": "cine3d_core.files.scene.scene_file",
 }
 
 __all__ = [

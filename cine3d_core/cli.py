@@ -286,7 +286,7 @@ def _put(line: str) -> None:
 
 def _build(args: argparse.Namespace) -> None:
     from cine3d_core.files.atomic import check_output
-    from cine3d_core.files.scene import save_scene
+    from cine3d_core.files.scene.scene_file import save_scene
     from cine3d_core.pipeline import BuildSettings, build_scene
 
     if args.output.suffix != ".cine3d":
@@ -356,8 +356,8 @@ def _render(args: argparse.Namespace) -> None:
     from cine3d_core import clips
     from cine3d_core.devices import choose_device
     from cine3d_core.files.inputs import sha256_of
-    from cine3d_core.files.scene import load_scene
-    from cine3d_core.files.video import open_frame_writer
+    from cine3d_core.files.scene.scene_file import load_scene
+    from cine3d_core.files.video.writer import open_frame_writer
 
     scene = load_scene(args.scene)
     path = clips.open_camera_path(scene, args.camera, args.size)
@@ -418,8 +418,8 @@ def _batch(args: argparse.Namespace) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     from cine3d_core import clips
-    from cine3d_core.files.ply import write_ply
-    from cine3d_core.files.scene import load_scene
+    from cine3d_core.files.scene.ply import write_ply
+    from cine3d_core.files.scene.scene_file import load_scene
     from cine3d_core.render.animation import prepare
 
     scene = load_scene(args.scene)
@@ -440,7 +440,7 @@ def _export(args: argparse.Namespace) -> None:
 
 def _info(args: argparse.Namespace) -> None:
     from cine3d_core.clips import describe
-    from cine3d_core.files.scene import load_scene
+    from cine3d_core.files.scene.scene_file import load_scene
 
     _say(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
 
@@ -477,14 +477,14 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models import list_models
+    from cine3d_core.files.models.store import list_models
 
     for info in list_models():
         _say(f"{info.name:<24} {info.license:<20} {info.description}")
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models import verify_models
+    from cine3d_core.files.models.store import verify_models
 
     results = verify_models()
     for info, problem in results:
@@ -495,8 +495,8 @@ def _models_verify(args: argparse.Namespace) -> None:
 
 
 def _models_import(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models import user_models_folder
-    from cine3d_core.files.official_checkpoints import import_official
+    from cine3d_core.files.models.official_checkpoints import import_official
+    from cine3d_core.files.models.store import user_models_folder
 
     report = import_official(args.folder, user_models_folder())
     _say(f"imported: {', '.join(folder.name for folder in report.imported)}")

@@ -15,10 +15,10 @@ from cine3d_core import __version__
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
 from cine3d_core.devices import on_device
 from cine3d_core.errors import InputError
-from cine3d_core.files.cameras import read_camera_path
-from cine3d_core.files.models import list_models
-from cine3d_core.files.ply import cloud_vertices
-from cine3d_core.files.video import FrameWriter
+from cine3d_core.files.models.store import list_models
+from cine3d_core.files.scene.camera_path import read_camera_path
+from cine3d_core.files.scene.ply import cloud_vertices
+from cine3d_core.files.video.writer import FrameWriter
 from cine3d_core.memory import keep_freed_memory
 from cine3d_core.official.frame import published_frames
 from cine3d_core.progress import Progress
@@ -197,7 +197,7 @@ def prepare_on(scene: CinemagraphScene, device: torch.device) -> PreparedScene:
 
 
 def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
-    """Vertices of the points at a frame, for `files.ply.write_ply`.
+    """Vertices of the points at a frame, for `files.scene.ply.write_ply`.
 
     Moving points stand where the copy that fades in most at that frame has them: the forward one
     in the first half of each cycle, the backward one in the second.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cine3d_core import __version__
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import user_models_folder, verify_models
+from cine3d_core.files.models.store import user_models_folder, verify_models
 
 _NEEDED = (
     "numpy",

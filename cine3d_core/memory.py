@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.picture_decoding import opened_picture
+from cine3d_core.files.pictures.decoding import opened_picture
 
 GIB = 2**30
 SAID_FROM = 2_000_000  # pixels: smaller photos fit everywhere

@@ -10,8 +10,8 @@ import numpy as np
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, replacing
-from cine3d_core.files.flow import write_flow
-from cine3d_core.files.pixels import rgb_bytes
+from cine3d_core.files.pictures.flow import write_flow
+from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.pipeline import DirectedPhoto
 

@@ -21,10 +21,10 @@ from cine3d_core.depth.sources import DepthSource, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
 from cine3d_core.devices import choose_device, on_device
 from cine3d_core.errors import InputError
-from cine3d_core.files.hints import read_directions
-from cine3d_core.files.models import list_models
-from cine3d_core.files.photo import Photo, read_photo
-from cine3d_core.files.pictures import read_mask
+from cine3d_core.files.drawing.hints import read_directions
+from cine3d_core.files.models.store import list_models
+from cine3d_core.files.pictures.maps import read_mask
+from cine3d_core.files.pictures.photo import Photo, read_photo
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.layers.cut import LayeringParams, build_layers

@@ -26,14 +26,14 @@ from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.devices import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
-from cine3d_core.files.camera_json import checked_matrices, checked_size
-from cine3d_core.files.exr import srgb_to_linear
-from cine3d_core.files.hints import read_directions, write_directions
+from cine3d_core.files.drawing.hints import read_directions, write_directions
 from cine3d_core.files.inputs import input_file, sha256_of
-from cine3d_core.files.photo import Photo, read_photo
-from cine3d_core.files.pixels import rgb_bytes
-from cine3d_core.files.ply import write_ply
-from cine3d_core.files.scene import load_scene, save_scene
+from cine3d_core.files.pictures.exr import srgb_to_linear
+from cine3d_core.files.pictures.photo import Photo, read_photo
+from cine3d_core.files.pictures.pixels import rgb_bytes
+from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
+from cine3d_core.files.scene.ply import write_ply
+from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.draw import draw_motion

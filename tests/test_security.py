@@ -31,7 +31,7 @@ EXCEPTIONS = {"cine3d_core/memory.py": {"ctypes": {"ctypes.CDLL(None)"}}}
 DYNAMIC_IMPORTS = {
     "cine3d_core/__init__.py": "_PUBLIC[name]",
     "cine3d_core/cli.py": "f'cine3d_core.{args.package}.{args.subject}'",  # of argparse's choices
-    "cine3d_core/files/models.py": "NETWORKS[info.network]",
+    "cine3d_core/files/models/store.py": "NETWORKS[info.network]",
 }
 
 

@@ -27,8 +27,8 @@ from torch import Tensor
 from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_depth
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.models import LoadedNetwork, load_network
-from cine3d_core.files.pictures import read_depth_picture
+from cine3d_core.files.models.store import LoadedNetwork, load_network
+from cine3d_core.files.pictures.maps import read_depth_picture
 from cine3d_core.networks.depth import predict
 from cine3d_core.scene import DepthMap
 

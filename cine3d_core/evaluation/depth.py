@@ -147,7 +147,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the scores of the shipped network."""
-    from cine3d_core.files.models import load_network  # reads weights: only when there is work
+    from cine3d_core.files.models.store import (
+        load_network,  # reads weights: only when there is work
+    )
 
     if len(args.photo) != len(args.truth):
         raise ValueError(

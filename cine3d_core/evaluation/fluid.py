@@ -23,9 +23,14 @@ from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.fluid_sheet import SheetRow, draw_sheet
 from cine3d_core.files.atomic import replacing
-from cine3d_core.files.fluid_polygons import LABELS, FluidOutlines, paint_classes, read_outlines
+from cine3d_core.files.drawing.fluid_polygons import (
+    LABELS,
+    FluidOutlines,
+    paint_classes,
+    read_outlines,
+)
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.photo import read_photo
+from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.motion.guess import guess_mask
 from cine3d_core.motion.segment import fluid_classes

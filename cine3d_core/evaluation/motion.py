@@ -260,7 +260,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the scores of the network and its rivals."""
-    from cine3d_core.files.models import load_network  # reads weights: only when there is work
+    from cine3d_core.files.models.store import (
+        load_network,  # reads weights: only when there is work
+    )
 
     constants = CLASS_CONSTANTS
     if args.training_data is not None:

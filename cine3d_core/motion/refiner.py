@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import LoadedNetwork, list_models, load_network
+from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
 from cine3d_core.motion.refine import MotionRefiner
 
 SHIPPED = "motion"

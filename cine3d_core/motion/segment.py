@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.files.models import LoadedNetwork, list_models, load_network
+from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
 from cine3d_core.motion.segment_regions import sharpen
 from cine3d_core.networks.fluid import predict
 

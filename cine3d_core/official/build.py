@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from cine3d_core.files.models import LoadedNetwork, load_network
-from cine3d_core.files.photo import Photo
+from cine3d_core.files.models.store import LoadedNetwork, load_network
+from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.depth_bins import depth_bins, depth_from_disparity, quantised_disparity
 from cine3d_core.official.dpt_depth import dpt_inverse_depth

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import load_network
+from cine3d_core.files.models.store import load_network
 from cine3d_core.geometry import NEAR_PLANE, project
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.blend import ALPHA, DISPARITY, blend

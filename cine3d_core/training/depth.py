@@ -235,7 +235,7 @@ def train(config: DepthTrainingConfig, data: Path, out: Path, *, encoder: Path |
 
 def export(checkpoint: Path, folder: Path, config: DepthTrainingConfig) -> None:
     """Writes the running mean of a checkpoint as a model folder, weights in float16."""
-    from cine3d_core.files.models import save_network
+    from cine3d_core.files.models.store import save_network
 
     network = networks.build(**config.architecture)
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])

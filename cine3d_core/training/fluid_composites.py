@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cine3d_core.files.fluid_polygons import LABELS
+from cine3d_core.files.drawing.fluid_polygons import LABELS
 
 Array = NDArray[Any]  # [H, W, 3] float32 sRGB in [0, 1], or [H, W] float32
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS, or UNKNOWN

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.fluid_polygons import paint_classes, read_outlines
+from cine3d_core.files.drawing.fluid_polygons import paint_classes, read_outlines
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.training.fluid_composites import (
     SKY,

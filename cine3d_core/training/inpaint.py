@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
-from cine3d_core.files.photo import read_photo
+from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.networks import inpainting as networks
 from cine3d_core.pipeline import PRESETS
 from cine3d_core.training import inpaint_data
@@ -265,7 +265,7 @@ def shipped_network(checkpoint: Path, config: InpaintTrainingConfig) -> networks
 
 def export(checkpoint: Path, folder: Path, config: InpaintTrainingConfig) -> None:
     """Writes the running mean of a checkpoint as a model folder, weights in float16."""
-    from cine3d_core.files.models import save_network
+    from cine3d_core.files.models.store import save_network
 
     save_network(
         folder,

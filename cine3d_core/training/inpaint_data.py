@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.files.photo import read_photo
+from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.layers.fill import analytic_fill
 
 Mask = NDArray[np.bool_]

@@ -241,7 +241,7 @@ def train(config: MotionTrainingConfig, data: Path, out: Path, *, device: str = 
 
 def export(checkpoint: Path, folder: Path, config: MotionTrainingConfig) -> None:
     """Writes the running mean of a compact checkpoint as a model folder, weights in float16."""
-    from cine3d_core.files.models import save_network
+    from cine3d_core.files.models.store import save_network
 
     network = build_network(config)
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
@@ -303,7 +303,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _make_shards(args: argparse.Namespace) -> int:
     # compiles with numba: seconds
-    from cine3d_core.files.models import load_network
+    from cine3d_core.files.models.store import load_network
     from cine3d_core.synthetic.flow_pictures import read_photos
     from cine3d_core.training import motion_films, motion_shards
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.flow import read_flow
+from cine3d_core.files.pictures.flow import read_flow
 from cine3d_core.synthetic.flow_pictures import FlowScene
 from cine3d_core.synthetic.flows import WATER, Size
 from cine3d_core.training import motion_data

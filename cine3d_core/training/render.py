@@ -369,7 +369,7 @@ def export_decoder(checkpoint: Path, folder: Path, config: RenderTrainingConfig)
 
 
 def _save(folder: Path, network: nn.Module, key: str, architecture: dict[str, Any]) -> None:
-    from cine3d_core.files.models import save_network
+    from cine3d_core.files.models.store import save_network
 
     count = sum(parameter.numel() for parameter in network.parameters())
     save_network(

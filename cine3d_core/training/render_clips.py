@@ -25,7 +25,7 @@ from torch import Tensor
 
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
-from cine3d_core.files.flow import read_flow
+from cine3d_core.files.pictures.flow import read_flow
 from cine3d_core.geometry import photo_camera
 from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams, Shot, prepare

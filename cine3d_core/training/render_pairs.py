@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.depth.sources import open_depth_source
-from cine3d_core.files.photo import read_photo
+from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.direct import still_motion
 from cine3d_core.networks.decoder import BASE_PLANES
 from cine3d_core.networks.features import (

@@ -9,9 +9,9 @@ import torch
 
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
-from cine3d_core.files.hints import read_directions
-from cine3d_core.files.models import LoadedNetwork, ModelInfo
-from cine3d_core.files.photo import read_photo
+from cine3d_core.files.drawing.hints import read_directions
+from cine3d_core.files.models.store import LoadedNetwork, ModelInfo
+from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.networks.official import (
     feature_net,

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from cine3d_core import clips, pipeline
-from cine3d_core.files.pixels import rgb_bytes
-from cine3d_core.files.scene import load_scene, save_scene
-from cine3d_core.files.video import open_frame_writer
+from cine3d_core.files.pictures.pixels import rgb_bytes
+from cine3d_core.files.scene.scene_file import load_scene, save_scene
+from cine3d_core.files.video.writer import open_frame_writer
 from cine3d_core.pipeline import PRESETS, BuildSettings, build_scene
 from cine3d_core.progress import ignore_progress
 from cine3d_core.render import animation, decoder_choice
@@ -135,7 +135,7 @@ def decoder_flop(decoder, image: blending.SplatImage, channels: blending.SplatCh
 
 def encoding(folder: Path, path: clips.CameraPath, rgb: torch.Tensor) -> float:
     """Seconds of a frame's encoding alone; noise is added, or all frames would be one."""
-    from cine3d_core.files.encoders import Mp4Encoder
+    from cine3d_core.files.video.encoders import Mp4Encoder
 
     generator = torch.Generator().manual_seed(1)
     pictures = [

@@ -8,7 +8,7 @@ import bpy
 import pytest
 
 from blender_addon import import_photo, jobs, photo_scene, relink
-from cine3d_core.files.scene_arrays import read_scene_info
+from cine3d_core.files.scene.arrays import read_scene_info
 from tests.blender.river_photo import WIDTH, import_river, write_river
 
 pytestmark = pytest.mark.blender

@@ -6,7 +6,7 @@ from types import FrameType
 
 import pytest
 
-from cine3d_core.files.background import BackgroundQueue
+from cine3d_core.files.video.background import BackgroundQueue
 
 
 def test_pieces_run_in_order_and_all_are_done_at_the_end() -> None:

@@ -17,7 +17,7 @@ from cine3d_core.depth.sources import (
     stretched,
 )
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import LoadedNetwork, ModelInfo
+from cine3d_core.files.models.store import LoadedNetwork, ModelInfo
 from cine3d_core.networks import depth as depth_network
 
 PARAMS = DepthParams()

@@ -8,7 +8,7 @@ import torch
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.fluid import lower_third, mean_overlap, score, table, upper_third
 from cine3d_core.evaluation.fluid_sheet import TILE_WIDTH, SheetRow, draw_sheet
-from cine3d_core.files.fluid_polygons import LABELS, paint_classes, read_outlines
+from cine3d_core.files.drawing.fluid_polygons import LABELS, paint_classes, read_outlines
 from cine3d_core.motion.segment_regions import kinds_of, sharpen
 from cine3d_core.networks import fluid as networks
 from cine3d_core.networks.fluid import CLASSES, predict

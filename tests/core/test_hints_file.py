@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.hints import read_directions, write_directions
+from cine3d_core.files.drawing.hints import read_directions, write_directions
 from cine3d_core.scene import MotionDirections, MotionHint, MotionRegion, Stroke
 
 ORIGINAL = (200, 400)  # height, width

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cine3d_core.files.models import save_network
+from cine3d_core.files.models.store import save_network
 from cine3d_core.geometry import photo_camera
 from cine3d_core.layers.fill import analytic_fill
 from cine3d_core.layers.fill_learned import correct, learned_fill

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import (
+from cine3d_core.files.models.store import (
     list_models,
     load_network,
     model_folders,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
-from cine3d_core.files.flow import read_flow, write_flow
+from cine3d_core.files.pictures.flow import read_flow, write_flow
 from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.scene import MotionField
 from tests.river import HEIGHT, WIDTH, river_motion

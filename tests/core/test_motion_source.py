@@ -3,7 +3,7 @@
 import pytest
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import list_models
+from cine3d_core.files.models.store import list_models
 from cine3d_core.motion import refiner
 
 INSTALLED = any(info.name == refiner.SHIPPED for info in list_models())

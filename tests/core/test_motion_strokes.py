@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cine3d_core.files.hints import read_directions
+from cine3d_core.files.drawing.hints import read_directions
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 STROKES = sorted((DOCS / "motion").glob("*.json"))

@@ -9,9 +9,9 @@ import torch
 
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import load_network, read_model_info
-from cine3d_core.files.official_checkpoints import PUBLISHED, import_official
-from cine3d_core.files.scene import load_scene
+from cine3d_core.files.models.official_checkpoints import PUBLISHED, import_official
+from cine3d_core.files.models.store import load_network, read_model_info
+from cine3d_core.files.scene.scene_file import load_scene
 from tests.golden.filler import filled_state_dict
 
 RULE_NAMES = {

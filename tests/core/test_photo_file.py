@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageCms
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.photo import read_photo
+from cine3d_core.files.pictures.photo import read_photo
 from tests.pictures import picture8, picture16, smooth_picture
 
 EXIF_IFD = 0x8769

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.pictures import read_depth_picture, read_mask
+from cine3d_core.files.pictures.maps import read_depth_picture, read_mask
 from tests.pictures import picture8
 
 

@@ -6,7 +6,7 @@ import pytest
 import trimesh
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.ply import cloud_vertices, write_ply
+from cine3d_core.files.scene.ply import cloud_vertices, write_ply
 
 N = 500
 

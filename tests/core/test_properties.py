@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from cine3d_core.files.camera_json import checked_matrices
+from cine3d_core.files.scene.camera_json import checked_matrices
 from cine3d_core.geometry import default_intrinsics, photo_camera, project, unproject
 from cine3d_core.layers.cut import LayeringParams, build_layers, disparity_cuts, layer_index
 from cine3d_core.scene import Camera

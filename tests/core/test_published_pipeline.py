@@ -10,9 +10,9 @@ from torch.testing import assert_close
 
 from cine3d_core.cameras import move_camera
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import LoadedNetwork, ModelInfo
-from cine3d_core.files.photo import Photo
-from cine3d_core.files.scene import load_scene, save_scene
+from cine3d_core.files.models.store import LoadedNetwork, ModelInfo
+from cine3d_core.files.pictures.photo import Photo
+from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.networks.official import (
     feature_net,
     image_decoder,

@@ -8,7 +8,7 @@ import torch
 
 from cine3d_core.clips import fingerprint, frame_drawer, open_camera_path
 from cine3d_core.errors import InputError
-from cine3d_core.files.models import save_network
+from cine3d_core.files.models.store import save_network
 from cine3d_core.networks import decoder, features
 from cine3d_core.render import decoder_choice
 from cine3d_core.render.animation import Shot, prepare

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.scene import load_scene, read_scene_info, save_scene
-from cine3d_core.files.scene_arrays import LAYOUT, read_scene_arrays
+from cine3d_core.files.scene.arrays import LAYOUT, read_scene_arrays
+from cine3d_core.files.scene.scene_file import load_scene, read_scene_info, save_scene
 from cine3d_core.scene import Camera
 from tests.stored_scenes import tiny_scene
 
@@ -114,7 +114,7 @@ def test_numpy_alone_can_read_a_scene(tmp_path: Path) -> None:
 
 
 def test_reading_arrays_imports_no_torch() -> None:
-    code = "import sys, cine3d_core.files.scene_arrays; sys.exit('torch' in sys.modules)"
+    code = "import sys, cine3d_core.files.scene.arrays; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from cine3d_core.cameras import move_camera
 from cine3d_core.clips import cloud_at
-from cine3d_core.files.scene import load_scene, save_scene
-from cine3d_core.files.scene_arrays import read_scene_info
+from cine3d_core.files.scene.arrays import read_scene_info
+from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.motion.sway import HARMONICS, STEEPEST, Sway, sway_at, sway_of_points
 from cine3d_core.render.animation import AnimationParams, Shot, prepare, splat_directions
 from cine3d_core.render.blend import splat_channels

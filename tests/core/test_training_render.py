@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.flow import write_flow
+from cine3d_core.files.pictures.flow import write_flow
 from cine3d_core.networks.features import lattice
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.training import (

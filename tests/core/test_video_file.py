@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.exr import srgb_to_linear
-from cine3d_core.files.frames import frame_name
-from cine3d_core.files.video import FrameWriter, open_frame_writer
+from cine3d_core.files.pictures.exr import srgb_to_linear
+from cine3d_core.files.video.frames import frame_name
+from cine3d_core.files.video.writer import FrameWriter, open_frame_writer
 from tests.pictures import picture8, rendered_frame
 
 HEIGHT, WIDTH = 45, 63

@@ -28,11 +28,12 @@ import torch
 # imported before the first fork, so that no child pays for them
 from cine3d_core import clips, pipeline
 from cine3d_core.cli import main as cine3d
-from cine3d_core.files import ply, video
+from cine3d_core.files.scene import ply
+from cine3d_core.files.video import writer
 from tests.command_line import HINTS, PHOTO, files_below
 from tests.faults.case import is_root
 
-PRELOADED = (clips, pipeline, ply, video)
+PRELOADED = (clips, pipeline, ply, writer)
 KILLS = 20  # of each command
 SEED = 8
 FRAMES = 6

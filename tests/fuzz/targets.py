@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.cameras import read_camera_path
-from cine3d_core.files.hints import read_directions
-from cine3d_core.files.models import read_model_info
-from cine3d_core.files.scene import save_scene
-from cine3d_core.files.scene_arrays import LAYOUT, read_scene_arrays
+from cine3d_core.files.drawing.hints import read_directions
+from cine3d_core.files.models.store import read_model_info
+from cine3d_core.files.scene.arrays import LAYOUT, read_scene_arrays
+from cine3d_core.files.scene.camera_path import read_camera_path
+from cine3d_core.files.scene.scene_file import save_scene
 from cine3d_core.worker import Session, run_job, take_message
 from cine3d_core.worker_protocol import ProtocolError, read_message
 from tests.stored_scenes import tiny_scene

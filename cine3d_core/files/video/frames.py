@@ -14,8 +14,8 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing, writing
-from cine3d_core.files.background import BackgroundQueue
-from cine3d_core.files.pixels import rgb_bytes
+from cine3d_core.files.pictures.pixels import rgb_bytes
+from cine3d_core.files.video.background import BackgroundQueue
 from cine3d_core.scene import RenderedFrame
 
 ImageFormat = Literal["png", "exr"]
@@ -92,7 +92,7 @@ def _png_encoder(rendered: RenderedFrame) -> Callable[[Path, str], None]:
 
 def _exr_encoder(rendered: RenderedFrame) -> Callable[[Path, str], None]:
     # OpenEXR is imported only where EXR is asked for: a broken install must not stop videos
-    from cine3d_core.files.exr import exr_channels, write_exr
+    from cine3d_core.files.pictures.exr import exr_channels, write_exr
 
     channels = exr_channels(rendered)
 
@@ -124,7 +124,7 @@ def _finished(folder: Path, image_format: ImageFormat, fingerprint: str) -> froz
 
 def _fingerprint_of(path: Path, image_format: ImageFormat) -> str | None:
     if image_format == "exr":
-        from cine3d_core.files.exr import exr_fingerprint  # see _exr_encoder
+        from cine3d_core.files.pictures.exr import exr_fingerprint  # see _exr_encoder
 
         return exr_fingerprint(path)
     try:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.picture_decoding import opened_picture, samples
+from cine3d_core.files.pictures.decoding import opened_picture, samples
 
 MIN_SIDE_PX = 16
 

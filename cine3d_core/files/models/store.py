@@ -74,7 +74,7 @@ def model_folders() -> tuple[Path, ...]:
 
     The user's folder is the environment variable CINE3D_MODELS, else the platform's place for data.
     """
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     return user_models_folder(), package / "_models", package.parent / "models"
 
 

@@ -10,8 +10,8 @@ import torch
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
-from cine3d_core.files.camera_json import checked_matrices, checked_size
 from cine3d_core.files.inputs import read_json
+from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
 from cine3d_core.scene import Camera
 
 _VERSION = 1

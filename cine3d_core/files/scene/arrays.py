@@ -21,8 +21,8 @@ import numpy as np
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
-from cine3d_core.files.camera_json import checked_matrices, checked_size
 from cine3d_core.files.inputs import input_file, parse_json
+from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
 
 FORMAT = "cine3d"
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cine3d_core.files.camera_json import checked_matrices
-from cine3d_core.files.scene_arrays import (
+from cine3d_core.files.scene.arrays import (
     LAYOUT,
     SWAYING,
     check_scene,
@@ -17,6 +16,7 @@ from cine3d_core.files.scene_arrays import (
     read_scene_info,
     write_scene_arrays,
 )
+from cine3d_core.files.scene.camera_json import checked_matrices
 from cine3d_core.scene import Camera, CinemagraphScene, FeaturePointCloud
 
 __all__ = ["load_scene", "read_scene_info", "save_scene"]

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import writing
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.models import DESCRIPTION, WEIGHTS
+from cine3d_core.files.models.store import DESCRIPTION, WEIGHTS
 from cine3d_core.networks.official import (
     dpt,
     feature_net,

@@ -14,7 +14,8 @@ from typing import Any
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
-from cine3d_core.files.drawn_points import (
+from cine3d_core.files.drawing.labelme import labelme_directions, labelme_size
+from cine3d_core.files.drawing.points import (
     Point,
     checked_keys,
     checked_list,
@@ -22,8 +23,7 @@ from cine3d_core.files.drawn_points import (
     checked_points,
 )
 from cine3d_core.files.inputs import read_json
-from cine3d_core.files.labelme import labelme_directions, labelme_size
-from cine3d_core.files.pictures import read_mask
+from cine3d_core.files.pictures.maps import read_mask
 from cine3d_core.scene import FLUIDS, MotionDirections, MotionHint, MotionRegion, Stroke
 
 Size = tuple[int, int]  # height, width

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.drawn_points import Point, checked_list, checked_points
+from cine3d_core.files.drawing.points import Point, checked_list, checked_points
 from cine3d_core.scene import MotionDirections, MotionHint
 
 _CIRCLE_CORNERS = 64

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import input_file
-from cine3d_core.files.picture_decoding import check_size, opened_picture, samples
+from cine3d_core.files.pictures.decoding import check_size, opened_picture, samples
 from cine3d_core.files.quiet import without_own_lines
 
 _GREY_TOLERANCE = 8 / 255  # between the channels of a grey picture that went through JPEG

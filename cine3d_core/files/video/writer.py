@@ -18,10 +18,10 @@ import numpy as np
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, replacing
-from cine3d_core.files.background import BackgroundQueue
-from cine3d_core.files.encoders import GifEncoder, Mp4Encoder, WebmEncoder
-from cine3d_core.files.frames import FolderWriter, ImageFormat
-from cine3d_core.files.pixels import rgb_bytes
+from cine3d_core.files.pictures.pixels import rgb_bytes
+from cine3d_core.files.video.background import BackgroundQueue
+from cine3d_core.files.video.encoders import GifEncoder, Mp4Encoder, WebmEncoder
+from cine3d_core.files.video.frames import FolderWriter, ImageFormat
 from cine3d_core.scene import RenderedFrame
 
 _ENCODERS = {".mp4": Mp4Encoder, ".webm": WebmEncoder, ".gif": GifEncoder}

@@ -1,0 +1,1 @@
+"""Photos, masks, depth and frames as picture files."""

@@ -1,0 +1,1 @@
+"""Scenes, cameras and points as files."""

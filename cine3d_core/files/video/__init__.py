@@ -1,0 +1,1 @@
+"""Frames as videos and as folders of pictures."""
