@@ -317,7 +317,7 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _motion(args: argparse.Namespace) -> None:
-    from cine3d_core.motion_pictures import check_motion_outputs, write_motions
+    from cine3d_core.output.motion_files import check_motion_outputs, write_motions
     from cine3d_core.pipeline import BuildSettings, direct_photo
 
     check_motion_outputs(args.output)
@@ -353,15 +353,15 @@ def _tell_memory(args: argparse.Namespace) -> None:
 
 
 def _render(args: argparse.Namespace) -> None:
-    from cine3d_core import clips
     from cine3d_core.devices import choose_device
     from cine3d_core.files.inputs import sha256_of
     from cine3d_core.files.scene.scene_file import load_scene
     from cine3d_core.files.video.writer import open_frame_writer
+    from cine3d_core.output import clip
 
     scene = load_scene(args.scene)
-    path = clips.open_camera_path(scene, args.camera, args.size)
-    frames = clips.frame_range(args.frames, path, scene)
+    path = clip.open_camera_path(scene, args.camera, args.size)
+    frames = clip.frame_range(args.frames, path, scene)
     device = choose_device(args.device)
     writer = open_frame_writer(
         args.output,
@@ -370,15 +370,15 @@ def _render(args: argparse.Namespace) -> None:
         fps=scene.fps,
         image_format=args.format,
         resume=args.resume,
-        fingerprint=clips.fingerprint(
+        fingerprint=clip.fingerprint(
             scene, sha256_of(args.scene), args.camera, path, decoder=args.decoder
         ),
     )
     started = time.perf_counter()
     with _progress(args.progress) as progress, writer:
         progress("preparing the motion", 0.0)
-        clips.render_clip(
-            clips.frame_drawer(scene, device, decoder=args.decoder),
+        clip.render_clip(
+            clip.frame_drawer(scene, device, decoder=args.decoder),
             path,
             frames,
             writer,
@@ -417,30 +417,30 @@ def _batch(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from cine3d_core import clips
     from cine3d_core.files.scene.ply import write_ply
     from cine3d_core.files.scene.scene_file import load_scene
+    from cine3d_core.output import clip as clips
     from cine3d_core.render.animation import prepare
 
     scene = load_scene(args.scene)
     if args.output.suffix.lower() != ".ply":
         raise InputError(f"cannot write {args.output}: points are exported as .ply; rename it")
-    still = clips.open_camera_path(scene, "still", None)
-    frames = clips.frame_range(args.frames or str(args.frame), still, scene)
+    still = clip.open_camera_path(scene, "still", None)
+    frames = clip.frame_range(args.frames or str(args.frame), still, scene)
     prepared = prepare(scene)
     with _progress(args.progress) as progress:
         for count, frame in enumerate(frames):
             progress(f"frame {frame}", count / len(frames))
             numbered = args.output.with_stem(f"{args.output.stem}_{frame:04d}")
             output = numbered if args.frames else args.output
-            write_ply(output, clips.cloud_at(prepared, frame), binary=args.binary)
+            write_ply(output, clip.cloud_at(prepared, frame), binary=args.binary)
         progress("done", 1.0)
     _tell(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files", args)
 
 
 def _info(args: argparse.Namespace) -> None:
-    from cine3d_core.clips import describe
     from cine3d_core.files.scene.scene_file import load_scene
+    from cine3d_core.output.clip import describe
 
     _say(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
 

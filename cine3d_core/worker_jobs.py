@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cine3d_core.clips import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.devices import choose_device
@@ -41,6 +40,8 @@ from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.guess import guess_mask
 from cine3d_core.motion.refiner import motion_refiner
 from cine3d_core.motion.segment import fluid_classes
+from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
+from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.coarse import preview_of
@@ -55,7 +56,6 @@ from cine3d_core.scene import (
     RenderedFrame,
     resized_camera,
 )
-from cine3d_core.viewport_points import viewport_points
 from cine3d_core.worker import JobFunction, JobInput, JobResult
 
 MAX_SIDE_PX = 16_384  # of a frame

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.clips import open_camera_path, prepare_on, shot_of
 from cine3d_core.files.drawing.hints import read_directions
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.flow import motion_from_hints
+from cine3d_core.output.clip import open_camera_path, prepare_on, shot_of
 from cine3d_core.render.frame import render_frame
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from cine3d_core import clips, pipeline
+from cine3d_core import pipeline
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.files.video.writer import open_frame_writer
+from cine3d_core.output import clip as clips
 from cine3d_core.pipeline import PRESETS, BuildSettings, build_scene
 from cine3d_core.progress import ignore_progress
 from cine3d_core.render import animation, decoder_choice

@@ -200,6 +200,6 @@ def test_a_folder_of_another_scene_or_version_is_not_resumed(
     assert "another scene" in refused(*render, "--camera", "still", "--resume")
     assert "other settings" in refused(*render, "--size", "40", "--resume")
     with monkeypatch.context() as other:
-        other.setattr("cine3d_core.clips.__version__", "0.0.9")
+        other.setattr("cine3d_core.output.clip.__version__", "0.0.9")
         assert "other settings" in refused(*render, "--resume")
     assert main([*render, "--frames", "0:1", "--resume"]) == 0

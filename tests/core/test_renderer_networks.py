@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from cine3d_core.clips import fingerprint, frame_drawer, open_camera_path
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import save_network
 from cine3d_core.networks import decoder, features
+from cine3d_core.output.clip import fingerprint, frame_drawer, open_camera_path
 from cine3d_core.render import decoder_choice
 from cine3d_core.render.animation import Shot, prepare
 from cine3d_core.render.blend import splat_channels

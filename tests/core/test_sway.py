@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from cine3d_core.cameras import move_camera
-from cine3d_core.clips import cloud_at
 from cine3d_core.files.scene.arrays import read_scene_info
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.motion.sway import HARMONICS, STEEPEST, Sway, sway_at, sway_of_points
+from cine3d_core.output.clip import cloud_at
+from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import AnimationParams, Shot, prepare, splat_directions
 from cine3d_core.render.blend import splat_channels
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene
-from cine3d_core.viewport_points import viewport_points
 from tests.river import HEIGHT, WIDTH, river_depth, river_scene, texture
 
 POST = river_depth()[0] == 1.5  # [H, W]

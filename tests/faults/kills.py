@@ -25,15 +25,17 @@ from pathlib import Path
 
 import torch
 
-# imported before the first fork, so that no child pays for them
-from cine3d_core import clips, pipeline
+from cine3d_core import pipeline
 from cine3d_core.cli import main as cine3d
 from cine3d_core.files.scene import ply
 from cine3d_core.files.video import writer
+
+# imported before the first fork, so that no child pays for them
+from cine3d_core.output import clip
 from tests.command_line import HINTS, PHOTO, files_below
 from tests.faults.case import is_root
 
-PRELOADED = (clips, pipeline, ply, writer)
+PRELOADED = (clip, pipeline, ply, writer)
 KILLS = 20  # of each command
 SEED = 8
 FRAMES = 6

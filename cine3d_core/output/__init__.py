@@ -1,0 +1,1 @@
+"""Frames and points leave: clips, viewport points, pictures of motion."""
