@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 import cine3d_core
-from cine3d_core import worker_protocol
-from cine3d_core.worker_protocol import ProtocolError, read_message, write_message
+from cine3d_core.worker import protocol
+from cine3d_core.worker.protocol import ProtocolError, read_message, write_message
 
 CANCEL_GRACE_S = 0.9  # a job at work that does not give up by then is killed with its process
 LOG_LINES = 200
@@ -40,7 +40,7 @@ spec = importlib.util.spec_from_file_location(
 package = importlib.util.module_from_spec(spec)
 sys.modules["cine3d_core"] = package
 spec.loader.exec_module(package)
-from cine3d_core.worker import main
+from cine3d_core.worker.program import main
 sys.exit(main())
 """
 
@@ -225,11 +225,11 @@ class _Process:
         self._log_reader.join(timeout=1.0)
         self._fail_all("the worker was ended" if self._closing else f"{problem} (exit code {code})")
 
-    def _handle(self, message: worker_protocol.Message) -> None:
+    def _handle(self, message: protocol.Message) -> None:
         header = message.header
         if message.kind == "hello":
             theirs = header.get("protocol"), header.get("version")
-            ours = worker_protocol.PROTOCOL_VERSION, cine3d_core.__version__
+            ours = protocol.PROTOCOL_VERSION, cine3d_core.__version__
             if theirs != ours:
                 raise ProtocolError(f"it speaks version {theirs}, Blender {ours}")
             return
@@ -243,7 +243,7 @@ class _Process:
         error = None
         if message.kind == "result":
             job.value, job.arrays, job.fraction = header["value"], message.arrays, 1.0
-        elif message.kind == "error" and header["kind_of_error"] == worker_protocol.CANCELLED:
+        elif message.kind == "error" and header["kind_of_error"] == protocol.CANCELLED:
             error = JobCancelled()
         else:
             error = WorkerError(
@@ -385,5 +385,5 @@ class Worker:
             raise WorkerError(
                 f"the worker's Python cannot be started: {self.python} ({error.strerror}); "
                 "choose another one in the add-on's preferences",
-                worker_protocol.INPUT_ERROR,
+                protocol.INPUT_ERROR,
             ) from error

@@ -419,7 +419,7 @@ def _batch(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from cine3d_core.files.scene.ply import write_ply
     from cine3d_core.files.scene.scene_file import load_scene
-    from cine3d_core.output import clip as clips
+    from cine3d_core.output import clip
     from cine3d_core.render.animation import prepare
 
     scene = load_scene(args.scene)
@@ -512,7 +512,7 @@ def _learn(args: argparse.Namespace) -> None:
 
 
 def _worker(args: argparse.Namespace) -> None:
-    from cine3d_core.worker import main as serve
+    from cine3d_core.worker.program import main as serve
 
     serve()
 

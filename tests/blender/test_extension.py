@@ -108,7 +108,7 @@ def test_the_zip_holds_no_compiled_code_and_no_second_wheel(extension):
             names += inner.namelist()
     assert len(wheels) == 1 and "py3-none-any" in wheels[0]
     assert not [name for name in names if re.search(r"\.(so|pyd|dll|dylib|pyc)$", name)]
-    assert "cine3d_core/worker.py" in names
+    assert "cine3d_core/worker/server.py" in names
 
 
 def test_the_wheel_is_the_same_bytes_every_time(tmp_path):
@@ -162,7 +162,7 @@ def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
         "cine3d_core.files.atomic",
         "cine3d_core.files.inputs",
         "cine3d_core.files.scene.arrays",
-        "cine3d_core.worker_protocol",
+        "cine3d_core.worker.protocol",
     }
     for path in (repository / "blender_addon").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -15,7 +15,7 @@ from cine3d_core.files.scene.camera_json import checked_matrices
 from cine3d_core.geometry import default_intrinsics, photo_camera, project, unproject
 from cine3d_core.layers.cut import LayeringParams, build_layers, disparity_cuts, layer_index
 from cine3d_core.scene import Camera
-from cine3d_core.worker_protocol import read_message, write_message
+from cine3d_core.worker.protocol import read_message, write_message
 
 FEW = settings(
     max_examples=20,

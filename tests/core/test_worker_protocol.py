@@ -7,8 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from cine3d_core.worker import Session, take_message
-from cine3d_core.worker_protocol import (
+from cine3d_core.worker.protocol import (
     MAX_HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
     Message,
@@ -16,6 +15,7 @@ from cine3d_core.worker_protocol import (
     read_message,
     write_message,
 )
+from cine3d_core.worker.server import Session, take_message
 
 
 def raw_message(header, payload=b"", *, magic=b"C3D1", header_bytes=None, payload_bytes=None):

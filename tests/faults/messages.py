@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from cine3d_core.worker import Session, run_job
-from cine3d_core.worker_protocol import INPUT_ERROR, Message, read_message, write_message
+from cine3d_core.worker.program import load_jobs
+from cine3d_core.worker.protocol import INPUT_ERROR, Message, read_message, write_message
+from cine3d_core.worker.server import Session, run_job
 from tests.command_line import environment
 from tests.faults.cameras import POSE, K
 from tests.faults.case import HEIGHT, WIDTH, Deed, Workshop
@@ -201,7 +202,7 @@ def answered(name: str, arguments: dict[str, Any], kind: str) -> Callable[[Works
         names = {key: str(path) for key, path in {**places, "photo": shop.photo()}.items()}
         output = io.BytesIO()
         job = {"id": 1, "name": name, "arguments": filled(arguments, names)}
-        run_job(Session(output), Message("job", job))
+        run_job(Session(output), Message("job", job), load_jobs)
         output.seek(0)
         answers = []
         while (message := read_message(output)) is not None:

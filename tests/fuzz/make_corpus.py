@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cine3d_core.worker_protocol import write_message
+from cine3d_core.worker.protocol import write_message
 from tests.fuzz.targets import sound_scene
 
 HERE = Path(__file__).parent / "corpus"

@@ -22,8 +22,9 @@ from cine3d_core.files.models.store import read_model_info
 from cine3d_core.files.scene.arrays import LAYOUT, read_scene_arrays
 from cine3d_core.files.scene.camera_path import read_camera_path
 from cine3d_core.files.scene.scene_file import save_scene
-from cine3d_core.worker import Session, run_job, take_message
-from cine3d_core.worker_protocol import ProtocolError, read_message
+from cine3d_core.worker.program import load_jobs
+from cine3d_core.worker.protocol import ProtocolError, read_message
+from cine3d_core.worker.server import Session, run_job, take_message
 from tests.stored_scenes import tiny_scene
 
 PHOTO_SIZE = (24, 32)  # height, width
@@ -78,7 +79,7 @@ def protocol(data: bytes) -> None:
         assert message is not None
         message.header["name"] = "ping"  # other jobs have tests of their own
         message.header["arguments"] = {"echo": message.header.get("arguments")}
-        run_job(session, message)
+        run_job(session, message, load_jobs)
 
 
 def json_readers(data: bytes) -> None:

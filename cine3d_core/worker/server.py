@@ -1,6 +1,6 @@
 """The long-lived process that does Blender's heavy work (`python -m cine3d_core.worker`).
 
-It reads messages of `worker_protocol` from stdin, does one job at a time in the main thread and
+It reads messages of `protocol` from stdin, does one job at a time in the main thread and
 writes progress, results and errors to stdout. A second thread reads, so that a `cancel` is seen
 while a job runs: the job's progress callback raises `Cancelled`. When stdin closes, Blender is
 gone, and the process ends within two seconds whatever it is doing.
@@ -20,10 +20,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from cine3d_core import __version__, worker_protocol
+from cine3d_core import __version__
 from cine3d_core.errors import InputError
 from cine3d_core.progress import Progress
-from cine3d_core.worker_protocol import Message, read_message, write_message
+from cine3d_core.worker import protocol
+from cine3d_core.worker.protocol import Message, read_message, write_message
 
 JobResult = tuple[dict[str, Any], dict[str, np.ndarray]]
 
@@ -45,6 +46,7 @@ class JobInput:
 
 
 JobFunction = Callable[[JobInput], JobResult]
+LoadJobs = Callable[[], Mapping[str, JobFunction]]  # only a job needs what they import
 
 
 @dataclass
@@ -94,7 +96,7 @@ def ping(job: JobInput) -> JobResult:
     return {"echo": job.arguments.get("echo"), "pid": os.getpid()}, dict(job.arrays)
 
 
-def job_function(name: str) -> JobFunction:
+def job_function(name: str, load_jobs: LoadJobs) -> JobFunction:
     """The job of that name; all but `ping` cost an import of torch the first time.
 
     Raises:
@@ -102,21 +104,21 @@ def job_function(name: str) -> JobFunction:
     """
     if name == "ping":
         return ping
-    from cine3d_core.worker_jobs import JOBS
-
-    if name not in JOBS:
+    jobs = load_jobs()
+    if name not in jobs:
         raise InputError(f"the worker has no job {name!r}; install matching versions")
-    return JOBS[name]
+    return jobs[name]
 
 
-def run_job(session: Session, message: Message) -> None:
+def run_job(session: Session, message: Message, load_jobs: LoadJobs) -> None:
     """Do one job and send exactly one `result` or `error` for it."""
     job_id, name = message.header["id"], message.header["name"]
     arguments = message.header.get("arguments") or {}
     try:
         progress = session.progress_of(job_id)
         progress("Starting", 0.0)
-        value, arrays = job_function(name)(JobInput(arguments, message.arrays, progress))
+        function = job_function(name, load_jobs)
+        value, arrays = function(JobInput(arguments, message.arrays, progress))
         session.send("result", {"id": job_id, "value": value}, arrays)
     except Exception as error:  # whatever a job does, the worker goes on
         session.send("error", {"id": job_id, **describe_error(error)})
@@ -126,29 +128,29 @@ def describe_error(error: Exception) -> dict[str, str]:
     """Kind, message and details of an `error` message."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, Cancelled):
-        return {"kind_of_error": worker_protocol.CANCELLED, "message": "cancelled", "details": ""}
+        return {"kind_of_error": protocol.CANCELLED, "message": "cancelled", "details": ""}
     if isinstance(error, InputError):
-        kind, text = worker_protocol.INPUT_ERROR, str(error)
+        kind, text = protocol.INPUT_ERROR, str(error)
     elif isinstance(error, ImportError) and "cine3d_core" not in str(error):
-        kind = worker_protocol.INPUT_ERROR
+        kind = protocol.INPUT_ERROR
         text = f"the worker's Python lacks a package ({error}); run Set Up in the preferences"
     elif isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        kind = worker_protocol.OUT_OF_MEMORY
+        kind = protocol.OUT_OF_MEMORY
         text = "out of memory; choose a smaller resolution or a higher limit in the preferences"
     else:
-        kind, text = worker_protocol.BUG, f"{type(error).__name__}: {error}"
+        kind, text = protocol.BUG, f"{type(error).__name__}: {error}"
     print(details, file=sys.stderr, flush=True)
     return {"kind_of_error": kind, "message": text, "details": details}
 
 
-def serve(source: BinaryIO, output: BinaryIO) -> None:
+def serve(source: BinaryIO, output: BinaryIO, load_jobs: LoadJobs) -> None:
     """Answer jobs from `source` until it ends."""
     session = Session(output)
     reader = threading.Thread(target=_read_all, args=(source, session), daemon=True)
     session.send(
         "hello",
         {
-            "protocol": worker_protocol.PROTOCOL_VERSION,
+            "protocol": protocol.PROTOCOL_VERSION,
             "version": __version__,
             "python": sys.version.split()[0],
             "pid": os.getpid(),
@@ -156,7 +158,7 @@ def serve(source: BinaryIO, output: BinaryIO) -> None:
     )
     reader.start()
     while (message := session.waiting.get()) is not None and not session.ending.is_set():
-        run_job(session, message)
+        run_job(session, message, load_jobs)
         session.cancelled.discard(message.header["id"])
 
 
@@ -169,9 +171,9 @@ def take_message(session: Session, message: Message) -> None:
     wanted = {"cancel": {"id": int}, "job": {"id": int, "name": str}}.get(message.kind, {})
     for key, kind in wanted.items():
         if type(message.header.get(key)) is not kind:
-            raise worker_protocol.ProtocolError(f"{message.kind} without {key!r}")
+            raise protocol.ProtocolError(f"{message.kind} without {key!r}")
     if not isinstance(message.header.get("arguments") or {}, dict):
-        raise worker_protocol.ProtocolError("arguments are not an object")
+        raise protocol.ProtocolError("arguments are not an object")
     if message.kind == "cancel":
         session.cancelled.add(message.header["id"])
     elif message.kind == "job":
@@ -182,7 +184,7 @@ def _read_all(source: BinaryIO, session: Session) -> None:
     try:
         while (message := read_message(source)) is not None:
             take_message(session, message)
-    except (worker_protocol.ProtocolError, OSError, ValueError) as error:
+    except (protocol.ProtocolError, OSError, ValueError) as error:
         print(f"worker: {error}; ending", file=sys.stderr, flush=True)
     session.ending.set()
     session.waiting.put(None)
@@ -211,15 +213,9 @@ def _limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def main() -> int:
+def serve_pipes(load_jobs: LoadJobs) -> int:
     """Serve stdin and stdout; `CINE3D_MEMORY_MB` limits the memory."""
     source, output = _own_pipes()
     _limit_memory(int(os.environ.get("CINE3D_MEMORY_MB", "0")))
-    serve(source, output)
+    serve(source, output, load_jobs)
     return 0
-
-
-if __name__ == "__main__":
-    from cine3d_core import worker  # not this copy: jobs raise the other module's `Cancelled`
-
-    sys.exit(worker.main())

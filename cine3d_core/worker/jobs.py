@@ -56,7 +56,7 @@ from cine3d_core.scene import (
     RenderedFrame,
     resized_camera,
 )
-from cine3d_core.worker import JobFunction, JobInput, JobResult
+from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 MAX_SIDE_PX = 16_384  # of a frame
 PREVIEW_SIDE_PX = 640  # of a picture of the motion
