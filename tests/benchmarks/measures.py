@@ -13,7 +13,7 @@ from cine3d_core import pipeline
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.files.video.writer import open_frame_writer
-from cine3d_core.output import clip
+from cine3d_core.output import clip as clips
 from cine3d_core.pipeline import PRESETS, BuildSettings, build_scene
 from cine3d_core.progress import ignore_progress
 from cine3d_core.render import animation, decoder_choice
@@ -58,9 +58,9 @@ def build(folder: Path, width: int, frames: int) -> Figures:
 def frames(folder: Path, width: int, frames: int) -> Figures:
     """Median seconds of each stage of a frame, and of a frame written to a video."""
     scene = load_scene(built_scene(folder, width, frames))
-    draw, plain = clip.frame_drawer(scene, CPU), clip.frame_drawer(scene, CPU, decoder="none")
-    path, still = (clip.open_camera_path(scene, name, None) for name in ("circle", "still"))
-    shot, rest = clip.shot_of(path, FRAME), clip.shot_of(still, FRAME)
+    draw, plain = clips.frame_drawer(scene, CPU), clips.frame_drawer(scene, CPU, decoder="none")
+    path, still = (clips.open_camera_path(scene, name, None) for name in ("circle", "still"))
+    shot, rest = clips.shot_of(path, FRAME), clips.shot_of(still, FRAME)
     repeats = 5 if width <= 1920 else 3
 
     def seconds(*arguments: object, by=draw) -> tuple[float, float]:
@@ -79,7 +79,7 @@ def frames(folder: Path, width: int, frames: int) -> Figures:
 
 def stages(scene: CinemagraphScene, shot: animation.Shot, repeats: int) -> Figures:
     """The stages of a frame with the compact decoder, and how near to the machine they are."""
-    prepared, params = clip.prepare_on(scene, CPU), rendering.animation_of(scene)
+    prepared, params = clips.prepare_on(scene, CPU), rendering.animation_of(scene)
     channels = blending.splat_channels(scene.cloud.features.shape[1])
     pair = animation.splat_directions(prepared, shot, FRAME, params)
 
@@ -134,7 +134,7 @@ def decoder_flop(decoder, image: blending.SplatImage, channels: blending.SplatCh
     return counter.get_total_flops()
 
 
-def encoding(folder: Path, path: clip.CameraPath, rgb: torch.Tensor) -> float:
+def encoding(folder: Path, path: clips.CameraPath, rgb: torch.Tensor) -> float:
     """Seconds of a frame's encoding alone; noise is added, or all frames would be one."""
     from cine3d_core.files.video.encoders import Mp4Encoder
 
@@ -156,13 +156,13 @@ def clip(
     scene_file = built_scene(folder, width, frames)
     started = time.perf_counter()
     scene = load_scene(scene_file)
-    path = clip.open_camera_path(scene, "circle", None)
-    draw = clip.frame_drawer(scene, CPU, decoder=decoder)
+    path = clips.open_camera_path(scene, "circle", None)
+    draw = clips.frame_drawer(scene, CPU, decoder=decoder)
     loaded = time.perf_counter()
     with open_frame_writer(
-        folder / "clip.mp4", height=path.height, width=path.width, fps=25, fingerprint=""
+        folder / "clips.mp4", height=path.height, width=path.width, fps=25, fingerprint=""
     ) as writer:
-        clip.render_clip(
+        clips.render_clip(
             draw, path, range(frames), writer, motion_vectors=False, progress=ignore_progress
         )
     seconds = time.perf_counter() - loaded
@@ -186,9 +186,9 @@ def preview(folder: Path, width: int, frames: int) -> Figures:
     scene = load_scene(built_scene(folder, width, frames))
     started = time.perf_counter()
     small = preview_of(scene)
-    draw = clip.frame_drawer(small, CPU, decoder="none")
+    draw = clips.frame_drawer(small, CPU, decoder="none")
     ready = time.perf_counter() - started
-    shot = clip.shot_of(clip.open_camera_path(scene, "circle", 640), FRAME)
+    shot = clips.shot_of(clips.open_camera_path(scene, "circle", 640), FRAME)
     seconds, used = both_medians(lambda: draw(shot, FRAME, False), 9)
     return {
         "points": float(len(small.cloud.positions)),
@@ -207,8 +207,8 @@ def layers(folder: Path, width: int, count: int) -> Figures:
     started = time.perf_counter()
     scene = build_scene(sample_photo(folder, width), settings)
     seconds = time.perf_counter() - started
-    shot = clip.shot_of(clip.open_camera_path(scene, "circle", None), FRAME)
-    draw = clip.frame_drawer(scene, CPU, decoder="none")
+    shot = clips.shot_of(clips.open_camera_path(scene, "circle", None), FRAME)
+    draw = clips.frame_drawer(scene, CPU, decoder="none")
     frame, used = both_medians(lambda: draw(shot, FRAME, False))
     return {
         "layers": float(len(scene.layer_depth)),
@@ -231,7 +231,7 @@ def official(folder: Path, width: int, frames: int) -> Figures:
     started = time.perf_counter()
     scene = authors_scene(sample_photo(folder, width), sample_hints(folder, width), frames)
     set_up = time.perf_counter() - started
-    shot = clip.shot_of(clip.open_camera_path(scene, "circle", None), FRAME)
+    shot = clips.shot_of(clips.open_camera_path(scene, "circle", None), FRAME)
     draw = authors_frames(scene)
     frame, used = both_medians(lambda: draw(shot.camera, FRAME), 3)
     return {

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cine3d_core.batch import BatchSettings, Processes, commands_of, plan, run_on_cluster
 from cine3d_core.cli import main
+from cine3d_core.cli.batch import BatchSettings, Processes, commands_of, plan, run_on_cluster
 from cine3d_core.errors import InputError
 
 SMALL = ["--size", "64", "--frames", "2", "--preset", "draft", "--progress", "none"]

@@ -210,24 +210,24 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    for verb, help_text, package, subjects in (
-        (
-            "train",
-            "train a network (cine3d train depth --help)",
-            "training",
-            ("depth", "motion", "inpaint", "fluid", "render"),
-        ),
-        (
-            "evaluate",
-            "measure quality against truth (cine3d evaluate depth --help)",
-            "evaluation",
-            ("depth", "motion", "renderer", "stereo", "photos", "fluid"),
-        ),
+    for verb, help_text, modules in (
+        ("train", "train a network (cine3d train depth --help)", _TRAINING),
+        ("evaluate", "measure quality against truth (cine3d evaluate depth --help)", _EVALUATION),
     ):
         parser = commands.add_parser(verb, help=help_text)
-        parser.add_argument("subject", choices=subjects)
+        parser.add_argument("subject", choices=tuple(modules))
         parser.add_argument("arguments", nargs=argparse.REMAINDER)
-        parser.set_defaults(run=_learn, verb=verb, package=package)
+        parser.set_defaults(run=_learn, verb=verb, modules=modules)
+
+
+# Subject -> module below `cine3d_core` with `add_arguments` and `run`.
+_TRAINING = {
+    name: f"training.{name}" for name in ("depth", "motion", "inpaint", "fluid", "render")
+}
+_EVALUATION = {
+    name: f"evaluation.{name}"
+    for name in ("depth", "motion", "renderer", "stereo", "photos", "fluid")
+}
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -391,7 +391,7 @@ def _render(args: argparse.Namespace) -> None:
 
 
 def _batch(args: argparse.Namespace) -> None:
-    from cine3d_core import batch
+    from cine3d_core.cli import batch
 
     def given(*pairs: tuple[str, object]) -> tuple[str, ...]:
         return tuple(part for k, v in pairs if v is not None for part in (f"--{k}", str(v)))
@@ -446,7 +446,7 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> None:
-    from cine3d_core.doctor import examine
+    from cine3d_core.cli.doctor import examine
 
     findings = examine()
     if args.json:
@@ -505,7 +505,7 @@ def _models_import(args: argparse.Namespace) -> None:
 
 
 def _learn(args: argparse.Namespace) -> None:
-    module = importlib.import_module(f"cine3d_core.{args.package}.{args.subject}")
+    module = importlib.import_module(f"cine3d_core.{args.modules[args.subject]}")
     parser = argparse.ArgumentParser(prog=f"cine3d {args.verb} {args.subject}")
     module.add_arguments(parser)
     module.run(parser.parse_args(args.arguments))
@@ -515,7 +515,3 @@ def _worker(args: argparse.Namespace) -> None:
     from cine3d_core.worker.program import main as serve
 
     serve()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,5 @@
+"""The `cine3d` command."""
+
+from cine3d_core.cli.program import main
+
+__all__ = ["main"]
