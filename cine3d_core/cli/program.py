@@ -221,9 +221,7 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 # Subject -> module below `cine3d_core` with `add_arguments` and `run`.
-_TRAINING = {
-    name: f"training.{name}" for name in ("depth", "motion", "inpaint", "fluid", "render")
-}
+_TRAINING = {name: f"training.{name}" for name in ("depth", "motion", "inpaint", "fluid", "render")}
 _EVALUATION = {
     name: f"evaluation.{name}"
     for name in ("depth", "motion", "renderer", "stereo", "photos", "fluid")
@@ -285,9 +283,9 @@ def _put(line: str) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
+    from cine3d_core.build import BuildSettings, build_scene
     from cine3d_core.files.atomic import check_output
     from cine3d_core.files.scene.scene_file import save_scene
-    from cine3d_core.pipeline import BuildSettings, build_scene
 
     if args.output.suffix != ".cine3d":
         raise InputError(f"the scene {args.output} must be named NAME.cine3d; rename the output")
@@ -317,8 +315,8 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _motion(args: argparse.Namespace) -> None:
+    from cine3d_core.build import BuildSettings, direct_photo
     from cine3d_core.output.motion_files import check_motion_outputs, write_motions
-    from cine3d_core.pipeline import BuildSettings, direct_photo
 
     check_motion_outputs(args.output)
     settings = BuildSettings(
@@ -353,7 +351,7 @@ def _tell_memory(args: argparse.Namespace) -> None:
 
 
 def _render(args: argparse.Namespace) -> None:
-    from cine3d_core.devices import choose_device
+    from cine3d_core.device import choose_device
     from cine3d_core.files.inputs import sha256_of
     from cine3d_core.files.scene.scene_file import load_scene
     from cine3d_core.files.video.writer import open_frame_writer

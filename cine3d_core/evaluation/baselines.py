@@ -27,10 +27,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.motion.direct import still_motion
 from cine3d_core.networks.features import lattice_of_points
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.render.animation import (
     AnimationParams,

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cine3d_core.build import BuildSettings, build_scene
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.output.clip import open_camera_path, shot_of
-from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.render.animation import Shot, prepare
 from cine3d_core.render.decoder_choice import open_decoder
 from cine3d_core.render.frame import render_frame

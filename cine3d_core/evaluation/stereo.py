@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import baselines, metrics, sheets
@@ -27,7 +28,6 @@ from cine3d_core.evaluation.results import write_text
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.motion.direct import still_motion
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.render.decode import pass_through
 from cine3d_core.render.decoder_choice import open_decoder

@@ -13,7 +13,7 @@ import torch
 
 from cine3d_core import __version__
 from cine3d_core.cameras import CAMERA_MOVES, move_camera
-from cine3d_core.devices import on_device
+from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import list_models
 from cine3d_core.files.scene.camera_path import read_camera_path

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cine3d_core.build import DirectedPhoto
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, replacing
 from cine3d_core.files.pictures.flow import write_flow
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
-from cine3d_core.pipeline import DirectedPhoto
 
 # suffix -> how OpenCV is to encode it: fast, or at a quality that shows nothing
 PICTURES: dict[str, list[int]] = {

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from cine3d_core.devices import on_device
+from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import ModelInfo, find_model, list_models, load_network
 from cine3d_core.layers.fill import analytic_fill

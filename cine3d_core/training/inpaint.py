@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from cine3d_core.build import PRESETS
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.networks import inpainting as networks
-from cine3d_core.pipeline import PRESETS
 from cine3d_core.training import inpaint_data
 from cine3d_core.training.adversarial import (
     PatchDiscriminator,

@@ -439,7 +439,7 @@ def _config(args: argparse.Namespace) -> RenderTrainingConfig:
 
 def run(args: argparse.Namespace) -> None:
     """Does the chosen step."""
-    from cine3d_core.devices import choose_device
+    from cine3d_core.device import choose_device
 
     if args.step in _MAKERS:
         _MAKERS[args.step](args)

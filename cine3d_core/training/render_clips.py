@@ -23,11 +23,11 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.flow import read_flow
 from cine3d_core.geometry import photo_camera
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.scene import MotionField
 from cine3d_core.training.render_data import RenderPair, write_pair

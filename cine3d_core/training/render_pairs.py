@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cine3d_core.build import PRESETS, SceneParts, StageParams, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.direct import still_motion
@@ -25,7 +26,6 @@ from cine3d_core.networks.features import (
     lattice_of_points,
     layer_planes,
 )
-from cine3d_core.pipeline import PRESETS, SceneParts, StageParams, scene_from_parts
 from cine3d_core.render.animation import (
     AnimationParams,
     PreparedScene,

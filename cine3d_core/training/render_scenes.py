@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams
 from cine3d_core.synthetic.truth_folder import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.training.render_data import SCENE_PREFIX, RenderPair, write_pair

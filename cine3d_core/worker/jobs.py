@@ -20,9 +20,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from cine3d_core.build import BuildSettings, build_scene
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
-from cine3d_core.devices import choose_device
+from cine3d_core.device import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.drawing.hints import read_directions, write_directions
@@ -42,7 +43,6 @@ from cine3d_core.motion.refiner import motion_refiner
 from cine3d_core.motion.segment import fluid_classes
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.viewport_points import viewport_points
-from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.coarse import preview_of
 from cine3d_core.render.frame import render_frame

@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from cine3d_core import pipeline
+from cine3d_core import build as pipeline
+from cine3d_core.build import PRESETS, BuildSettings, build_scene
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.files.video.writer import open_frame_writer
 from cine3d_core.output import clip as clips
-from cine3d_core.pipeline import PRESETS, BuildSettings, build_scene
 from cine3d_core.progress import ignore_progress
 from cine3d_core.render import animation, decoder_choice
 from cine3d_core.render import blend as blending
@@ -160,7 +160,7 @@ def clip(
     draw = clips.frame_drawer(scene, CPU, decoder=decoder)
     loaded = time.perf_counter()
     with open_frame_writer(
-        folder / "clips.mp4", height=path.height, width=path.width, fps=25, fingerprint=""
+        folder / "clip.mp4", height=path.height, width=path.width, fps=25, fingerprint=""
     ) as writer:
         clips.render_clip(
             draw, path, range(frames), writer, motion_vectors=False, progress=ignore_progress

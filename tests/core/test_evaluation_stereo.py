@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import torch
 
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.evaluation import baselines, metrics, photos, stereo
 from cine3d_core.geometry import photo_camera
 from cine3d_core.motion.direct import still_motion
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams, prepare
 from cine3d_core.render.decode import pass_through
 from cine3d_core.scene import DepthMap

@@ -3,8 +3,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.geometry import photo_camera
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.points.backing import gaps
 from cine3d_core.render.animation import Shot, prepare

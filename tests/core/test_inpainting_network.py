@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.files.models.store import save_network
 from cine3d_core.geometry import photo_camera
 from cine3d_core.layers.fill import analytic_fill
 from cine3d_core.layers.fill_learned import correct, learned_fill
 from cine3d_core.networks import inpainting
-from cine3d_core.pipeline import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.scene import DepthMap
 from tests.river import HEIGHT, WIDTH, river_depth, river_motion, texture
 

@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from cine3d_core.build import BuildSettings, build_scene
 from cine3d_core.cameras import move_camera
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.hints import read_directions
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.output.clip import open_camera_path, shot_of
-from cine3d_core.pipeline import BuildSettings, build_scene
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame

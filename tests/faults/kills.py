@@ -25,7 +25,7 @@ from pathlib import Path
 
 import torch
 
-from cine3d_core import pipeline
+from cine3d_core import build as pipeline
 from cine3d_core.cli import main as cine3d
 from cine3d_core.files.scene import ply
 from cine3d_core.files.video import writer

@@ -19,7 +19,7 @@ from torch import Tensor
 from cine3d_core.depth.refine import DepthParams, with_sky
 from cine3d_core.depth.sources import DepthSource, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
-from cine3d_core.devices import choose_device, on_device
+from cine3d_core.device import choose_device, on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.hints import read_directions
 from cine3d_core.files.models.store import list_models
