@@ -221,7 +221,9 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 # Subject -> module below `cine3d_core` with `add_arguments` and `run`.
-_TRAINING = {name: f"training.{name}" for name in ("depth", "motion", "inpaint", "fluid", "render")}
+_TRAINING = {
+    name: f"training.{name}.train" for name in ("depth", "motion", "inpaint", "fluid", "render")
+}
 _EVALUATION = {
     name: f"evaluation.{name}"
     for name in ("depth", "motion", "renderer", "stereo", "photos", "fluid")

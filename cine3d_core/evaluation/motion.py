@@ -29,8 +29,8 @@ from cine3d_core.scene import DepthMap
 from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, read_photos
 from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, stirred_sky
 from cine3d_core.synthetic.flows import KINDS, SKY, Size
-from cine3d_core.training.motion_data import Shards, arrows_per_region, open_shards
-from cine3d_core.training.motion_shards import FlowFamilies, draw_scene
+from cine3d_core.training.motion.data import Shards, arrows_per_region, open_shards
+from cine3d_core.training.motion.shards import FlowFamilies, draw_scene
 
 SIZES = (Size(176, 256), Size(256, 176), Size(192, 256), Size(224, 224))
 HELD_OUT = FlowFamilies("held-out", HELD_OUT_FAMILIES, stirred_sky)

@@ -17,7 +17,7 @@ from cine3d_core.evaluation.motion import (
 from cine3d_core.motion.guidance import Arrows
 from cine3d_core.synthetic.flow_pictures import FlowScene
 from cine3d_core.synthetic.flows import SKY, WATER
-from cine3d_core.training.motion_data import Shards, make_record
+from cine3d_core.training.motion.data import Shards, make_record
 
 
 def two_regions() -> FlowScene:

@@ -12,8 +12,8 @@ from cine3d_core.files.drawing.fluid_polygons import LABELS, paint_classes, read
 from cine3d_core.motion.segment_regions import kinds_of, sharpen
 from cine3d_core.networks import fluid as networks
 from cine3d_core.networks.fluid import CLASSES, predict
-from cine3d_core.training import fluid as training
-from cine3d_core.training.fluid_composites import (
+from cine3d_core.training.fluid import train as training
+from cine3d_core.training.fluid.composites import (
     SKY,
     SMOKE,
     STILL,
@@ -24,7 +24,7 @@ from cine3d_core.training.fluid_composites import (
     with_plume,
     with_stream,
 )
-from cine3d_core.training.fluid_views import (
+from cine3d_core.training.fluid.views import (
     NOBODY,
     SIZES,
     FluidPhoto,

@@ -11,7 +11,7 @@ from cine3d_core.synthetic.flow_stirred import random_current
 from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, viscous_flow
 from cine3d_core.synthetic.flow_validation import VALIDATION_FAMILIES
 from cine3d_core.synthetic.flows import Plane, Size, draw_surfaces, sky
-from cine3d_core.training.motion_shards import TRAINING_FAMILIES
+from cine3d_core.training.motion.shards import TRAINING_FAMILIES
 
 FAMILY_SETS = (TRAINING_FAMILIES, VALIDATION_FAMILIES, HELD_OUT_FAMILIES)
 SIZE = Size(48, 64)

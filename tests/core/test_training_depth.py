@@ -5,17 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.training import (
-    depth,
-    depth_data,
-    depth_losses,
-    depth_meshes,
-    depth_raster,
-    depth_scenes,
-    loop,
-)
+from cine3d_core.training import loop
+from cine3d_core.training.depth import data as depth_data
+from cine3d_core.training.depth import losses, meshes, raster, scenes, train
 
-TINY = depth.DepthTrainingConfig(
+TINY = train.DepthTrainingConfig(
     steps=2,
     photos_per_step=1,
     scenes_per_step=1,
@@ -68,26 +62,24 @@ def batch_of(disparity: torch.Tensor, exact: float = 1.0) -> depth_data.DepthBat
 
 def test_normalised_disparity_forgets_scale_and_shift():
     disparity = random_tensor(3, 1, 16, 20)
-    expected = depth_losses.normalised(disparity)
-    torch.testing.assert_close(
-        depth_losses.normalised(disparity * 7 + 3), expected, rtol=1e-4, atol=1e-5
-    )
+    expected = losses.normalised(disparity)
+    torch.testing.assert_close(losses.normalised(disparity * 7 + 3), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_right_shape_with_any_scale_and_shift_costs_nothing():
     disparity = random_tensor(2, 1, 32, 32)
     prediction = torch.cat([disparity * 5 + 2, torch.full_like(disparity, -40)], dim=1)
-    terms = depth.loss_terms(prediction, batch_of(disparity), TINY)
+    terms = train.loss_terms(prediction, batch_of(disparity), TINY)
     assert terms.total < 1e-4
 
 
 def test_wrong_shape_costs_and_gradient_points_home():
     disparity = random_tensor(2, 1, 32, 32)
     prediction = random_tensor(2, 2, 32, 32, seed=1).requires_grad_()
-    terms = depth.loss_terms(prediction, batch_of(disparity), TINY)
+    terms = train.loss_terms(prediction, batch_of(disparity), TINY)
     terms.total.backward()
     assert prediction.grad is not None
-    better = depth.loss_terms(
+    better = train.loss_terms(
         prediction.detach() - 0.1 * prediction.grad, batch_of(disparity), TINY
     )
     assert better.total < terms.total
@@ -96,21 +88,21 @@ def test_wrong_shape_costs_and_gradient_points_home():
 def test_trimming_ignores_the_worst_share():
     residual = torch.zeros(1, 1, 10, 10)
     residual[..., 0] = 100.0
-    kept = depth_losses.trimmed_error(residual, torch.tensor([0.8]))
+    kept = losses.trimmed_error(residual, torch.tensor([0.8]))
     assert kept == 0
-    assert depth_losses.trimmed_error(residual, torch.ones(1)) == pytest.approx(10.0)
+    assert losses.trimmed_error(residual, torch.ones(1)) == pytest.approx(10.0)
 
 
 def test_gradient_error_sees_slopes_not_levels():
     ramp = torch.arange(32.0).expand(1, 1, 32, 32)
-    assert depth_losses.gradient_error(torch.full((1, 1, 32, 32), 3.0)) == 0
-    assert depth_losses.gradient_error(ramp) == pytest.approx(1 + 2 + 4 + 8)
+    assert losses.gradient_error(torch.full((1, 1, 32, 32), 3.0)) == 0
+    assert losses.gradient_error(ramp) == pytest.approx(1 + 2 + 4 + 8)
 
 
 def test_unsure_sky_does_not_count():
     probability = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 1, 1, 3)
     right = torch.tensor([-20.0, 20.0, 20.0]).reshape(1, 1, 1, 3)
-    assert depth_losses.sky_error(right, probability) < 1e-6
+    assert losses.sky_error(right, probability) < 1e-6
 
 
 # data
@@ -146,27 +138,23 @@ def test_empty_folder_is_refused_with_a_sentence(tmp_path):
 
 
 def test_depth_of_a_plane_is_exact():
-    plane = depth_meshes.place(depth_meshes.sheet(40, 40, 0, cells=8), (0, 0, -2))
-    view = depth_raster.look_at(
-        np.zeros(3), np.array([0, 1.0, -0.5]), focal_px=50.0, height=30, width=40
-    )
-    hits = depth_raster.cast(plane, view)
+    plane = meshes.place(meshes.sheet(40, 40, 0, cells=8), (0, 0, -2))
+    view = raster.look_at(np.zeros(3), np.array([0, 1.0, -0.5]), focal_px=50.0, height=30, width=40)
+    hits = raster.cast(plane, view)
     x, y = (np.indices((30, 40))[::-1] + 0.5 - np.array([20, 15])[:, None, None]) / 50.0
     rays = np.stack([x, y, np.ones_like(x)], axis=2) @ view.axes  # world rays of unit z-depth
-    seen = hits.face != depth_raster.NOTHING
+    seen = hits.face != raster.NOTHING
     assert seen.mean() > 0.5
     np.testing.assert_allclose(1 / hits.inverse_depth[seen], (-2 / rays[:, :, 2])[seen], rtol=1e-4)
 
 
 def test_nearer_triangle_hides_the_farther():
-    far = depth_meshes.place(depth_meshes.sheet(9, 9, 0), (0, 0, -5))
-    near = depth_meshes.place(depth_meshes.sheet(1, 1, 1), (0, 0, -2))
-    view = depth_raster.look_at(
-        np.zeros(3), np.array([0, 0, -1.0]), focal_px=20.0, height=20, width=20
-    )
+    far = meshes.place(meshes.sheet(9, 9, 0), (0, 0, -5))
+    near = meshes.place(meshes.sheet(1, 1, 1), (0, 0, -2))
+    view = raster.look_at(np.zeros(3), np.array([0, 0, -1.0]), focal_px=20.0, height=20, width=20)
     for order in ([far, near], [near, far]):
-        mesh = depth_meshes.join(order)
-        hits = depth_raster.cast(mesh, view)
+        mesh = meshes.join(order)
+        hits = raster.cast(mesh, view)
         assert mesh.material[hits.face[10, 10]] == 1 and mesh.material[hits.face[0, 0]] == 0
 
 
@@ -176,7 +164,7 @@ def test_scene_is_a_function_of_its_seed():
         generator.integers(0, 256, (4, 16, 16, 3)).astype(np.uint8),
         np.zeros((0, 8, 8, 3), np.uint8),
     )
-    first, second = (depth_scenes.render_scene(bank, 3) for _ in range(2))
+    first, second = (scenes.render_scene(bank, 3) for _ in range(2))
     assert np.array_equal(first.rgb, second.rgb)
     assert np.array_equal(first.disparity, second.disparity)
     assert (first.disparity[first.sky == 255] == 0).all() and first.disparity.max() == 1
@@ -198,15 +186,15 @@ def test_config_cannot_change_during_a_run():
 
 
 def test_resumed_run_continues_bit_for_bit(data, tmp_path):
-    whole = depth.train(TINY, data, tmp_path / "whole", encoder=None)
+    whole = train.train(TINY, data, tmp_path / "whole", encoder=None)
     halves = depth_data.split_files(
         depth_data.find_files(data), validation_photos=("held",), validation_scenes=1
     )
-    first = depth.Trainer(TINY, halves)
+    first = train.Trainer(TINY, halves)
     first.advance()
     (tmp_path / "halves").mkdir()
     first.save(tmp_path / "halves" / "checkpoint.pt")
-    resumed = depth.train(TINY, data, tmp_path / "halves", encoder=None)
+    resumed = train.train(TINY, data, tmp_path / "halves", encoder=None)
     one, other = (torch.load(path, weights_only=True)["average"] for path in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert len((tmp_path / "whole" / "losses.csv").read_text().splitlines()) == 3
@@ -216,9 +204,9 @@ def test_exported_weights_are_those_of_the_running_mean(data, tmp_path):
     files = depth_data.split_files(
         depth_data.find_files(data), validation_photos=("held",), validation_scenes=1
     )
-    trainer = depth.Trainer(TINY, files)
+    trainer = train.Trainer(TINY, files)
     trainer.save(tmp_path / "checkpoint.pt")
-    depth.export(tmp_path / "checkpoint.pt", tmp_path / "model", TINY)
+    train.export(tmp_path / "checkpoint.pt", tmp_path / "model", TINY)
     from safetensors.torch import load_file
 
     stored = load_file(tmp_path / "model" / "weights.safetensors")

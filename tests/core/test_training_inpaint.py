@@ -7,9 +7,11 @@ import torch
 
 from cine3d_core.errors import InputError
 from cine3d_core.networks.depth import EfficientNetLite0
-from cine3d_core.training import adversarial, inpaint, inpaint_data, perceptual
+from cine3d_core.training import adversarial, perceptual
+from cine3d_core.training.inpaint import data as inpaint_data
+from cine3d_core.training.inpaint import train
 
-TINY = inpaint.InpaintTrainingConfig(
+TINY = train.InpaintTrainingConfig(
     steps=4,
     batch=2,
     side=32,
@@ -66,15 +68,15 @@ def losses(out: Path) -> list[str]:
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     data: Path, encoder: Path, tmp_path: Path
 ):
-    inpaint.train(TINY, data, tmp_path / "whole", encoder=encoder)
-    crops, _ = inpaint.read_split(data, TINY)
+    train.train(TINY, data, tmp_path / "whole", encoder=encoder)
+    crops, _ = train.read_split(data, TINY)
     features = perceptual.ImagenetFeatures(encoder)
-    half = inpaint.Trainer(TINY, crops, features)
+    half = train.Trainer(TINY, crops, features)
     for _ in range(2):
         half.advance()
     (tmp_path / "parts").mkdir()
     half.save(tmp_path / "parts" / "checkpoint.pt")
-    checkpoint = inpaint.train(TINY, data, tmp_path / "parts", encoder=encoder)
+    checkpoint = train.train(TINY, data, tmp_path / "parts", encoder=encoder)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")[2:]
     stored = torch.load(checkpoint, weights_only=True)["average"]
     whole = torch.load(tmp_path / "whole" / "checkpoint.pt", weights_only=True)["average"]
@@ -82,19 +84,19 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
 
 
 def test_training_on_few_crops_paints_them_better_than_the_guess(data: Path, encoder: Path):
-    config = inpaint.InpaintTrainingConfig(
+    config = train.InpaintTrainingConfig(
         steps=40, batch=2, side=64, gan_from=1.0, architecture={"widths": (8, 8, 8, 8, 8)}
     )
-    crops, _ = inpaint.read_split(data, config)
-    trainer = inpaint.Trainer(config, crops, perceptual.ImagenetFeatures(encoder))
+    crops, _ = train.read_split(data, config)
+    trainer = train.Trainer(config, crops, perceptual.ImagenetFeatures(encoder))
     for _ in range(config.steps):
         trainer.advance()
-    result = inpaint.score(trainer.network.eval(), crops, trainer.features)
+    result = train.score(trainer.network.eval(), crops, trainer.features)
     assert result["network_l1"] < result["guess_l1"]
 
 
 def test_the_held_out_photograph_is_never_drawn(data: Path):
-    crops, held_out = inpaint.read_split(data, TINY)
+    crops, held_out = train.read_split(data, TINY)
     with np.load(data / "b.npz") as stored:
         assert len(held_out) == len(stored["hole"]) > 0
     with np.load(data / "a.npz") as stored:
@@ -103,7 +105,7 @@ def test_the_held_out_photograph_is_never_drawn(data: Path):
 
 def test_a_folder_without_crops_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="holds no packed photographs"):
-        inpaint.read_split(tmp_path, TINY)
+        train.read_split(tmp_path, TINY)
 
 
 def test_context_and_hole_never_overlap():

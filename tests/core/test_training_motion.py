@@ -13,10 +13,10 @@ from cine3d_core.errors import InputError
 from cine3d_core.networks.motion import BASE, HINT
 from cine3d_core.synthetic.flow_pictures import FlowScene
 from cine3d_core.synthetic.flows import WATER
-from cine3d_core.training import motion_data
-from cine3d_core.training.motion import MotionTrainingConfig, endpoint_error, train
-from cine3d_core.training.motion_data import DrawParams, make_batch, make_record, open_shards
-from cine3d_core.training.motion_films import pack_films, read_film
+from cine3d_core.training.motion import data
+from cine3d_core.training.motion.data import DrawParams, make_batch, make_record, open_shards
+from cine3d_core.training.motion.films import pack_films, read_film
+from cine3d_core.training.motion.train import MotionTrainingConfig, endpoint_error, train
 
 QUICK = MotionTrainingConfig(
     steps=3,
@@ -59,7 +59,7 @@ def record(seed: int) -> np.ndarray:
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
     for name, seeds in (("train", (0, 1)), ("validation", (2, 3))):
-        motion_data.write_shard(folder / f"{name}-0000.npy", [record(seed) for seed in seeds])
+        data.write_shard(folder / f"{name}-0000.npy", [record(seed) for seed in seeds])
     return folder
 
 
@@ -91,7 +91,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(shards: Path, tmp_pa
     whole = torch.load(train(QUICK, shards, tmp_path / "whole"), weights_only=True)
     checkpoint = tmp_path / "parts" / "checkpoint.pt"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cine3d_core.training.motion.Trainer.validate", _stop)
+        patch.setattr("cine3d_core.training.motion.train.Trainer.validate", _stop)
         with pytest.raises(KeyboardInterrupt):
             train(QUICK, shards, tmp_path / "parts")
     assert torch.load(checkpoint, weights_only=True)["step"] == 2

@@ -13,20 +13,15 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.flow import write_flow
 from cine3d_core.networks.features import lattice
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
-from cine3d_core.training import (
-    render,
-    render_clips,
-    render_data,
-    render_families,
-    render_pairs,
-    render_stand_ins,
-)
-from cine3d_core.training.render_pairs import PairParams, Sight
+from cine3d_core.training.render import clips, families, stand_ins, train
+from cine3d_core.training.render import data as render_data
+from cine3d_core.training.render import pairs as render_pairs
+from cine3d_core.training.render.pairs import PairParams, Sight
 from tests.river import HEIGHT, WIDTH, river_depth, river_scene, texture
 
 CPU = torch.device("cpu")
 PARAMS = PairParams(window=(40, 64), patch=32, num_frames=6, least_seen=0.5)
-TINY = render.RenderTrainingConfig(
+TINY = train.RenderTrainingConfig(
     steps=4,
     batch=2,
     warmup_steps=1,
@@ -46,9 +41,9 @@ class Judge(torch.nn.Module):
         return (a - b).square().mean()
 
 
-def photograph() -> render_stand_ins.Photograph:
+def photograph() -> stand_ins.Photograph:
     fine = texture(2 * HEIGHT, 2 * WIDTH, seed=5).permute(1, 2, 0)
-    return render_stand_ins.Photograph((fine * 255).round().byte().numpy(), river_depth())
+    return stand_ins.Photograph((fine * 255).round().byte().numpy(), river_depth())
 
 
 def river_pairs() -> list[render_data.RenderPair]:
@@ -73,7 +68,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_a_camera_that_does_not_move_sees_the_photograph():
     photo = photograph()
-    view = render_stand_ins.view_from(photo, (4, 8, 40, 64), (0.0, 0.0, 0.0))
+    view = stand_ins.view_from(photo, (4, 8, 40, 64), (0.0, 0.0, 0.0))
     assert np.abs(view.fine.astype(int) - photo.fine[8:88, 16:144]).max() <= 1
     away = (view.depth - photo.depth[:, 4:44, 8:72]).abs() / view.depth
     assert (away < 0.02).float().mean() > 0.9  # all but what the median has smoothed
@@ -86,7 +81,7 @@ def test_what_is_farther_moves_less():
     window, move = (4, 8, 40, 64), (0.1, 0.0, 0.0)
     shifts = []
     for one in (near, far):
-        seen = render_stand_ins.view_from(one, window, move).fine[:, 20:100].astype(int)
+        seen = stand_ins.view_from(one, window, move).fine[:, 20:100].astype(int)
         errors = [np.abs(seen - one.fine[8:88, 36 + s : 116 + s]).mean() for s in range(12)]
         shifts.append(int(np.argmin(errors)))
     assert shifts == [8, 2]  # 0.1 * 160 px / depth, on the fine picture
@@ -94,18 +89,18 @@ def test_what_is_farther_moves_less():
 
 def test_a_flow_brings_the_earlier_picture_to_the_present_one():
     photo = photograph()
-    view = render_stand_ins.view_from(photo, (0, 0, HEIGHT, WIDTH), (0.0, 0.0, 0.0))
+    view = stand_ins.view_from(photo, (0, 0, HEIGHT, WIDTH), (0.0, 0.0, 0.0))
     moving = torch.ones(1, HEIGHT, WIDTH, dtype=torch.bool)
     velocity = torch.zeros(2, HEIGHT, WIDTH)
     velocity[0] = 1.0
-    motion = render_stand_ins.MotionField(velocity, moving, moving.to(torch.int16))
-    earlier = render_stand_ins.flowed(view, motion, 3).astype(int)
+    motion = stand_ins.MotionField(velocity, moving, moving.to(torch.int16))
+    earlier = stand_ins.flowed(view, motion, 3).astype(int)
     assert np.abs(earlier[:, 8:100] - view.fine[:, 14:106]).max() <= 1
 
 
 def test_random_flow_keeps_off_jumps_and_within_its_length():
-    motion = render_stand_ins.random_flow(
-        river_depth(), 6.0, 12, np.random.default_rng(1), render_stand_ins.Blobs()
+    motion = stand_ins.random_flow(
+        river_depth(), 6.0, 12, np.random.default_rng(1), stand_ins.Blobs()
     )
     speed = motion.velocity.norm(dim=0)
     assert speed.max() <= 0.5 + 1e-5
@@ -119,7 +114,7 @@ def test_a_random_sight_gives_pairs_near_the_photograph():
     generator = np.random.default_rng(2)
     sight = render_pairs.random_sight(photo, (4, 8, 40, 64), PARAMS, generator)
     frame = render_pairs.splatted(sight)
-    target = render_stand_ins.averaged_down(photo.fine[8:88, 16:144])
+    target = stand_ins.averaged_down(photo.fine[8:88, 16:144])
     seen = frame.seen[0] > 0.95
     assert seen.float().mean() > 0.3
     assert (frame.planes[:3] - target)[:, seen].abs().mean() < 0.1
@@ -169,20 +164,20 @@ def test_a_folder_without_pairs_is_refused(tmp_path: Path):
 def test_what_was_invented_counts_little():
     batch = render_data.to_batch([river_pairs()[0]])
     wrong = batch.target + torch.where(batch.weight > 0.5, 0.0, 0.5)
-    assert render.weighted_error(wrong, batch, 0.0) <= render.weighted_error(wrong, batch, 1.0)
-    assert render.weighted_error(batch.target, batch, 0.15) == 0
+    assert train.weighted_error(wrong, batch, 0.0) <= train.weighted_error(wrong, batch, 1.0)
+    assert train.weighted_error(batch.target, batch, 0.15) == 0
 
 
 def test_an_untrained_compact_renderer_gives_the_splat():
     batch = render_data.to_batch(river_pairs()[:1])
-    network = render_families.build("compact", {})
+    network = families.build("compact", {})
     assert torch.equal(network(batch, torch.ones(1)), batch.planes[:, :3])
 
 
 def test_training_stops_and_continues(data: Path, tmp_path: Path):
-    paths, held_out = render.split_paths(render_data.find_pairs(data), TINY)
+    paths, held_out = train.split_paths(render_data.find_pairs(data), TINY)
     assert {path.parent.name for path in held_out} == {"held"}
-    whole, first, second = (render.Trainer(TINY, paths, Judge(), CPU) for _ in range(3))
+    whole, first, second = (train.Trainer(TINY, paths, Judge(), CPU) for _ in range(3))
     losses = [whole.advance().total.item() for _ in range(4)]
     for _ in range(2):
         first.advance()
@@ -194,8 +189,8 @@ def test_training_stops_and_continues(data: Path, tmp_path: Path):
 
 
 def test_the_published_networks_take_a_step(data: Path):
-    config = replace(render.official_config(), steps=1, gan_width=4)
-    trainer = render.Trainer(config, render_data.find_pairs(data), Judge(), CPU)
+    config = replace(train.official_config(), steps=1, gan_width=4)
+    trainer = train.Trainer(config, render_data.find_pairs(data), Judge(), CPU)
     before = trainer.network.decoder.firstconv.weight.clone()
     terms = trainer.advance()
     assert torch.isfinite(terms.total)
@@ -204,19 +199,19 @@ def test_the_published_networks_take_a_step(data: Path):
 
 
 def test_a_run_leaves_logs_previews_and_models(data: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(render, "ImagenetFeatures", lambda weights: Judge())
+    monkeypatch.setattr(train, "ImagenetFeatures", lambda weights: Judge())
     out = tmp_path / "out"
-    checkpoint = render.train(TINY, data, out, encoder=tmp_path, device=CPU)
+    checkpoint = train.train(TINY, data, out, encoder=tmp_path, device=CPU)
     assert len((out / "losses.csv").read_text().splitlines()) == 5
     assert (out / "validation.csv").is_file()
     assert (out / "preview000004.png").is_file()
-    assert render.export(checkpoint, tmp_path / "models", TINY) == ["features", "decoder"]
+    assert train.export(checkpoint, tmp_path / "models", TINY) == ["features", "decoder"]
     assert (tmp_path / "models" / "decoder" / "weights.safetensors").is_file()
 
 
 def test_the_steps_are_told_apart():
     parser = argparse.ArgumentParser()
-    render.add_arguments(parser)
+    train.add_arguments(parser)
     args = parser.parse_args("fit --data d --out o --encoder e --family official".split())
     assert (args.step, args.family) == ("fit", "official")
 
@@ -242,13 +237,13 @@ def write_clip(folder: Path, frames: int) -> None:
 
 def test_real_clips_in_the_published_layout_become_pairs(tmp_path: Path):
     write_clip(tmp_path, 6)
-    (clip,) = render_clips.find_clips(tmp_path)
+    (clip,) = clips.find_clips(tmp_path)
     assert clip.name == "river"
-    motion = render_clips.motion_of_clip(clip, 48, 80)
+    motion = clips.motion_of_clip(clip, 48, 80)
     assert motion.moving.all()
     assert torch.allclose(motion.velocity[0], torch.ones(48, 80))
     generator = np.random.default_rng(0)
-    pairs = list(render_clips.pairs_of_clip(clip, PARAMS, triplets=1, generator=generator))
+    pairs = list(clips.pairs_of_clip(clip, PARAMS, triplets=1, generator=generator))
     assert pairs
     assert pairs[0].target.shape == (3, 32, 32)
 
@@ -256,10 +251,10 @@ def test_real_clips_in_the_published_layout_become_pairs(tmp_path: Path):
 def test_triplets_rise_and_stay_inside():
     generator = np.random.default_rng(3)
     for _ in range(200):
-        start, middle, end = render_clips.drawn_triplet(7, generator)
+        start, middle, end = clips.drawn_triplet(7, generator)
         assert 0 <= start < middle < end < 7
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="NAME_motion.flo"):
-        render_clips.find_clips(tmp_path)
+        clips.find_clips(tmp_path)

@@ -1,4 +1,4 @@
-"""Training of the compact depth and sky network: `python -m cine3d_core.training.depth STEP ...`.
+"""Training of the compact depth and sky network: `cine3d train depth STEP ...`.
 
 photos   pack labelled photo crops          scenes   render synthetic scenes
 fit      train on both, resumable           export   write the shipped weights
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from cine3d_core.networks import depth as networks
-from cine3d_core.training import depth_data, depth_losses
-from cine3d_core.training.depth_data import DepthBatch, DepthFiles
+from cine3d_core.training.depth import data as depth_data
+from cine3d_core.training.depth import losses
+from cine3d_core.training.depth.data import DepthBatch, DepthFiles
 from cine3d_core.training.loop import (
     append_row,
     load_states,
@@ -83,13 +84,13 @@ class LossTerms:
 
 def loss_terms(prediction: Tensor, batch: DepthBatch, config: DepthTrainingConfig) -> LossTerms:
     """Weighted loss of a prediction [B, 2, H, W]."""
-    residual = depth_losses.normalised(prediction[:, :1]) - depth_losses.normalised(batch.disparity)
+    residual = losses.normalised(prediction[:, :1]) - losses.normalised(batch.disparity)
     exact = batch.exact
     kept = exact + (1 - exact) * config.teacher_kept_share
     edge_weight = exact * config.gradient_weight + (1 - exact) * config.teacher_gradient_weight
-    disparity = depth_losses.trimmed_error(residual, kept).mean()
-    edges = (edge_weight * depth_losses.gradient_error(residual)).mean()
-    sky = config.sky_weight * depth_losses.sky_error(prediction[:, 1:], batch.sky)
+    disparity = losses.trimmed_error(residual, kept).mean()
+    edges = (edge_weight * losses.gradient_error(residual)).mean()
+    sky = config.sky_weight * losses.sky_error(prediction[:, 1:], batch.sky)
     return LossTerms(disparity + edges + sky, disparity, edges, sky)
 
 
@@ -177,11 +178,9 @@ class Trainer:
         rows = []
         for kind, batch in self.validation_batches():
             prediction = network(batch.rgb)
-            residual = depth_losses.normalised(prediction[:, :1]) - depth_losses.normalised(
-                batch.disparity
-            )
+            residual = losses.normalised(prediction[:, :1]) - losses.normalised(batch.disparity)
             errors[kind].append(float(residual.abs().mean()))
-            errors["sky"].append(float(depth_losses.sky_error(prediction[:, 1:], batch.sky)))
+            errors["sky"].append(float(losses.sky_error(prediction[:, 1:], batch.sky)))
             if len(errors[kind]) % 4 == 1:
                 rows.append(preview_row(batch, prediction))
         cv2.imwrite(str(preview), np.vstack(rows))
@@ -292,7 +291,7 @@ def run(args: argparse.Namespace) -> None:
         counts = f"{total} crops, {len(bank.textures)} textures, {len(bank.skies)} skies"
         print(f"{counts} in {args.data}")
     elif args.step == "scenes":
-        from cine3d_core.training.depth_scenes import render_scene  # compiles with numba: seconds
+        from cine3d_core.training.depth.scenes import render_scene  # compiles with numba: seconds
 
         render = partial(render_scene, depth_data.read_bank(args.data))
         made = depth_data.pack_scenes(render, range(*args.seeds), args.data)
@@ -309,7 +308,7 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the module."""
     parser = argparse.ArgumentParser(
-        prog="python -m cine3d_core.training.depth", description=__doc__
+        prog="python -m cine3d_core.training.depth.train", description=__doc__
     )
     add_arguments(parser)
     run(parser.parse_args(argv))

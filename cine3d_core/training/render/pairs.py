@@ -37,9 +37,9 @@ from cine3d_core.render.blend import blend_directions, blend_share, splat_channe
 from cine3d_core.render.decode import decoder_planes
 from cine3d_core.render.sharpen import restore_detail
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, MotionField
-from cine3d_core.training.render_data import RenderPair, without_rare_layers, write_pair
-from cine3d_core.training.render_shares import PointShares, blended, point_shares
-from cine3d_core.training.render_stand_ins import (
+from cine3d_core.training.render.data import RenderPair, without_rare_layers, write_pair
+from cine3d_core.training.render.shares import PointShares, blended, point_shares
+from cine3d_core.training.render.stand_ins import (
     Blobs,
     Photograph,
     Window,

@@ -30,8 +30,8 @@ from cine3d_core.files.pictures.flow import read_flow
 from cine3d_core.geometry import photo_camera
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.scene import MotionField
-from cine3d_core.training.render_data import RenderPair, write_pair
-from cine3d_core.training.render_pairs import PairParams, Sight, patches, splatted
+from cine3d_core.training.render.data import RenderPair, write_pair
+from cine3d_core.training.render.pairs import PairParams, Sight, patches, splatted
 
 MOVING_SHARE = 0.1  # of the mean speed: what is slower counts as resting (published)
 LONGEST_CLIP = 60  # frames between start and end, at most

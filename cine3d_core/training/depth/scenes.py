@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.training.depth_data import LabelledImage, TextureBank
-from cine3d_core.training.depth_meshes import Mesh
-from cine3d_core.training.depth_objects import MATERIALS
-from cine3d_core.training.depth_raster import NOTHING, Light, Materials, View, cast, shade
-from cine3d_core.training.depth_worlds import SUPERSAMPLING, WORLDS, World
+from cine3d_core.training.depth.data import LabelledImage, TextureBank
+from cine3d_core.training.depth.meshes import Mesh
+from cine3d_core.training.depth.objects import MATERIALS
+from cine3d_core.training.depth.raster import NOTHING, Light, Materials, View, cast, shade
+from cine3d_core.training.depth.worlds import SUPERSAMPLING, WORLDS, World
 
 Generator = np.random.Generator
 FloatArray = NDArray[np.float32]

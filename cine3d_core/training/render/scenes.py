@@ -14,8 +14,8 @@ import numpy as np
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams
 from cine3d_core.synthetic.truth_folder import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
-from cine3d_core.training.render_data import SCENE_PREFIX, RenderPair, write_pair
-from cine3d_core.training.render_pairs import PairParams, Sight, patches, splatted, with_lattice
+from cine3d_core.training.render.data import SCENE_PREFIX, RenderPair, write_pair
+from cine3d_core.training.render.pairs import PairParams, Sight, patches, splatted, with_lattice
 
 # Fluid that is carried farther than this share of the picture within a loop shows, in mid-loop,
 # hardly anything of the still: there is little to learn from it.

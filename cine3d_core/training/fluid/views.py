@@ -13,7 +13,7 @@ from numpy.random import Generator
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.fluid_polygons import paint_classes, read_outlines
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.training.fluid_composites import (
+from cine3d_core.training.fluid.composites import (
     SKY,
     UNKNOWN,
     WATER,

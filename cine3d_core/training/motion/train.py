@@ -21,7 +21,7 @@ from tqdm import tqdm
 from cine3d_core.motion.draw import colour_wheel
 from cine3d_core.networks import motion as networks
 from cine3d_core.networks.motion import BASE, HINT, MASK, RGB
-from cine3d_core.training import adversarial, motion_data
+from cine3d_core.training import adversarial
 from cine3d_core.training.loop import (
     append_row,
     load_states,
@@ -30,7 +30,8 @@ from cine3d_core.training.loop import (
     train_to_end,
     update_average,
 )
-from cine3d_core.training.motion_data import DrawParams, MotionBatch, Shards
+from cine3d_core.training.motion import data as motion_data
+from cine3d_core.training.motion.data import DrawParams, MotionBatch, Shards
 
 Family = Literal["compact", "official"]
 
@@ -305,7 +306,8 @@ def _make_shards(args: argparse.Namespace) -> int:
     # compiles with numba: seconds
     from cine3d_core.files.models.store import load_network
     from cine3d_core.synthetic.flow_pictures import read_photos
-    from cine3d_core.training import motion_films, motion_shards
+    from cine3d_core.training.motion import films as motion_films
+    from cine3d_core.training.motion import shards as motion_shards
 
     depth_network = load_network("depth").network
     if args.step == "films":

@@ -22,7 +22,7 @@ from cine3d_core.synthetic.flow_stirred import (
 )
 from cine3d_core.synthetic.flow_validation import VALIDATION_FAMILIES, whirling_sky
 from cine3d_core.synthetic.flows import Family, Size, Surface, draw_surfaces, fall, sea, sky, smoke
-from cine3d_core.training import motion_data
+from cine3d_core.training.motion import data
 
 NEARNESS_SIDE = 192  # px, of the depth network's view
 # how often each family is the subject of a picture
@@ -93,15 +93,13 @@ def make_shards(
     for number in shards:
         path = folder / f"{flows.name}-{number:04d}.npy"
         if not path.exists():
-            size = motion_data.SIZES[number % len(motion_data.SIZES)]
+            size = data.SIZES[number % len(data.SIZES)]
             records = []
-            for index in range(motion_data.SHARD):
+            for index in range(data.SHARD):
                 rng = np.random.default_rng([seed, number, index])
                 scene = draw_scene(rng, size, flows, bank)
                 records.append(
-                    motion_data.make_record(
-                        scene, rng, lambda rgb: estimated_nearness(depth_network, rgb)
-                    )
+                    data.make_record(scene, rng, lambda rgb: estimated_nearness(depth_network, rgb))
                 )
-            motion_data.write_shard(path, records)
+            data.write_shard(path, records)
         yield path

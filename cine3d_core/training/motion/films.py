@@ -20,7 +20,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.flow import read_flow
 from cine3d_core.synthetic.flow_pictures import FlowScene
 from cine3d_core.synthetic.flows import WATER, Size
-from cine3d_core.training import motion_data
+from cine3d_core.training.motion import data as motion_data
 
 MOVING_SHARE = 0.1  # of the mean speed: what is faster moves (reference, section 3)
 FLOW_ENDINGS = ("_motion.pth", "_motion.npy", "_motion.flo")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cine3d_core.training import depth_meshes as shapes
-from cine3d_core.training.depth_meshes import Mesh
+from cine3d_core.training.depth import meshes as shapes
+from cine3d_core.training.depth.meshes import Mesh
 
 Generator = np.random.Generator
 

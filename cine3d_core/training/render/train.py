@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from cine3d_core.errors import InputError
 from cine3d_core.networks.features import LATTICE
-from cine3d_core.training import render_data, render_families
 from cine3d_core.training.adversarial import (
     PatchDiscriminator,
     discriminator_loss,
@@ -37,7 +36,9 @@ from cine3d_core.training.loop import (
     update_average,
 )
 from cine3d_core.training.perceptual import ImagenetFeatures
-from cine3d_core.training.render_data import SCENE_PREFIX, RenderBatch, RenderPair
+from cine3d_core.training.render import data as render_data
+from cine3d_core.training.render import families
+from cine3d_core.training.render.data import SCENE_PREFIX, RenderBatch, RenderPair
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Trainer:
         self.photos = [path for path in paths if not is_scene(path)]
         self.scenes = [path for path in paths if is_scene(path)]
         torch.manual_seed(config.seed)  # only the starting weights; draws have their own generator
-        self.network = render_families.build(config.family, config.architecture).to(device)
+        self.network = families.build(config.family, config.architecture).to(device)
         self.discriminator = PatchDiscriminator(3, width=config.gan_width).to(device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay
@@ -218,9 +219,9 @@ class Trainer:
         loss.backward()
         self.critic.step()
 
-    def averaged(self) -> render_families.Renderer:
+    def averaged(self) -> families.Renderer:
         """The networks that would ship now, in evaluation mode."""
-        network = render_families.build(self.config.family, self.config.architecture)
+        network = families.build(self.config.family, self.config.architecture)
         network.load_state_dict(self.average)
         return network.to(self.device).eval()
 
@@ -268,7 +269,7 @@ def split_paths(
 
 @torch.no_grad()
 def score(
-    network: render_families.Renderer, paths: Sequence[Path], judge: nn.Module, device: torch.device
+    network: families.Renderer, paths: Sequence[Path], judge: nn.Module, device: torch.device
 ) -> dict[str, float]:
     """Mean PSNR and perceptual distance of the splat, of the network, and without features."""
     rows: list[dict[str, float]] = []
@@ -290,7 +291,7 @@ def score(
 
 @torch.no_grad()
 def preview(
-    network: render_families.Renderer, paths: Sequence[Path], device: torch.device
+    network: families.Renderer, paths: Sequence[Path], device: torch.device
 ) -> np.ndarray:  # [h, w, 3] BGR bytes
     """Rows of: the splat, decoded, the truth, at twice the size."""
     rows = []
@@ -342,9 +343,9 @@ def _report(trainer: Trainer, held_out: Sequence[Path], scores: Path) -> float:
     return float(np.mean(reached)) if reached else 0.0
 
 
-def shipped(checkpoint: Path, config: RenderTrainingConfig) -> render_families.Renderer:
+def shipped(checkpoint: Path, config: RenderTrainingConfig) -> families.Renderer:
     """The running mean of a checkpoint, in evaluation mode, on the CPU."""
-    network = render_families.build(config.family, config.architecture)
+    network = families.build(config.family, config.architecture)
     states = torch.load(checkpoint, weights_only=True, map_location="cpu")
     network.load_state_dict(states["average"])
     return network.eval()
@@ -363,7 +364,7 @@ def export(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list
 def export_decoder(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list[str]:
     """Writes the compact decoder alone, for points that carry their lattice as only feature."""
     network = shipped(checkpoint, config)
-    assert isinstance(network, render_families.CompactRenderer), config.family
+    assert isinstance(network, families.CompactRenderer), config.family
     _save(folder / "decoder", network.decoder, "decoder", dict(config.architecture["decoder"]))
     return ["decoder"]
 
@@ -464,7 +465,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _make_photos(args: argparse.Namespace) -> None:
-    from cine3d_core.training.render_pairs import PairParams, write_photographs
+    from cine3d_core.training.render.pairs import PairParams, write_photographs
 
     paths = pictures_of(args.photos, args.leave_out)
     made = write_photographs(
@@ -481,8 +482,8 @@ def _make_photos(args: argparse.Namespace) -> None:
 
 def _make_scenes(args: argparse.Namespace) -> None:
     from cine3d_core.synthetic.truth_folder import find_scenes
-    from cine3d_core.training.render_pairs import PairParams
-    from cine3d_core.training.render_scenes import write_scenes
+    from cine3d_core.training.render.pairs import PairParams
+    from cine3d_core.training.render.scenes import write_scenes
 
     scenes = find_scenes(args.scenes)
     made = write_scenes(scenes, args.data, PairParams(), seed=args.seed)
@@ -490,8 +491,8 @@ def _make_scenes(args: argparse.Namespace) -> None:
 
 
 def _make_clips(args: argparse.Namespace) -> None:
-    from cine3d_core.training.render_clips import find_clips, write_clips
-    from cine3d_core.training.render_pairs import PairParams
+    from cine3d_core.training.render.clips import find_clips, write_clips
+    from cine3d_core.training.render.pairs import PairParams
 
     clips = find_clips(args.clips)
     made = write_clips(clips, args.data, PairParams(), triplets=args.triplets, seed=args.seed)

@@ -13,7 +13,7 @@ from cine3d_core.networks import features as compact_features
 from cine3d_core.networks.decoder import ResidualDecoder
 from cine3d_core.networks.features import FeatureNetwork
 from cine3d_core.networks.official import feature_net, image_decoder
-from cine3d_core.training.render_data import RenderBatch, splat_features
+from cine3d_core.training.render.data import RenderBatch, splat_features
 
 Family = Literal["compact", "official"]
 

@@ -26,14 +26,14 @@ from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.networks import inpainting as networks
-from cine3d_core.training import inpaint_data
 from cine3d_core.training.adversarial import (
     PatchDiscriminator,
     discriminator_loss,
     feature_matching,
     generator_loss,
 )
-from cine3d_core.training.inpaint_data import InpaintBatch
+from cine3d_core.training.inpaint import data as inpaint_data
+from cine3d_core.training.inpaint.data import InpaintBatch
 from cine3d_core.training.loop import (
     append_row,
     load_states,

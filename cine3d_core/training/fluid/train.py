@@ -25,8 +25,8 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.models.store import save_network
 from cine3d_core.networks import fluid as networks
-from cine3d_core.training.fluid_composites import SKY, SMOKE, UNKNOWN, WATER
-from cine3d_core.training.fluid_views import (
+from cine3d_core.training.fluid.composites import SKY, SMOKE, UNKNOWN, WATER
+from cine3d_core.training.fluid.views import (
     SIZES,
     FluidPhoto,
     FluidView,

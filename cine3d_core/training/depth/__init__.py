@@ -1,0 +1,1 @@
+"""Training of the compact depth and sky network."""
