@@ -225,8 +225,8 @@ _TRAINING = {
     name: f"training.{name}.train" for name in ("depth", "motion", "inpaint", "fluid", "render")
 }
 _EVALUATION = {
-    name: f"evaluation.{name}"
-    for name in ("depth", "motion", "renderer", "stereo", "photos", "fluid")
+    "renderer": "evaluation.renderer.measure",
+    **{name: f"evaluation.{name}" for name in ("depth", "motion", "stereo", "photos", "fluid")},
 }
 
 

@@ -20,11 +20,12 @@ from torch import Tensor
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
-from cine3d_core.evaluation import baselines, metrics, sheets
-from cine3d_core.evaluation.baselines import Clip
+from cine3d_core.evaluation import metrics
 from cine3d_core.evaluation.depth import TrueDisparity, fit_scale_shift, read_truth
 from cine3d_core.evaluation.perceptual import HedLpips, distance, load_hed_lpips
-from cine3d_core.evaluation.results import write_text
+from cine3d_core.evaluation.renderer import baselines, sheets
+from cine3d_core.evaluation.renderer.baselines import Clip
+from cine3d_core.evaluation.renderer.results import write_text
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.motion.direct import still_motion

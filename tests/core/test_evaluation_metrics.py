@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from cine3d_core.evaluation import metrics
-from cine3d_core.evaluation.loops import (
+from cine3d_core.evaluation.perceptual import distance, load_hed_lpips
+from cine3d_core.evaluation.renderer.loops import (
     along_flow,
     inside,
     loop_frames,
     score_loop,
     texture_contrast,
 )
-from cine3d_core.evaluation.perceptual import distance, load_hed_lpips
 from cine3d_core.scene import MotionField
 
 ALL = torch.ones(1, 40, 60, dtype=torch.bool)

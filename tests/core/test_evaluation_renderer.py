@@ -8,10 +8,11 @@ import torch
 
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
-from cine3d_core.evaluation import baselines, metrics, sheets, tables
-from cine3d_core.evaluation.baselines import Clip
-from cine3d_core.evaluation.rows import ALL_ROWS, Bench, region_arrows
-from cine3d_core.evaluation.scoring import judged_frames, score_row, spread_moments
+from cine3d_core.evaluation import metrics
+from cine3d_core.evaluation.renderer import baselines, sheets, tables
+from cine3d_core.evaluation.renderer.baselines import Clip
+from cine3d_core.evaluation.renderer.rows import ALL_ROWS, Bench, region_arrows
+from cine3d_core.evaluation.renderer.scoring import judged_frames, score_row, spread_moments
 from cine3d_core.synthetic.truth_folder import (
     DISOCCLUDED,
     Moment,

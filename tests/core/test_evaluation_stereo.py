@@ -5,7 +5,8 @@ import numpy as np
 import torch
 
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
-from cine3d_core.evaluation import baselines, metrics, photos, stereo
+from cine3d_core.evaluation import metrics, photos, stereo
+from cine3d_core.evaluation.renderer import baselines
 from cine3d_core.geometry import photo_camera
 from cine3d_core.motion.direct import still_motion
 from cine3d_core.render.animation import AnimationParams, prepare

@@ -18,8 +18,8 @@ import torch
 from cine3d_core.build import PRESETS, SceneParts, StageParams, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.depth.surface import smooth_surfaces
-from cine3d_core.evaluation import baselines
-from cine3d_core.evaluation.baselines import Clip, Draw
+from cine3d_core.evaluation.renderer import baselines
+from cine3d_core.evaluation.renderer.baselines import Clip, Draw
 from cine3d_core.motion.direct import direct_motion, still_motion
 from cine3d_core.motion.flow import HINT_FRAMES
 from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, prepare

@@ -11,9 +11,9 @@ from statistics import median
 from torch import Tensor
 
 from cine3d_core.evaluation import metrics
-from cine3d_core.evaluation.baselines import Draw
-from cine3d_core.evaluation.loops import LoopScores, loop_frames, score_loop
 from cine3d_core.evaluation.perceptual import HedLpips, distance
+from cine3d_core.evaluation.renderer.baselines import Draw
+from cine3d_core.evaluation.renderer.loops import LoopScores, loop_frames, score_loop
 from cine3d_core.render.animation import Shot
 from cine3d_core.synthetic.truth_folder import REGIONS, Moment, TrueFrame, TruthScene, read_frame
 

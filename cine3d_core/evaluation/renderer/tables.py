@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from cine3d_core.evaluation.metrics import psnr
-from cine3d_core.evaluation.scoring import ALL, RegionScores, SceneScores
+from cine3d_core.evaluation.renderer.scoring import ALL, RegionScores, SceneScores
 from cine3d_core.synthetic.truth_folder import REGIONS
 
 Scenes = Mapping[str, SceneScores]  # by the scene's name

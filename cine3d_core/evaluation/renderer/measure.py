@@ -14,11 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cine3d_core.errors import InputError
-from cine3d_core.evaluation import sheets, tables
 from cine3d_core.evaluation.perceptual import HedLpips, load_hed_lpips
-from cine3d_core.evaluation.results import fingerprint, load_scores, save_scores, write_text
-from cine3d_core.evaluation.rows import ALL_ROWS, ROWS, Bench
-from cine3d_core.evaluation.scoring import (
+from cine3d_core.evaluation.renderer import sheets, tables
+from cine3d_core.evaluation.renderer.results import (
+    fingerprint,
+    load_scores,
+    save_scores,
+    write_text,
+)
+from cine3d_core.evaluation.renderer.rows import ALL_ROWS, ROWS, Bench
+from cine3d_core.evaluation.renderer.scoring import (
     JudgedFrame,
     SceneScores,
     judged_frames,

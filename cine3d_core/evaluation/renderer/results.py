@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cine3d_core import __version__
-from cine3d_core.evaluation.loops import LoopScores
-from cine3d_core.evaluation.scoring import FrameScores, RegionScores, SceneScores
+from cine3d_core.evaluation.renderer.loops import LoopScores
+from cine3d_core.evaluation.renderer.scoring import FrameScores, RegionScores, SceneScores
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.models.store import list_models
 from cine3d_core.synthetic.truth_folder import Moment, TruthScene

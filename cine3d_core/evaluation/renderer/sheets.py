@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.evaluation.scoring import JudgedFrame
+from cine3d_core.evaluation.renderer.scoring import JudgedFrame
 from cine3d_core.synthetic.truth_folder import DISOCCLUDED, FLUID, Moment
 
 Picture = NDArray[np.uint8]  # [H, W, 3] RGB

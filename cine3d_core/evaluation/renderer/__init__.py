@@ -1,0 +1,1 @@
+"""The renderer against truth: rows of methods, scores, tables and sheets."""
