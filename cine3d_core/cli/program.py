@@ -226,6 +226,7 @@ _TRAINING = {
 }
 _EVALUATION = {
     "renderer": "evaluation.renderer.measure",
+    "notes": "evaluation.notes.measure",
     **{name: f"evaluation.{name}" for name in ("depth", "motion", "stereo", "photos", "fluid")},
 }
 
