@@ -9,7 +9,7 @@ import numpy as np
 from bpy.props import EnumProperty, FloatProperty
 from mathutils import Matrix, Vector
 
-from cine3d_core.cameras import CAMERA_MOVES, move_translation
+from cine3d_core.moves import PUBLISHED_MOVES, published_translation
 
 from . import cameras, jobs, photo_scene, relink
 from .compat import fcurves_of
@@ -30,7 +30,7 @@ _MOVES = (
     ("dolly-zoom", "Dolly Zoom", "Into the picture while the lens widens"),
     ("orbit", "Orbit", "Around the middle of the picture; it loops"),
 )
-assert {name for name, _, _ in _MOVES} >= set(CAMERA_MOVES) - {"still"}
+assert {name for name, _, _ in _MOVES} >= set(PUBLISHED_MOVES)
 
 
 def key_move(
@@ -80,10 +80,10 @@ def _pose(
 ) -> tuple[Vector, Matrix, float]:
     """Offset in the camera's own axes (scene units), turn about its origin, factor of the lens."""
     identity = Matrix.Identity(4)
-    if move in CAMERA_MOVES:
+    if move in PUBLISHED_MOVES:
         many = 10_000  # frames: a phase as fine as `share`
         frame = share * (many if move in _CLOSED else many - 1)
-        x, y, z = move_translation(move, round(frame) % many, many)
+        x, y, z = published_translation(move, round(frame) % many, many)
         # The core adds this to the points, so the camera goes the other way; y and z are flipped.
         return Vector((-x, y, z)) * strength, identity, 1.0
     if move == "dolly-zoom":

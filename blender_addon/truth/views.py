@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cine3d_core.cameras import move_translation
+from cine3d_core.moves import published_translation
 
 from .blender_scene import Geometry
 
@@ -37,7 +37,7 @@ def pose_at(translation: tuple[float, float, float]) -> np.ndarray:
 def published_views(num_frames: int) -> list[View]:
     """The published moves, at frames spread over the loop."""
     return [
-        View(name, frame, pose_at(move_translation(name, frame, num_frames)))
+        View(name, frame, pose_at(published_translation(name, frame, num_frames)))
         for name in TEST_MOVES
         for frame in TEST_FRAMES
     ]

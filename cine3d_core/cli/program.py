@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cine3d_core import __version__
-from cine3d_core.cameras import CAMERA_MOVES
 from cine3d_core.errors import InputError
 from cine3d_core.files.log import logged_to, note, noting_stages
+from cine3d_core.moves import CAMERA_MOVES
 
 # The modules that import torch are imported by the command that needs them: `cine3d --help` and
 # wrong options answer at once.
@@ -143,11 +143,9 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     render = commands.add_parser("render", help="make a video or pictures of a scene")
     render.add_argument("scene", type=Path)
     render.add_argument("-o", "--output", required=True, metavar="OUT.mp4|.webm|.gif|FOLDER")
+    render.add_argument("--camera", metavar="|".join((*CAMERA_MOVES, "FILE.json")), help="(orbit)")
     render.add_argument(
-        "--camera",
-        default="circle",
-        metavar="|".join((*CAMERA_MOVES, "FILE.json")),
-        help="(circle)",
+        "--strength", type=float, default=1.0, help="of the camera's move, -3 to 3 (1)"
     )
     render.add_argument("--frames", metavar="A:B", help="frames A to B-1 (the whole loop)")
     render.add_argument("--size", type=int, metavar="W", help="width of the frames, pixels")
@@ -170,7 +168,8 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     batch.add_argument("--jobs", type=int, default=1, metavar="N", help="photos at a time (1)")
     batch.add_argument("--clip", default="mp4", choices=("mp4", "webm", "gif"), help="(mp4)")
-    batch.add_argument("--camera", help="as in cine3d render (circle)")
+    batch.add_argument("--camera", help="as in cine3d render (orbit)")
+    batch.add_argument("--strength", type=float, help="as in cine3d render (1)")
     batch.add_argument("--width", type=int, metavar="W", help="of the clips, pixels")
     batch.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, tcp://..."
@@ -361,7 +360,7 @@ def _render(args: argparse.Namespace) -> None:
     from cine3d_core.output import clip
 
     scene = load_scene(args.scene)
-    path = clip.open_camera_path(scene, args.camera, args.size)
+    path = clip.open_camera_path(scene, args.camera, args.size, strength=args.strength)
     frames = clip.frame_range(args.frames, path, scene)
     device = choose_device(args.device)
     writer = open_frame_writer(
@@ -372,7 +371,12 @@ def _render(args: argparse.Namespace) -> None:
         image_format=args.format,
         resume=args.resume,
         fingerprint=clip.fingerprint(
-            scene, sha256_of(args.scene), args.camera, path, decoder=args.decoder
+            scene,
+            sha256_of(args.scene),
+            args.camera,
+            path,
+            strength=args.strength,
+            decoder=args.decoder,
         ),
     )
     started = time.perf_counter()
@@ -399,7 +403,12 @@ def _batch(args: argparse.Namespace) -> None:
 
     settings = batch.BatchSettings(
         build=given(*((name, getattr(args, name)) for name in _BATCH_BUILD)),
-        render=given(("camera", args.camera), ("size", args.width), ("device", args.device)),
+        render=given(
+            ("camera", args.camera),
+            ("strength", args.strength),
+            ("size", args.width),
+            ("device", args.device),
+        ),
         suffix=f".{args.clip}",
     )
     tasks = batch.plan(args.photos, args.output, settings)

@@ -36,7 +36,7 @@ class PhotoParams:
     """What is shown."""
 
     size: int = 640  # px, long side
-    move: str = "circle"
+    move: str = "orbit"
     shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)  # of the loop
 
 

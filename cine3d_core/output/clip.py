@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from cine3d_core import __version__
-from cine3d_core.cameras import CAMERA_MOVES, move_camera
+from cine3d_core.cameras import framing_of, move_camera
 from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import list_models
@@ -20,6 +20,7 @@ from cine3d_core.files.scene.camera_path import read_camera_path
 from cine3d_core.files.scene.ply import cloud_vertices
 from cine3d_core.files.video.writer import FrameWriter
 from cine3d_core.memory import keep_freed_memory
+from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
 from cine3d_core.official.frame import published_frames
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
@@ -50,32 +51,54 @@ class CameraPath:
     width: int
 
 
-def open_camera_path(scene: CinemagraphScene, name: str, width: int | None) -> CameraPath:
-    """The camera path of a name (`CAMERA_MOVES`) or a JSON file, at a width in pixels.
+def open_camera_path(
+    scene: CinemagraphScene, name: str | None, width: int | None, *, strength: float = 1.0
+) -> CameraPath:
+    """The camera path of a name (`moves.CAMERA_MOVES`) or a JSON file, at a width in pixels.
 
     Args:
         scene: whose photo camera the named moves start from.
-        name: a move, or a path ending in `.json`.
+        name: a move, or a path ending in `.json`; None: the orbit, or the published circle for a
+            scene that was built the paper's way.
         width: of the frames; None keeps the photo's or the file's.
+        strength: factor of a named move's size.
 
     Raises:
-        InputError: no such move or file, or a width that cannot be rendered.
+        InputError: no such move or file, a width that cannot be rendered, or a strength that
+            no move bears.
     """
-    if name in CAMERA_MOVES:
+    if not abs(strength) <= MAX_STRENGTH:
+        raise InputError(
+            f"a strength of {strength:g} was asked for; choose from {-MAX_STRENGTH:g} "
+            f"to {MAX_STRENGTH:g}"
+        )
+    move = move_named(name or "circle", published=_is_published(scene))
+    if move is not None:
+        framing = framing_of(scene)
 
         def of_frame(frame: int) -> Camera:
-            return move_camera(scene.camera, name, frame, scene.num_frames)
+            return move_camera(
+                scene.camera, move, frame, scene.num_frames, framing=framing, strength=strength
+            )
 
         return _sized(of_frame, None, scene.camera, width)
+    assert name is not None  # it is a move without one
     if not name.lower().endswith(".json"):
         moves = ", ".join(CAMERA_MOVES)
         raise InputError(f"'{name}' is no camera move; use one of {moves}, or a .json camera path")
+    if strength != 1.0:
+        raise InputError(f"the camera path {name} has no strength; leave --strength out")
     cameras = read_camera_path(name)
 
     def of_file(frame: int) -> Camera:
         return cameras[frame]
 
     return _sized(of_file, len(cameras), cameras[0], width)
+
+
+def _is_published(scene: CinemagraphScene) -> bool:
+    facts = scene.parameters
+    return facts.get("preset") == "paper" or facts.get("models") == "official"
 
 
 def _sized(
@@ -170,9 +193,10 @@ def render_clip(
 def fingerprint(
     scene: CinemagraphScene,
     scene_sha256: str,
-    camera_name: str,
+    camera_name: str | None,
     path: CameraPath,
     *,
+    strength: float = 1.0,
     decoder: DecoderChoice = "scene",
 ) -> str:
     """What decides how a frame looks, as one checksum; resuming compares it.
@@ -183,7 +207,7 @@ def fingerprint(
     drawn_by = scene.models.get(DECODER, "none") if decoder == "scene" else decoder
     if scene.parameters.get("models") == "official":
         drawn_by = "".join(m.sha256 for m in list_models() if m.name == "official-decoder")
-    cameras = camera_name
+    cameras: object = [camera_name or "", strength]
     if path.num_frames is not None:
         poses = [path.camera(frame) for frame in range(path.num_frames)]
         cameras = [[c.intrinsics.tolist(), c.world_to_camera.tolist()] for c in poses]

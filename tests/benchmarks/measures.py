@@ -59,7 +59,7 @@ def frames(folder: Path, width: int, frames: int) -> Figures:
     """Median seconds of each stage of a frame, and of a frame written to a video."""
     scene = load_scene(built_scene(folder, width, frames))
     draw, plain = clips.frame_drawer(scene, CPU), clips.frame_drawer(scene, CPU, decoder="none")
-    path, still = (clips.open_camera_path(scene, name, None) for name in ("circle", "still"))
+    path, still = (clips.open_camera_path(scene, name, None) for name in ("published-circle", "still"))
     shot, rest = clips.shot_of(path, FRAME), clips.shot_of(still, FRAME)
     repeats = 5 if width <= 1920 else 3
 
@@ -156,7 +156,7 @@ def clip(
     scene_file = built_scene(folder, width, frames)
     started = time.perf_counter()
     scene = load_scene(scene_file)
-    path = clips.open_camera_path(scene, "circle", None)
+    path = clips.open_camera_path(scene, "published-circle", None)
     draw = clips.frame_drawer(scene, CPU, decoder=decoder)
     loaded = time.perf_counter()
     with open_frame_writer(
@@ -188,7 +188,7 @@ def preview(folder: Path, width: int, frames: int) -> Figures:
     small = preview_of(scene)
     draw = clips.frame_drawer(small, CPU, decoder="none")
     ready = time.perf_counter() - started
-    shot = clips.shot_of(clips.open_camera_path(scene, "circle", 640), FRAME)
+    shot = clips.shot_of(clips.open_camera_path(scene, "published-circle", 640), FRAME)
     seconds, used = both_medians(lambda: draw(shot, FRAME, False), 9)
     return {
         "points": float(len(small.cloud.positions)),
@@ -207,7 +207,7 @@ def layers(folder: Path, width: int, count: int) -> Figures:
     started = time.perf_counter()
     scene = build_scene(sample_photo(folder, width), settings)
     seconds = time.perf_counter() - started
-    shot = clips.shot_of(clips.open_camera_path(scene, "circle", None), FRAME)
+    shot = clips.shot_of(clips.open_camera_path(scene, "published-circle", None), FRAME)
     draw = clips.frame_drawer(scene, CPU, decoder="none")
     frame, used = both_medians(lambda: draw(shot, FRAME, False))
     return {
@@ -231,7 +231,7 @@ def official(folder: Path, width: int, frames: int) -> Figures:
     started = time.perf_counter()
     scene = authors_scene(sample_photo(folder, width), sample_hints(folder, width), frames)
     set_up = time.perf_counter() - started
-    shot = clips.shot_of(clips.open_camera_path(scene, "circle", None), FRAME)
+    shot = clips.shot_of(clips.open_camera_path(scene, "published-circle", None), FRAME)
     draw = authors_frames(scene)
     frame, used = both_medians(lambda: draw(shot.camera, FRAME), 3)
     return {

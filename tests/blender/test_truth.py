@@ -12,7 +12,7 @@ pytestmark = pytest.mark.blender
 from blender_addon import build  # noqa: E402
 from blender_addon.truth import fluids, png, solids, surfaces, textures, truth, views  # noqa: E402
 from blender_addon.truth.blender_scene import BlenderScene, Geometry  # noqa: E402
-from cine3d_core.cameras import move_translation  # noqa: E402
+from cine3d_core.moves import published_translation  # noqa: E402
 
 WIDTH, HEIGHT, FOCAL = 64, 36, 60.0
 SOURCE = np.eye(4)
@@ -144,7 +144,7 @@ def test_all_test_photographs_are_here_and_credited(repository):
 def test_the_published_views_are_those_of_the_core():
     for view in views.published_views(60):
         expected = np.eye(4)
-        expected[:3, 3] = move_translation(view.trajectory, view.frame, 60)
+        expected[:3, 3] = published_translation(view.trajectory, view.frame, 60)
         np.testing.assert_array_equal(view.world_to_camera, expected)
 
 

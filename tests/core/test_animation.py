@@ -109,7 +109,7 @@ def test_flowing_points_stay_on_the_water():
 
 def test_motion_vectors_follow_flow_and_camera():
     scene = river_scene(velocity=(1.0, 0.0))
-    camera = [move_camera(scene.camera, "side", frame, 12) for frame in (4, 5, 6)]
+    camera = [move_camera(scene.camera, "published-side", frame, 12) for frame in (4, 5, 6)]
     shot = Shot(camera[1], previous=camera[0], next=camera[2])
     forward, _ = splat_directions(prepare(scene), shot, 5, AnimationParams(), motion_vectors=True)
     motion = forward.features[CHANNELS.motion]

@@ -26,6 +26,7 @@ from tests.command_line import (
     HINTS,
     PHOTO,
     SIZE,
+    Refused,
     environment,
     files_below,
     pixels,
@@ -291,7 +292,7 @@ def test_exr_of_a_closed_move_loops_too(tmp_path: Path, sample_scene: Path, came
     assert first == last
 
 
-@pytest.mark.parametrize("camera", ["up-down", "zoom-in", "side", "circle"])
+@pytest.mark.parametrize("camera", ["published-circle", "side", "arc", "dolly-zoom"])
 def test_every_camera_move_moves(
     tmp_path: Path, sample_scene: Path, still_frames: Path, camera: str
 ) -> None:
@@ -300,6 +301,29 @@ def test_every_camera_move_moves(
     frame, still = pixels(tmp_path / "f/frame_0005.png"), pixels(still_frames / "frame_0005.png")
     assert frame.shape == still.shape
     assert 12 < psnr(frame / 255, still / 255) < 35
+
+
+def test_the_default_move_begins_at_the_photo_and_a_strength_enlarges_it(
+    tmp_path: Path, sample_scene: Path, still_frames: Path
+) -> None:
+    words = ["render", sample_scene, "--frames"]
+    assert cine3d(*words, "0", "-o", tmp_path / "begin") == 0
+    first = pixels(tmp_path / "begin/frame_0000.png")
+    assert np.array_equal(first, pixels(still_frames / "frame_0000.png"))
+    likeness = []
+    for strength in ("0.5", "1.5"):
+        folder = tmp_path / f"{strength[0]}-{strength[2]}"
+        assert cine3d(*words, "2", "-o", folder, "--strength", strength) == 0
+        frames = (pixels(f / "frame_0002.png") / 255 for f in (folder, still_frames))
+        likeness.append(psnr(*frames))
+    assert likeness[0] > likeness[1] + 2
+
+
+def test_a_strength_that_no_move_bears_is_refused(
+    tmp_path: Path, sample_scene: Path, refused: Refused
+) -> None:
+    words = ["render", sample_scene, "-o", tmp_path / "f", "--strength", "4"]
+    assert "a strength of 4 was asked for" in refused(*words)
 
 
 def test_a_camera_file_at_the_photos_place_is_still(

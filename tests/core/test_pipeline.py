@@ -155,7 +155,7 @@ def test_frames_in_any_order_have_the_same_bits(prepared: PreparedScene) -> None
 
 
 def test_the_loop_closes_for_any_camera(prepared: PreparedScene) -> None:
-    camera = move_camera(prepared.scene.camera, "side", 2, 6)
+    camera = move_camera(prepared.scene.camera, "published-side", 2, 6)
     first, last = drawn(prepared, camera, 0), drawn(prepared, camera, 6)
     for name in ("rgb", "alpha", "depth", "moving"):
         assert torch.equal(getattr(first, name), getattr(last, name)), name

@@ -83,7 +83,7 @@ def prepared():
 
 
 def camera(name="side", frame=20):
-    return move_camera(scene().camera, name, frame, 60)
+    return move_camera(scene().camera, f"published-{name}", frame, 60)
 
 
 def frame(index, seed=None):

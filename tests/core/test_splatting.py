@@ -177,7 +177,7 @@ def test_disparity_comes_along_as_the_last_channel():
 def test_points_are_placed_where_the_camera_projects_them():
     generator = torch.Generator().manual_seed(12)
     positions = torch.randn(100, 3, generator=generator) + torch.tensor([0.0, 0.0, 3.0])
-    camera = move_camera(photo_camera(36, 64), "zoom-in", 40, 60)
+    camera = move_camera(photo_camera(36, 64), "published-zoom-in", 40, 60)
     alone = torch.full((100, 2), -1, dtype=torch.int32)
     points = place_points(positions, alone, camera, zoom=1.2, params=SplatParams())
     pixels, depth = project(positions, camera)
@@ -205,7 +205,7 @@ def test_neighbours_are_to_the_right_and_below_on_the_same_layer():
 
 def test_compiled_and_torch_placement_agree():
     positions, neighbours = slope(1.0)
-    camera = move_camera(photo_camera(12, 16), "side", 0, 60)
+    camera = move_camera(photo_camera(12, 16), "published-side", 0, 60)
     fast = place_points(positions, neighbours, camera, zoom=1.0, params=SplatParams())
     slow = place_points_torch(positions, neighbours, camera, zoom=1.0, params=SplatParams())
     torch.testing.assert_close(fast.pixels, slow.pixels, atol=1e-4, rtol=0)
@@ -229,7 +229,7 @@ def test_a_slope_stretched_by_the_camera_stays_closed():
 def test_what_parts_farther_than_the_largest_stretch_tears():
     pixels = torch.tensor([[4.5, 4.5], [5.5, 4.5]])
     positions = unproject(pixels, torch.tensor([1.0, 9.0]), photo_camera(12, 16))
-    camera = move_camera(photo_camera(12, 16), "side", 0, 60)
+    camera = move_camera(photo_camera(12, 16), "published-side", 0, 60)
     camera.world_to_camera[0, 3] = 1.0
     neighbours = torch.tensor([[1, -1], [-1, -1]], dtype=torch.int32)
     points = place_points(positions, neighbours, camera, zoom=1.0, params=SplatParams())

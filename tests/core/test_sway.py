@@ -70,7 +70,7 @@ def test_forward_and_backward_are_the_same_motion():
 def test_the_loop_closes_to_the_bit_for_any_camera(cycles: int):
     scene = swaying_river(cycles)
     prepared = prepare(scene)
-    camera = move_camera(scene.camera, "circle", 3, 12)
+    camera = move_camera(scene.camera, "published-circle", 3, 12)
     shot = Shot(camera, camera, camera)
     first, last = (render_frame(prepared, shot, frame) for frame in (0, scene.num_frames))
     assert torch.equal(first.rgb, last.rgb)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cine3d_core.cameras import CAMERA_MOVES, move_camera
+from cine3d_core.cameras import move_camera
 from cine3d_core.geometry import photo_camera
+from cine3d_core.moves import PUBLISHED, PUBLISHED_MOVES
 from cine3d_core.official import depth_bins, euler, hints, lift, masked_ops
 from cine3d_core.official.flow_post import flow_from_prediction
 from cine3d_core.official.layering import sequential_inpainting
@@ -127,13 +128,13 @@ def test_lifted_points_and_their_features_match():
     close(lift.composite_depth(depth, rgba[:, 3:]), expected["mdi_depth"], 1e-4)
 
 
-@pytest.mark.parametrize("name", [move for move in CAMERA_MOVES if move != "still"])
+@pytest.mark.parametrize("name", PUBLISHED_MOVES)
 def test_camera_paths_match(name):
     expected, key = golden_tensors("trajectories"), name.replace("-", "_")
     wanted = expected[f"{key}_pose4x4"]
     count = len(wanted)
     poses = [
-        move_camera(photo_camera(36, 64), name, frame, count).world_to_camera
+        move_camera(photo_camera(36, 64), PUBLISHED + name, frame, count).world_to_camera
         for frame in range(count)
     ]
     close(torch.stack(poses), wanted, 1e-12)
