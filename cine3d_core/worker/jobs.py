@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from cine3d_core.build import BuildSettings, build_scene
+from cine3d_core.cameras import framing_of
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.device import choose_device
@@ -336,6 +337,7 @@ def _described(scene: CinemagraphScene, path: Path, photo: Path | None) -> JobRe
     value = {
         "cycles": [group.cycles for group in groups],
         "camera": _camera_record(scene.camera),
+        "framing": asdict(framing_of(scene)),
         "num_frames": scene.num_frames,
         "fps": scene.fps,
         "assumed": scene.parameters.get("assumed", []),

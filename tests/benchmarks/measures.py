@@ -59,7 +59,8 @@ def frames(folder: Path, width: int, frames: int) -> Figures:
     """Median seconds of each stage of a frame, and of a frame written to a video."""
     scene = load_scene(built_scene(folder, width, frames))
     draw, plain = clips.frame_drawer(scene, CPU), clips.frame_drawer(scene, CPU, decoder="none")
-    path, still = (clips.open_camera_path(scene, name, None) for name in ("published-circle", "still"))
+    names = "published-circle", "still"
+    path, still = (clips.open_camera_path(scene, name, None) for name in names)
     shot, rest = clips.shot_of(path, FRAME), clips.shot_of(still, FRAME)
     repeats = 5 if width <= 1920 else 3
 
