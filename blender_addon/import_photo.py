@@ -14,35 +14,11 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.scene.arrays import read_scene_info
 
-from . import build_presets, jobs, motion_drawing, photo_scene, preferences
+from . import build_presets, jobs, motion_drawing, photo_scene
 from .properties import CINE3D_PG_scene
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 _OPTIONS = ("set_camera", "set_render_size", "set_timeline", "set_view_transform", "set_engine")
-
-
-def build_settings(choices: CINE3D_PG_scene) -> dict:
-    """The worker's settings for what was chosen.
-
-    Raises:
-        ValueError: a depth picture or model was announced and not named.
-    """
-    depth = None
-    if choices.depth_source != "SHIPPED":
-        if not choices.depth_path:
-            raise ValueError("no depth picture or model is chosen; choose one or set Depth back")
-        depth = choices.depth_path
-        if choices.depth_source == "FILE":
-            depth = bpy.path.abspath(depth)
-    return {
-        "depth": depth,
-        "frames": choices.frames,
-        "fps": choices.fps,
-        "size": choices.size,
-        "preset": choices.preset,
-        "hints": bpy.path.abspath(choices.hints_file) or None,
-        "device": preferences.get().device,
-    }
 
 
 def new_scene_file(photo: Path) -> Path:
@@ -97,7 +73,7 @@ class _BuildOperator(jobs.WorkerOperator):
         arguments = {
             "photo": str(self._photo),
             "scene_file": str(self._scene_file),
-            "settings": build_settings(choices),
+            "settings": build_presets.build_settings(choices),
             "hints": motion_drawing.hints(context, root) if root else [],
             "regions": motion_drawing.regions(context, root) if root else [],
         }

@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from . import coordinates, jobs, photo_scene
+from . import build_presets, coordinates, jobs, photo_scene
 from .compat import annotation_strokes
 
 _DARK = 0.25  # of the photo under a new mask: safely below what counts as painted
@@ -225,7 +225,9 @@ class CINE3D_OT_propose_mask(_RootOperator, jobs.WorkerOperator, bpy.types.Opera
         root = photo_scene.active_root(context)
         self._root = root.name
         photo = bpy.path.abspath(root.cine3d.photo)
-        return {"photo": photo, "size": max(root.cine3d.photo_size)}, {}
+        settings = build_presets.build_settings(context.scene.cine3d)
+        settings["size"] = max(root.cine3d.photo_size)
+        return {"photo": photo, "settings": settings}, {}
 
     def deliver(self, context, value, arrays):
         root = bpy.data.objects[self._root]
@@ -306,8 +308,7 @@ class CINE3D_OT_preview_motion(_RootOperator, jobs.WorkerOperator, bpy.types.Ope
             "photo": bpy.path.abspath(root.cine3d.photo),
             "hints": hints(context, root),
             "regions": regions(context, root),
-            "hints_file": bpy.path.abspath(context.scene.cine3d.hints_file) or None,
-            "motion": {"num_frames": context.scene.cine3d.frames},
+            "settings": build_presets.build_settings(context.scene.cine3d),
         }
         return arguments, arrays
 

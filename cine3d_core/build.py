@@ -21,16 +21,14 @@ from cine3d_core.depth.sources import DepthSource, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
 from cine3d_core.device import choose_device, on_device
 from cine3d_core.errors import InputError
-from cine3d_core.files.drawing.hints import read_directions
+from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.models.store import list_models
-from cine3d_core.files.pictures.maps import read_mask
 from cine3d_core.files.pictures.photo import Photo, read_photo
 from cine3d_core.geometry import photo_camera
-from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.memory import available_gib, check_memory
-from cine3d_core.motion.direct import direct_motion
+from cine3d_core.motion.direct import asks_what_flows, direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_refiner
 from cine3d_core.motion.segment import fluid_checksums, fluid_classes
@@ -43,8 +41,8 @@ from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
     DepthMap,
+    Drawing,
     LayeredDepthImage,
-    MotionDirections,
     MotionField,
 )
 
@@ -123,14 +121,133 @@ def build_scene(
     Raises:
         InputError: something the person gave cannot be used.
     """
+    photo, drawing = read_inputs(photo_path, settings, progress=progress)
+    return scene_of_photo(photo, drawing, settings, progress=progress)
+
+
+def read_inputs(
+    photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
+) -> tuple[Photo, Drawing]:
+    """The photo at its working size, and what the named files say was drawn on it.
+
+    Raises:
+        InputError: a file that cannot be used, or a loop that nobody can mean.
+    """
     check_loop(settings.frames, settings.fps)
     progress("reading the photo", 0.0)
-    photo = _read_photo(photo_path, settings)
-    if settings.models == "official":
-        directions, mask = _read_motion(settings, photo)
-        return _build_official(photo, mask, directions, settings, progress)
+    photo = read_working_photo(photo_path, settings)
+    return photo, read_drawing(settings.hints, settings.mask, photo)
 
-    return scene_of(_directed(photo, settings, progress), settings, progress=progress)
+
+def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
+    """The photo at the size that it is worked on.
+
+    Raises:
+        InputError: it cannot be read, or is too large for this machine's memory.
+    """
+    size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
+    photo = read_photo(photo_path, max_side=size)
+    _, height, width = photo.rgb.shape
+    check_memory(height, width, available_gib())
+    return photo
+
+
+def scene_of_photo(
+    photo: Photo,
+    drawing: Drawing,
+    settings: BuildSettings,
+    *,
+    progress: Progress = ignore_progress,
+) -> CinemagraphScene:
+    """What `build_scene` makes of a photo and a drawing; `settings` names no files of them.
+
+    Raises:
+        InputError: as `build_scene`.
+    """
+    check_loop(settings.frames, settings.fps)
+    if settings.models == "official":
+        return _build_official(photo, drawing, settings, progress)
+    directed = direct_photo(photo, drawing, settings, progress=progress)
+    return scene_of(directed, settings, progress=progress)
+
+
+@dataclass(frozen=True)
+class EstimatedDepth:
+    """Depth of a photo, and who estimated it."""
+
+    depth: DepthMap  # on the CPU; with sky, and with what flows where that was asked
+    source: DepthSource
+
+
+def estimate_depth(rgb: Tensor, settings: BuildSettings, *, find_fluids: bool) -> EstimatedDepth:
+    """Depth and sky of a photo [3, H, W], and what flows in it.
+
+    Args:
+        rgb: at the working size.
+        settings: where depth comes from, and on what device.
+        find_fluids: ask what flows, too; see `asks_what_flows`.
+
+    Raises:
+        InputError: the source of depth or a network cannot be used.
+    """
+    device = choose_device(settings.device)
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(fluid_classes, rgb) if find_fluids else None
+        source = open_depth_source(settings.depth)
+        depth = source(rgb.to(device), params=PRESETS[settings.preset].depth)
+        fluid = None if found is None else found.result()
+    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)  # what follows is the CPU's work
+    if fluid is not None:
+        depth = with_sky(depth, fluid[FLUIDS.index("sky")][None].cpu())
+    return EstimatedDepth(depth, source)
+
+
+@dataclass(frozen=True)
+class DirectedPhoto:
+    """A photo, its depth and its motion."""
+
+    photo: Photo
+    source: DepthSource
+    depth: DepthMap
+    motion: MotionField
+    assumed: tuple[str, ...]  # what nobody said, in sentences
+
+
+def direct_photo(
+    photo: Photo,
+    drawing: Drawing,
+    settings: BuildSettings,
+    *,
+    estimated: EstimatedDepth | None = None,
+    progress: Progress = ignore_progress,
+) -> DirectedPhoto:
+    """Depth and motion of a photo, as every scene of the compact family gets them.
+
+    Args:
+        photo: at its working size.
+        drawing: what a person drew on it.
+        settings: what the person chose.
+        estimated: from `estimate_depth`, where somebody has asked already.
+        progress: told the stage and the share of a whole build that is done; may raise to cancel.
+
+    Raises:
+        InputError: something the person gave cannot be used.
+    """
+    progress("estimating depth", 0.05)
+    estimated = estimated or estimate_depth(
+        photo.rgb, settings, find_fluids=asks_what_flows(drawing)
+    )
+    progress("directing the motion", 0.35)
+    params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
+    refine = motion_refiner(_motion_choice(settings))
+    motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
+    return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed)
+
+
+def _motion_choice(settings: BuildSettings) -> MotionChoice | None:
+    """A preset without perspective keeps the flow without it, unless a person decides otherwise."""
+    with_perspective = PRESETS[settings.preset].motion.perspective
+    return settings.motion or (None if with_perspective else "analytic")
 
 
 def scene_of(
@@ -168,73 +285,6 @@ def scene_of(
     )
     progress("done", 1.0)
     return scene
-
-
-@dataclass(frozen=True)
-class DirectedPhoto:
-    """A photo, its depth and its motion."""
-
-    photo: Photo
-    source: DepthSource
-    depth: DepthMap
-    motion: MotionField
-    assumed: tuple[str, ...]  # what nobody said, in sentences
-
-
-def direct_photo(
-    photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
-) -> DirectedPhoto:
-    """The motion that `build_scene` would give a photo, without building layers.
-
-    Raises:
-        InputError: something the person gave cannot be used.
-    """
-    check_loop(settings.frames, settings.fps)
-    progress("reading the photo", 0.0)
-    return _directed(_read_photo(photo_path, settings), settings, progress)
-
-
-def _motion_choice(settings: BuildSettings) -> MotionChoice | None:
-    """A preset without perspective keeps the flow without it, unless a person decides otherwise."""
-    with_perspective = PRESETS[settings.preset].motion.perspective
-    return settings.motion or (None if with_perspective else "analytic")
-
-
-def _read_photo(photo_path: Path, settings: BuildSettings) -> Photo:
-    size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
-    photo = read_photo(photo_path, max_side=size)
-    _, height, width = photo.rgb.shape
-    check_memory(height, width, available_gib())
-    return photo
-
-
-def _directed(photo: Photo, settings: BuildSettings, progress: Progress) -> DirectedPhoto:
-    params = PRESETS[settings.preset]
-    device = choose_device(settings.device)
-    directions, mask = _read_motion(settings, photo)
-    # what flows is asked only where nobody drew it all, and beside the depth
-    asked = mask is None or any(region.fluid is not None for region in directions.regions)
-    with ThreadPoolExecutor(1) as beside:
-        found = beside.submit(fluid_classes, photo.rgb) if asked else None
-        source = open_depth_source(settings.depth)
-        progress("estimating depth", 0.05)
-        depth = source(photo.rgb.to(device), params=params.depth)
-        fluid = None if found is None else found.result()
-    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)  # what follows is the CPU's work
-    if fluid is not None:
-        depth = with_sky(depth, fluid[FLUIDS.index("sky")][None].cpu())
-
-    progress("directing the motion", 0.35)
-    motion_params = replace(params.motion, num_frames=settings.frames)
-    motion, assumed = direct_motion(
-        photo.rgb,
-        depth,
-        mask,
-        directions,
-        motion_params,
-        refine=motion_refiner(_motion_choice(settings)),
-    )
-    return DirectedPhoto(photo, source, depth, motion, assumed)
 
 
 def scene_from_parts(
@@ -276,19 +326,15 @@ def scene_from_parts(
 
 
 def _build_official(
-    photo: Photo,
-    mask: Tensor | None,
-    directions: MotionDirections,
-    settings: BuildSettings,
-    progress: Progress,
+    photo: Photo, drawing: Drawing, settings: BuildSettings, progress: Progress
 ) -> CinemagraphScene:
     """The authors' way; depth from what the person named, else their DPT, else our network."""
-    if mask is None or not directions.hints:
+    if drawing.mask is None or not drawing.hints:
         raise InputError(
             "the authors' networks need a mask and at least one arrow; pass --hints with both, or "
             "--mask and --hints"
         )
-    if directions != MotionDirections(directions.hints, directions.polygons):
+    if replace(drawing, mask=None) != Drawing(drawing.hints, drawing.polygons):
         raise InputError(
             "the authors' networks know one mask and its arrows, but the drawing has regions, "
             "freeze strokes or scribbles; remove them or use --models compact"
@@ -300,8 +346,8 @@ def _build_official(
     device = choose_device(settings.device)
     scene = build_published(
         replace(photo, rgb=photo.rgb.to(device)),
-        mask.to(device),
-        directions.hints,
+        drawing.mask.to(device),
+        drawing.hints,
         inverse_depth=nearness,
         loop=Loop(settings.frames, settings.fps),
         progress=progress,
@@ -323,29 +369,6 @@ def check_loop(frames: int, fps: float) -> None:
         raise InputError(f"a loop of {frames} frames was asked for; choose between 2 and 10000")
     if not 0.01 <= fps <= 1000:  # slower ones no video can state
         raise InputError(f"{fps:g} frames per second were asked for; choose 0.01 to 1000")
-
-
-def _read_motion(settings: BuildSettings, photo: Photo) -> tuple[MotionDirections, Tensor | None]:
-    """What the person drew; the mask is None when nothing was painted or outlined."""
-    height, width = photo.rgb.shape[1:]
-    original = (photo.original_height, photo.original_width)
-    directions = MotionDirections()
-    if settings.hints is not None:
-        directions = read_directions(
-            settings.hints, height=height, width=width, original_size=original
-        )
-    if settings.mask is not None:
-        mask = read_mask(settings.mask, height=height, width=width, original_size=original)
-    elif directions.polygons:
-        mask = rasterize_polygons(directions.polygons, height, width)
-        if not bool(mask.any()):
-            raise InputError(
-                f"the outlines in {settings.hints} enclose no pixel of the photo at "
-                f"{width}x{height}; draw them larger or raise --size"
-            )
-    else:
-        mask = None
-    return directions, mask
 
 
 def _layered_canvas(

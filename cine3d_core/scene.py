@@ -98,11 +98,13 @@ class Stroke:
 
 
 @dataclass(frozen=True)
-class MotionDirections:
-    """What a person drew on a photo, in its pixels."""
+class Drawing:
+    """What a person drew on a photo, in its working pixels."""
 
     hints: tuple[MotionHint, ...] = ()
     polygons: tuple[tuple[tuple[float, float], ...], ...] = ()  # outlines of what moves
+    # [1, H, W] bool: what moves, as painted or else as outlined; None where neither was done
+    mask: Tensor | None = None
     regions: tuple[MotionRegion, ...] = ()  # later ones lie over earlier ones
     freeze: tuple[Stroke, ...] = ()  # rests, pixel for pixel
     moves: tuple[Stroke, ...] = ()  # scribbles: of this kind is what moves,

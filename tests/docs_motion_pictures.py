@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.build import BuildSettings, direct_photo, scene_of
+from cine3d_core.build import BuildSettings, direct_photo, read_inputs, scene_of
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.output.clip import frame_drawer, open_camera_path, shot_of
@@ -55,7 +55,7 @@ def cell(rgb: Tensor, title: str) -> np.ndarray:  # [h, w, 3] BGR
 def row(photo: Path, hints: Path | None) -> np.ndarray:
     """Mask, flow and mid-loop frame of a photo, side by side."""
     settings = BuildSettings(hints=hints, size=SIZE)
-    directed = direct_photo(photo, settings)
+    directed = direct_photo(*read_inputs(photo, settings), settings)
     rgb, motion = directed.photo.rgb, directed.motion
     share = float(what_moves(motion).float().mean())
     scene = scene_of(directed, settings)

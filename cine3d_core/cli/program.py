@@ -317,7 +317,7 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _motion(args: argparse.Namespace) -> None:
-    from cine3d_core.build import BuildSettings, direct_photo
+    from cine3d_core.build import BuildSettings, direct_photo, read_inputs
     from cine3d_core.output.motion_files import check_motion_outputs, write_motions
 
     check_motion_outputs(args.output)
@@ -332,7 +332,8 @@ def _motion(args: argparse.Namespace) -> None:
     )
     started = time.perf_counter()
     with _progress(args.progress) as progress:
-        directed = direct_photo(args.photo, settings, progress=progress)
+        photo, drawing = read_inputs(args.photo, settings, progress=progress)
+        directed = direct_photo(photo, drawing, settings, progress=progress)
         progress("writing", 0.9)
         kinds = write_motions(args.output, directed)
         progress("done", 1.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,11 @@ from torch import Tensor
 
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import DepthSource, open_depth_source
-from cine3d_core.motion.direct import FlowTask
-from cine3d_core.motion.flow import finish_flow, motion_from_hints
+from cine3d_core.motion.direct import direct_motion
+from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.guidance import Arrows, View, nearness_of, region_labels
-from cine3d_core.motion.perspective import perspective_factor
 from cine3d_core.motion.refine import MotionRefiner, hints_of
-from cine3d_core.scene import DepthMap
+from cine3d_core.scene import DepthMap, Drawing, MotionRegion
 from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, read_photos
 from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, stirred_sky
 from cine3d_core.synthetic.flows import KINDS, SKY, Size
@@ -43,6 +42,7 @@ CLASS_CONSTANTS = {
 }
 DEAD_WATER = 2e-5  # px/frame per px of the long side: slower regions rest
 ANGLE_SPEED = 0.1  # of the mean speed: slower flow has no direction to speak of
+_FLUIDS = np.arange(1, len(KINDS))[:, None, None]  # the kinds that flow, as planes
 RESAMPLES = 2000  # of the pictures, for the interval of a ratio
 
 Flow = NDArray[np.float32]  # [H, W, 2] px/frame
@@ -146,6 +146,16 @@ def _slowest_region(scene: FlowScene) -> float:
     return float(mean[1:][area[1:] > 0].min())
 
 
+def drawn_regions(scene: FlowScene, arrows: Arrows) -> tuple[MotionRegion, ...]:
+    """What a person would draw: the sky and the rest of what moves, each with its arrows."""
+    regions, hints = [], hints_of(arrows)
+    for inside in (scene.kind == SKY, (scene.kind > 0) & (scene.kind != SKY)):
+        own = tuple(h for h in hints if inside[int(h.start[1]), int(h.start[0])])
+        if inside.any():
+            regions.append(MotionRegion(picture=torch.from_numpy(inside)[None], hints=own))
+    return tuple(regions)
+
+
 def flows_of_scene(
     scene: FlowScene,
     arrows: Arrows,
@@ -156,12 +166,12 @@ def flows_of_scene(
     """The flow of every method; mask and sky are given, as if a person had drawn the regions."""
     rgb = torch.from_numpy(scene.rgb).permute(2, 0, 1).float() / 255
     mask, behind = (torch.from_numpy(m)[None] for m in (scene.kind > 0, scene.kind == SKY))
-    hints = tuple(hints_of(arrows))
-    # as `directing.direct_motion` does it for one region
-    pace = perspective_factor(1 / depth.depth, mask & ~behind)
-    analytic = motion_from_hints(mask, hints, behind=behind, pace=pace)
-    task = FlowTask(rgb, depth, mask, behind, hints, analytic.velocity)
-    network = finish_flow(refiner(task), mask, hints, behind=behind)
+    known = replace(depth, fluid=torch.from_numpy(scene.kind == _FLUIDS).float())
+    drawing = Drawing(regions=drawn_regions(scene, arrows))
+    analytic, network = (
+        direct_motion(rgb, known, drawing, MotionParams(), refine=refine)[0]
+        for refine in (None, refiner)
+    )
     alone = refiner.without_arrows(View(rgb, mask, behind, nearness_of(depth)))
     solved, refined = _image(analytic.velocity), _image(network.velocity)
     return {

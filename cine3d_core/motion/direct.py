@@ -23,7 +23,7 @@ from cine3d_core.motion.guess import KINDS, SKY, MaskGuess, guess_directions, gu
 from cine3d_core.motion.perspective import perspective_factor
 from cine3d_core.motion.scribbles import paint_strokes, refine_mask
 from cine3d_core.motion.sway_field import sway_cycles, sway_field
-from cine3d_core.scene import DepthMap, MotionDirections, MotionField, MotionHint, MotionRegion
+from cine3d_core.scene import DepthMap, Drawing, MotionField, MotionHint, MotionRegion
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class _Part:
 def direct_motion(
     rgb: Tensor,  # [3, H, W]
     depth: DepthMap,
-    mask: Tensor | None,  # [1, H, W] bool
-    directions: MotionDirections,
+    drawing: Drawing,
     params: MotionParams,
     *,
     refine: Refine | None = None,
@@ -67,8 +66,8 @@ def direct_motion(
     Raises:
         InputError: an arrow, a mask or a region that cannot be used.
     """
-    parts, assumed = _parts(rgb, depth, mask, directions)
-    parts = _apart(parts, paint_strokes(directions.freeze, *rgb.shape[1:]))
+    parts, assumed = _parts(rgb, depth, drawing)
+    parts = _apart(parts, paint_strokes(drawing.freeze, *rgb.shape[1:]))
     motion = still_motion(rgb)
     for part in parts:
         if bool(part.guess.mask.any()):
@@ -90,22 +89,26 @@ def _moves(motion: MotionField) -> bool:
     return bool(motion.moving.any()) or (motion.sway is not None and bool(motion.sway.any()))
 
 
-def _parts(
-    rgb: Tensor, depth: DepthMap, mask: Tensor | None, directions: MotionDirections
-) -> tuple[list[_Part], list[str]]:
+def asks_what_flows(drawing: Drawing) -> bool:
+    """Whether `DepthMap.fluid` can matter: not where a person drew all that moves."""
+    return drawing.mask is None or any(region.fluid is not None for region in drawing.regions)
+
+
+def _parts(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> tuple[list[_Part], list[str]]:
     """The base first, then the regions as drawn; and what was assumed about their places."""
-    loose = [region for region in directions.regions if not _has_place(region)]
-    hints = directions.hints + tuple(hint for region in loose for hint in region.hints)
+    mask = drawing.mask
+    loose = [region for region in drawing.regions if not _has_place(region)]
+    hints = drawing.hints + tuple(hint for region in loose for hint in region.hints)
     parts, assumed, base = [], [], None
-    if mask is not None or hints or directions.moves or not directions.regions:
+    if mask is not None or hints or drawing.moves or not drawing.regions:
         base = guess_mask(rgb, depth, mask=mask, hints=hints)
         assumed += [] if mask is not None else [base.description]
-        if directions.moves or directions.rests:
+        if drawing.moves or drawing.rests:
             likely = _likely(depth, base, drawn=mask is not None)
-            refined = refine_mask(rgb, likely, directions.moves, directions.rests)
+            refined = refine_mask(rgb, likely, drawing.moves, drawing.rests)
             base = guess_mask(rgb, depth, mask=refined)
-        parts.append(_Part(MotionRegion(hints=directions.hints), base))
-    for number, region in enumerate(directions.regions, 1):
+        parts.append(_Part(MotionRegion(hints=drawing.hints), base))
+    for number, region in enumerate(drawing.regions, 1):
         guess = _guess_of_region(rgb, depth, region, base, number)
         if region.fluid is not None and not bool(guess.mask.any()):
             assumed.append(f"no {region.fluid} was found, so region {number} does not move")

@@ -5,16 +5,18 @@ scene, camera, frame -> forward and backward splat -> blend -> decode -> Rendere
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from cine3d_core.errors import InputError
 from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, splat_directions
-from cine3d_core.render.blend import BlendParams, blend_directions, splat_channels
+from cine3d_core.render.blend import BlendParams, SplatChannels, blend_directions, splat_channels
 from cine3d_core.render.decode import Decoder, pass_through
 from cine3d_core.render.decode_parts import decode_in_parts
 from cine3d_core.render.sharpen import restore_detail
 from cine3d_core.render.splat import PUBLISHED_SPLAT
-from cine3d_core.scene import CinemagraphScene, RenderedFrame
+from cine3d_core.scene import CinemagraphScene, RenderedFrame, SplatImage
 
 # By the preset that a scene was built with.
 ANIMATION_PRESETS: dict[str, AnimationParams] = {
@@ -47,6 +49,54 @@ def animation_of(scene: CinemagraphScene) -> AnimationParams:
     return ANIMATION_PRESETS[preset]
 
 
+@dataclass(frozen=True)
+class SplattedFrame:
+    """A frame before it is decoded."""
+
+    forward: SplatImage  # the cloud that has flowed since the loop began
+    backward: SplatImage  # the cloud that flows back from its end
+    image: SplatImage  # both, blended
+    channels: SplatChannels
+
+
+def splat_frame(
+    prepared: PreparedScene,
+    shot: Shot,
+    frame: int,  # of the loop
+    params: AnimationParams,
+    *,
+    backward: PreparedScene | None = None,
+    motion_vectors: bool = False,
+) -> SplattedFrame:
+    """Both clouds of a frame, splatted, sharpened and blended; depends on its arguments only.
+
+    Args:
+        prepared: from `animation.prepare`.
+        shot: the camera now and at the neighbouring frames.
+        frame: index in [0, num_frames).
+        params: how to splat and blend.
+        backward: the scene of the backward cloud where it is another one (training knows the photo
+            at the loop's end); of the same camera and length.
+        motion_vectors: whether the motion channels are there.
+    """
+    scene = prepared.scene
+    channels = splat_channels(scene.cloud.features.shape[1])
+    clouds = splat_directions(prepared, shot, frame, params, motion_vectors=motion_vectors)
+    if backward is not None and backward is not prepared:
+        other = splat_directions(backward, shot, frame, params, motion_vectors=motion_vectors)
+        clouds = clouds[0], other[1]
+    if params.restore_detail:
+        clouds = restore_detail(clouds[0], channels), restore_detail(clouds[1], channels)
+    image = blend_directions(
+        *clouds,
+        channels,
+        loop_phase=frame / scene.num_frames,
+        disparity_range=scene.disparity_range,
+        params=params.blend,
+    )
+    return SplattedFrame(*clouds, image, channels)
+
+
 def render_frame(
     prepared: PreparedScene,
     shot: Shot,
@@ -68,21 +118,9 @@ def render_frame(
     """
     scene = prepared.scene
     params = params or animation_of(scene)
-    channels = splat_channels(scene.cloud.features.shape[1])
     frame %= scene.num_frames
-    forward, backward = splat_directions(
-        prepared, shot, frame, params, motion_vectors=motion_vectors
-    )
-    if params.restore_detail:
-        forward, backward = (restore_detail(cloud, channels) for cloud in (forward, backward))
-    image = blend_directions(
-        forward,
-        backward,
-        channels,
-        loop_phase=frame / scene.num_frames,
-        disparity_range=scene.disparity_range,
-        params=params.blend,
-    )
+    splatted = splat_frame(prepared, shot, frame, params, motion_vectors=motion_vectors)
+    image, channels = splatted.image, splatted.channels
     solid = image.alpha > 0
     inverse = 1 / image.disparity.clamp(min=1e-6)
     height, width = shot.camera.height, shot.camera.width

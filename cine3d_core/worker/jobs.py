@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import platform
-import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -20,28 +19,30 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cine3d_core.build import BuildSettings, build_scene
+from cine3d_core.build import (
+    BuildSettings,
+    EstimatedDepth,
+    direct_photo,
+    estimate_depth,
+    read_working_photo,
+    scene_of_photo,
+)
 from cine3d_core.cameras import framing_of
-from cine3d_core.depth.refine import DepthParams
-from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.device import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
-from cine3d_core.files.drawing.hints import read_directions, write_directions
+from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.inputs import input_file, sha256_of
 from cine3d_core.files.pictures.exr import srgb_to_linear
-from cine3d_core.files.pictures.photo import Photo, read_photo
+from cine3d_core.files.pictures.maps import painted_mask
+from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
 from cine3d_core.files.scene.ply import write_ply
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
-from cine3d_core.imaging.polygons import rasterize_polygons
-from cine3d_core.motion.direct import direct_motion
+from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.draw import draw_motion
-from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.guess import guess_mask
-from cine3d_core.motion.refiner import motion_refiner
-from cine3d_core.motion.segment import fluid_classes
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
@@ -50,8 +51,7 @@ from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
-    DepthMap,
-    MotionDirections,
+    Drawing,
     MotionHint,
     MotionRegion,
     RenderedFrame,
@@ -79,15 +79,12 @@ def check(job: JobInput) -> JobResult:
     """Build and render a tiny scene; says on what and how fast."""
     start = time.monotonic()
     device = choose_device(job.arguments.get("device", "auto"))
-    ramp = np.linspace(0, 255, 96 * 64 * 3).reshape(64, 96, 3).astype(np.uint8)
-    mask = np.zeros((64, 96), np.uint8)
-    mask[40:] = 255
-    with tempfile.TemporaryDirectory() as folder:
-        photo, painted = Path(folder, "photo.png"), Path(folder, "mask.png")
-        Image.fromarray(ramp).save(photo)
-        Image.fromarray(mask).save(painted)
-        settings = BuildSettings(mask=painted, frames=4, preset="draft", device=str(device))
-        scene = build_scene(photo, settings, progress=job.progress)
+    ramp = torch.linspace(0, 1, 3 * 64 * 96).reshape(3, 64, 96)
+    mask = torch.zeros(1, 64, 96, dtype=torch.bool)
+    mask[:, 40:] = True
+    photo = Photo(ramp, None, None, sha256="", original_height=64, original_width=96)
+    settings = BuildSettings(frames=4, preset="draft", device=str(device))
+    scene = scene_of_photo(photo, Drawing(mask=mask), settings, progress=job.progress)
     prepared = prepare(scene)
     frame = render_frame(prepared, Shot(scene.camera, scene.camera, scene.camera), 1)
     assert bool(torch.isfinite(frame.rgb).all())
@@ -106,18 +103,18 @@ def check(job: JobInput) -> JobResult:
 
 def build(job: JobInput) -> JobResult:
     """A photo becomes a scene file and the points to show."""
-    arguments, path = job.arguments, Path(job.arguments["scene_file"])
-    photo_path = Path(arguments["photo"])
+    path = Path(job.arguments["scene_file"])
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path)  # now, not after minutes of work
-    with tempfile.TemporaryDirectory() as folder:
-        settings = _settings(job, photo_path, Path(folder))
-        scene = build_scene(photo_path, settings, progress=_scaled(job, 0.0, 0.85))
+    request = _request(job)
+    scene = scene_of_photo(
+        request.photo, request.drawing, request.settings, progress=_scaled(job, 0.0, 0.85)
+    )
     job.progress("Writing the scene file", 0.86)
     save_scene(scene, path)
     job.progress("Preparing the points", 0.9)
-    return _described(scene, path, photo_path)
+    return _described(scene, path, request.photo)
 
 
 def open_scene(job: JobInput) -> JobResult:
@@ -233,74 +230,101 @@ def _uncovered(prepared: PreparedScene, camera: Camera) -> float:
 
 def propose_mask(job: JobInput) -> JobResult:
     """What seems to flow in a photo: `moving` [H, W] float32, bottom row first."""
-    photo, depth = _photo_and_depth(job.arguments["photo"], int(job.arguments["size"]))
-    guess = guess_mask(photo.rgb, depth)
+    settings = _settings(job)
+    photo = _working_photo(job.arguments["photo"], settings)
+    estimated = _estimated(job.arguments["photo"], settings, find_fluids=True)
+    guess = guess_mask(photo.rgb, estimated.depth)
     return {"description": guess.description}, {"moving": _rows_up(guess.mask)[..., 0]}
 
 
 def preview_motion(job: JobInput) -> JobResult:
     """The flow over the photo: `picture`, the bytes of a PNG file."""
-    photo, depth = _photo_and_depth(job.arguments["photo"], PREVIEW_SIDE_PX)
-    job.progress("Directing the motion", 0.5)
-    height, width = photo.rgb.shape[1:]
-    mask = job.arrays.get("mask")
-    if mask is not None:
-        small = Image.fromarray(np.ascontiguousarray(mask[::-1])).resize((width, height))
-        mask = torch.from_numpy(np.array(small) > 127)[None]
-    directions = _drawn(job, photo)
-    if directions == MotionDirections() and job.arguments.get("hints_file"):
-        original = (photo.original_height, photo.original_width)
-        directions = read_directions(
-            job.arguments["hints_file"], height=height, width=width, original_size=original
-        )
-        if mask is None and directions.polygons:
-            mask = rasterize_polygons(directions.polygons, height, width)
-    params = replace(MotionParams(), **job.arguments.get("motion", {}))
-    field, assumed = direct_motion(
-        photo.rgb, depth, mask, directions, params, refine=motion_refiner()
+    request = _request(job, max_side=PREVIEW_SIDE_PX)
+    estimated = _estimated(
+        job.arguments["photo"], request.settings, find_fluids=asks_what_flows(request.drawing)
     )
-    return {"assumed": list(assumed)}, {"picture": _png(draw_motion(photo.rgb, field))}
+    directed = direct_photo(
+        request.photo,
+        request.drawing,
+        request.settings,
+        estimated=estimated,
+        progress=_scaled(job, 0.0, 1.0),
+    )
+    picture = draw_motion(request.photo.rgb, directed.motion)
+    return {"assumed": list(directed.assumed)}, {"picture": _png(picture)}
 
 
-def _photo_and_depth(path: str, size: int) -> tuple[Photo, DepthMap]:
-    return _photo_and_depth_of_file(path, size, input_file(path, "photo").stat().st_mtime_ns)
+@dataclass(frozen=True)
+class _Request:
+    """What Blender asked to build or to preview."""
+
+    photo: Photo
+    drawing: Drawing
+    settings: BuildSettings
+
+
+def _request(job: JobInput, max_side: int | None = None) -> _Request:
+    """The photo at its working size, `max_side` at most, with what was drawn on it.
+
+    Arrows in Blender stand in for those of the hints file, a painted mask for its outlines.
+    """
+    settings = _settings(job)
+    if max_side is not None:
+        settings = replace(settings, size=min(settings.size, max_side))
+    photo = _working_photo(job.arguments["photo"], settings)
+    drawing = _drawn(job, photo)
+    if drawing == Drawing():
+        drawing = read_drawing(settings.hints, None, photo)
+    painted = job.arrays.get("mask")
+    if painted is not None:
+        _, height, width = photo.rgb.shape
+        rows = np.ascontiguousarray(painted[::-1] >= 128).astype(np.float32)
+        mask = painted_mask(rows, height=height, width=width, name="the painted mask")
+        drawing = replace(drawing, mask=mask)
+    return _Request(photo, drawing, settings)
+
+
+def _settings(job: JobInput) -> BuildSettings:
+    settings = replace(BuildSettings(), **job.arguments.get("settings", {}))
+    return replace(settings, hints=None if settings.hints is None else Path(settings.hints))
+
+
+def _working_photo(path: str, settings: BuildSettings) -> Photo:
+    key = replace(BuildSettings(), size=settings.size, preset=settings.preset)
+    return _photo_of_file(path, _modified(path, "photo"), key)
+
+
+def _estimated(path: str, settings: BuildSettings, *, find_fluids: bool) -> EstimatedDepth:
+    key = replace(
+        BuildSettings(),
+        size=settings.size,
+        preset=settings.preset,
+        depth=settings.depth,
+        device=settings.device,
+    )
+    picture = Path(settings.depth or "")
+    depth_modified = _modified(str(picture), "depth picture") if picture.is_file() else 0
+    return _estimated_of_file(path, (_modified(path, "photo"), depth_modified), key, find_fluids)
+
+
+def _modified(path: str, kind: str) -> int:
+    return input_file(path, kind).stat().st_mtime_ns
 
 
 @lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
-def _photo_and_depth_of_file(path: str, size: int, _modified: int) -> tuple[Photo, DepthMap]:
-    photo = read_photo(path, max_side=size)
-    depth = open_depth_source(None)(photo.rgb, params=DepthParams())
-    return photo, replace(depth, fluid=fluid_classes(photo.rgb))
+def _photo_of_file(path: str, _modified: int, settings: BuildSettings) -> Photo:
+    return read_working_photo(Path(path), settings)
 
 
-def _settings(job: JobInput, photo_path: Path, folder: Path) -> BuildSettings:
-    """Build settings with what was drawn written to files, as a person would pass them."""
-    known = BuildSettings()
-    settings = replace(known, **job.arguments.get("settings", {}))
-    if settings.hints is not None:
-        settings = replace(settings, hints=Path(settings.hints))
-    mask = job.arrays.get("mask")
-    if mask is None and not job.arguments.get("hints") and not job.arguments.get("regions"):
-        return settings
-    photo = read_photo(photo_path, max_side=settings.size)
-    directions = _drawn(job, photo)
-    if directions != MotionDirections():
-        settings = replace(settings, hints=folder / "hints.json")
-        _write_drawing(folder / "hints.json", directions, photo)
-    if mask is not None:
-        settings = replace(settings, mask=folder / "mask.png")
-        size = (photo.original_width, photo.original_height)
-        Image.fromarray(np.ascontiguousarray(mask[::-1])).resize(size).save(folder / "mask.png")
-    return settings
+@lru_cache(maxsize=2)
+def _estimated_of_file(
+    path: str, _modified: tuple[int, int], settings: BuildSettings, find_fluids: bool
+) -> EstimatedDepth:
+    photo = _working_photo(path, settings)
+    return estimate_depth(photo.rgb, settings, find_fluids=find_fluids)
 
 
-def _write_drawing(path: Path, directions: MotionDirections, photo: Photo) -> None:
-    height, width = photo.rgb.shape[1:]
-    original = (photo.original_height, photo.original_width)
-    write_directions(path, directions, height=height, width=width, original_size=original)
-
-
-def _drawn(job: JobInput, photo: Photo) -> MotionDirections:
+def _drawn(job: JobInput, photo: Photo) -> Drawing:
     """Arrows, and regions of arrows that sway or choose their cycles."""
     regions = (
         MotionRegion(
@@ -312,7 +336,7 @@ def _drawn(job: JobInput, photo: Photo) -> MotionDirections:
         for region in job.arguments.get("regions") or []
     )
     hints = _motion_hints(job.arguments.get("hints") or [], photo)
-    return MotionDirections(hints=hints, regions=tuple(regions))
+    return Drawing(hints=hints, regions=tuple(regions))
 
 
 def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, ...]:
@@ -323,7 +347,7 @@ def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, .
     )
 
 
-def _described(scene: CinemagraphScene, path: Path, photo: Path | None) -> JobResult:
+def _described(scene: CinemagraphScene, path: Path, photo: Photo | None) -> JobResult:
     """What Blender keeps of a scene: its description, the photo as picture, the points."""
     arrays: dict[str, np.ndarray] = {}
     groups = viewport_points(prepare(scene))
@@ -331,9 +355,8 @@ def _described(scene: CinemagraphScene, path: Path, photo: Path | None) -> JobRe
         fields = asdict(group)
         fields.pop("cycles")
         arrays.update({f"{name}_{number}": array for name, array in fields.items()})
-    if photo is not None and photo.is_file():
-        rgb = read_photo(photo, max_side=max(scene.camera.height, scene.camera.width)).rgb
-        arrays["photo"] = _png(rgb)
+    if photo is not None:
+        arrays["photo"] = _png(photo.rgb)
     value = {
         "cycles": [group.cycles for group in groups],
         "camera": _camera_record(scene.camera),

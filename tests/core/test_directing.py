@@ -10,7 +10,7 @@ from cine3d_core.motion.flow import MotionParams, finish_flow
 from cine3d_core.motion.perspective import perspective_factor
 from cine3d_core.scene import (
     DepthMap,
-    MotionDirections,
+    Drawing,
     MotionField,
     MotionHint,
     MotionRegion,
@@ -37,8 +37,8 @@ def flat() -> DepthMap:
 def directed(
     *regions: MotionRegion, depth: DepthMap | None = None, **drawn: object
 ) -> tuple[MotionField, tuple[str, ...]]:
-    drawing = MotionDirections(regions=regions, **drawn)  # type: ignore[arg-type]
-    return direct_motion(picture(), depth or flat(), None, drawing, MotionParams())
+    drawing = Drawing(regions=regions, **drawn)  # type: ignore[arg-type]
+    return direct_motion(picture(), depth or flat(), drawing, MotionParams())
 
 
 def at(field: MotionField, x: int, y: int) -> list[float]:
@@ -79,8 +79,8 @@ def test_arrows_without_a_mask_take_the_part_of_the_painted_mask_that_they_stand
     mask = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.bool)
     mask[:, 20:100, 10:90] = mask[:, 20:100, 110:190] = True
     sway = MotionRegion(hints=(arrow(150, 60, 20, 0),), mode="sway")
-    drawing = MotionDirections(hints=(arrow(50, 60, 20, 0),), regions=(sway,))
-    field, _ = direct_motion(picture(), flat(), mask, drawing, MotionParams())
+    drawing = Drawing((arrow(50, 60, 20, 0),), mask=mask, regions=(sway,))
+    field, _ = direct_motion(picture(), flat(), drawing, MotionParams())
     assert field.sway is not None
     assert bool(field.moving[0, 60, 50]) and not field.moving[0, 20:100, 110:190].any()
     assert bool(field.sway[0, 60, 150] > 0) and not field.sway[:, 20:100, 10:90].any()
@@ -133,8 +133,8 @@ def noisy(task: FlowTask) -> torch.Tensor:
 
 def test_whatever_refines_a_flow_arrows_are_honoured_and_nothing_leaks():
     hints = (arrow(30, 40, 20, 0), arrow(70, 80, 5, 12))
-    drawing = MotionDirections(regions=(MotionRegion(LEFT, hints=hints),))
-    field, _ = direct_motion(picture(), flat(), None, drawing, MotionParams(), refine=noisy)
+    drawing = Drawing(regions=(MotionRegion(LEFT, hints=hints),))
+    field, _ = direct_motion(picture(), flat(), drawing, MotionParams(), refine=noisy)
     for hint in hints:
         x, y = int(hint.start[0]), int(hint.start[1])
         wanted = np.subtract(hint.end, hint.start)

@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 import torch
 
+from cine3d_core.build import BuildSettings, build_scene
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import metrics
 from cine3d_core.evaluation.renderer import baselines, sheets, tables
 from cine3d_core.evaluation.renderer.baselines import Clip
-from cine3d_core.evaluation.renderer.rows import ALL_ROWS, Bench, region_arrows
+from cine3d_core.evaluation.renderer.rows import (
+    ALL_ROWS,
+    Bench,
+    built_scene,
+    region_arrows,
+    scaled_shot,
+)
 from cine3d_core.evaluation.renderer.scoring import judged_frames, score_row, spread_moments
+from cine3d_core.render.animation import prepare
+from cine3d_core.render.frame import render_frame
+from cine3d_core.scene import Drawing, MotionHint
 from cine3d_core.synthetic.truth_folder import (
     DISOCCLUDED,
     Moment,
@@ -71,6 +81,37 @@ def test_every_row_draws_a_picture(bench: Bench):
         rgb = row.make(bench)(bench.truth.shot(moment), moment.frame)
         assert rgb.shape == (3, 72, 128), name
         assert bool(torch.isfinite(rgb).all()), name
+
+
+def test_an_end_to_end_row_is_what_build_makes_of_the_still(scene: TruthScene, tmp_path: Path):
+    feet = [hint.start for hint in region_arrows(scene).hints]
+    drawing = Drawing(tuple(MotionHint((x, y), (x - 10, y)) for x, y in feet))  # in the picture
+    hints = [{"start": hint.start, "end": hint.end} for hint in drawing.hints]
+    (tmp_path / "hints.json").write_text(json.dumps({"hints": hints}))
+    for drawn, file in ((drawing, tmp_path / "hints.json"), (Drawing(), None)):
+        settings = BuildSettings(hints=file, frames=scene.num_frames, fps=scene.fps)
+        by_command = build_scene(scene.folder / "still.png", settings)
+        by_row = built_scene(scene, drawn).scene
+        for name in ("positions", "rgb", "features", "layer", "pixel"):
+            assert torch.equal(getattr(by_row.cloud, name), getattr(by_command.cloud, name)), name
+        assert torch.equal(by_row.velocity, by_command.velocity)
+        assert by_row.parameters["assumed"] == by_command.parameters["assumed"]
+        assert by_row.models == by_command.models
+
+
+def test_a_larger_world_seen_from_farther_looks_the_same(bench: Bench):
+    built = built_scene(bench.truth, Drawing())
+    shot = bench.truth.shot(Moment("zoom-in", 6))
+    cloud = built.scene.cloud
+    larger = replace(
+        built.scene,
+        cloud=replace(cloud, positions=cloud.positions * 2),
+        layer_depth=built.scene.layer_depth * 2,
+        disparity_range=tuple(d / 2 for d in built.scene.disparity_range),
+    )
+    plain = render_frame(prepare(built.scene), scaled_shot(shot, 0.7), 0).rgb
+    same = render_frame(prepare(larger), scaled_shot(shot, 1.4), 0).rgb
+    torch.testing.assert_close(same, plain, atol=1e-3, rtol=0)
 
 
 def test_rows_stand_in_the_order_that_they_should(bench: Bench):

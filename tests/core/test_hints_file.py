@@ -10,14 +10,14 @@ from PIL import Image
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.hints import read_directions, write_directions
-from cine3d_core.scene import MotionDirections, MotionHint, MotionRegion, Stroke
+from cine3d_core.scene import Drawing, MotionHint, MotionRegion, Stroke
 
 ORIGINAL = (200, 400)  # height, width
 TRIANGLE = [[10, 10], [100, 10], [50, 90]]
 ARROW = {"start": [20, 40], "end": [60, 40]}
 
 
-def read(path: Path, content: object) -> MotionDirections:
+def read(path: Path, content: object) -> Drawing:
     text = content if isinstance(content, str) else json.dumps(content)
     path.write_text(text)
     return read_directions(path, height=100, width=200, original_size=ORIGINAL)
@@ -82,7 +82,7 @@ def test_written_directions_come_back(
     tmp_path: Path, arrows: list[tuple[tuple[float, float], tuple[float, float]]]
 ) -> None:
     hints = tuple(MotionHint(a, b) for a, b in arrows if abs(complex(*a) - complex(*b)) > 0.1)
-    directions = MotionDirections(hints, (((0.0, 0.0), (200.0, 0.0), (70.0, 33.3)),))
+    directions = Drawing(hints, (((0.0, 0.0), (200.0, 0.0), (70.0, 33.3)),))
     path = tmp_path / "h.json"
     write_directions(path, directions, height=100, width=200, original_size=ORIGINAL)
     back = read_directions(path, height=100, width=200, original_size=ORIGINAL)
@@ -142,7 +142,7 @@ def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
         (((5.0, 5.0), (50.0, 5.0), (25.0, 45.0)),), mode="sway", cycles=2, amplitude=2.0
     )
     water = MotionRegion(fluid="water", speed=0.5, perspective=True)
-    directions = MotionDirections(
+    directions = Drawing(
         regions=(region, water), freeze=(stroke,), moves=(stroke,), rests=(stroke,)
     )
     path = tmp_path / "h.json"

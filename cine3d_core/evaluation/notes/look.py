@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.build import BuildSettings, DirectedPhoto, direct_photo
+from cine3d_core.build import BuildSettings, DirectedPhoto, direct_photo, read_inputs
 from cine3d_core.evaluation.notes.arrows import given_arrows
 from cine3d_core.evaluation.notes.records import LABELS, PhotoNotes
 from cine3d_core.evaluation.notes.seen import Array, Seen
@@ -29,7 +29,11 @@ def look(photo: Path, settings: BuildSettings) -> DirectedPhoto:
     Raises:
         InputError: the photograph cannot be used.
     """
-    return direct_photo(photo, replace(settings, hints=None, mask=None))
+    return _as_build(photo, replace(settings, hints=None, mask=None))
+
+
+def _as_build(photo: Path, settings: BuildSettings) -> DirectedPhoto:
+    return direct_photo(*read_inputs(photo, settings), settings)
 
 
 def seen_in(directed: DirectedPhoto, notes: PhotoNotes, of_arrows: Array | None) -> Seen:
@@ -75,7 +79,7 @@ def flow_of_arrows(
     hints = folder / f"{notes.name}.arrows.json"
     with replacing(hints) as temporary:
         temporary.write_text(json.dumps(drawing) + "\n", encoding="utf-8")
-    return _flow(direct_photo(path, replace(settings, hints=hints, mask=None)))
+    return _flow(_as_build(path, replace(settings, hints=hints, mask=None)))
 
 
 def _flow(directed: DirectedPhoto) -> Array:

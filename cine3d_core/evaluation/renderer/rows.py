@@ -1,8 +1,8 @@
 """The rows of the tables by name: ours, the paper's preset, ablations and baselines.
 
 Renderer-only rows get the scene's true depth and true flow. End-to-end rows get the still alone,
-or the still and one arrow in each moving region; their depth is scaled by the median ratio to the
-true one, so that the camera moves mean the same.
+or the still and one arrow in each moving region; their camera's moves are scaled by the median
+ratio of the depth to the true one, so that they mean the same.
 """
 
 from __future__ import annotations
@@ -15,19 +15,26 @@ import cv2
 import numpy as np
 import torch
 
-from cine3d_core.build import PRESETS, SceneParts, StageParams, scene_from_parts
-from cine3d_core.depth.sources import open_depth_source
-from cine3d_core.depth.surface import smooth_surfaces
+from cine3d_core.build import (
+    PRESETS,
+    BuildSettings,
+    SceneParts,
+    StageParams,
+    direct_photo,
+    scene_from_parts,
+    scene_of,
+)
 from cine3d_core.evaluation.renderer import baselines
 from cine3d_core.evaluation.renderer.baselines import Clip, Draw
-from cine3d_core.motion.direct import direct_motion, still_motion
+from cine3d_core.files.pictures.photo import Photo
+from cine3d_core.motion.direct import still_motion
 from cine3d_core.motion.flow import HINT_FRAMES
 from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, prepare
 from cine3d_core.render.blend import BlendParams
 from cine3d_core.render.decode import pass_through
 from cine3d_core.render.decoder_choice import open_decoder
 from cine3d_core.render.frame import render_frame
-from cine3d_core.scene import CinemagraphScene, DepthMap, MotionDirections, MotionHint
+from cine3d_core.scene import Camera, CinemagraphScene, Drawing, MotionHint
 from cine3d_core.synthetic.truth_folder import TruthScene
 
 
@@ -167,29 +174,46 @@ def _end_to_end(bench: Bench) -> Draw:
 
 
 def _end_to_end_alone(bench: Bench) -> Draw:
-    return _estimated(bench, MotionDirections())
+    return _estimated(bench, Drawing())
 
 
-def _estimated(bench: Bench, directions: MotionDirections) -> Draw:
-    """Depth by the shipped network, motion from arrows or from nothing."""
-    truth, params = bench.truth, PRESETS["default"]
-    depth = open_depth_source(None)(truth.rgb, params=params.depth)
-    depth = scaled_depth(depth, truth.depth)
-    motion_params = replace(params.motion, num_frames=truth.num_frames)
-    motion, _ = direct_motion(truth.rgb, depth, None, directions, motion_params)
-    if params.surface is not None:
-        depth = smooth_surfaces(depth, motion.moving, params=params.surface)
-    parts = SceneParts(truth.rgb, depth, motion, truth.camera)
-    scene = scene_from_parts(parts, params, num_frames=truth.num_frames, fps=truth.fps)
-    return _shipped(prepare(replace(scene, parameters={"preset": "default"})))
+def _estimated(bench: Bench, drawing: Drawing) -> Draw:
+    """What `cine3d build` makes of the still, drawn where the camera is on its moves."""
+    built = built_scene(bench.truth, drawing)
+    shipped = _shipped(prepare(built.scene))
+    return lambda shot, frame: shipped(scaled_shot(shot, built.unit), frame)
 
 
-def scaled_depth(depth: DepthMap, truth: DepthMap) -> DepthMap:
-    """The depth times the median of its ratio to the truth: camera moves mean the same then."""
-    return replace(depth, depth=depth.depth * (truth.depth / depth.depth).median())
+@dataclass(frozen=True)
+class BuiltScene:
+    """A scene that knows nothing of the truth."""
+
+    scene: CinemagraphScene
+    unit: float  # length of the true scene's unit in this scene's units
 
 
-def region_arrows(truth: TruthScene) -> MotionDirections:
+def built_scene(truth: TruthScene, drawing: Drawing) -> BuiltScene:
+    """The scene of the still as `build_scene` makes it, told the still's lens and frames alone."""
+    height, width = truth.rgb.shape[1:]
+    photo = Photo(truth.rgb, None, float(truth.camera.intrinsics[0, 0]), "", height, width)
+    settings = BuildSettings(frames=truth.num_frames, fps=truth.fps)
+    directed = direct_photo(photo, drawing, settings)
+    unit = float((directed.depth.depth / truth.depth.depth).median())
+    return BuiltScene(scene_of(directed, settings), unit)
+
+
+def scaled_shot(shot: Shot, unit: float) -> Shot:
+    """The same views of a world that is `unit` times as large."""
+
+    def scaled(camera: Camera) -> Camera:
+        pose = camera.world_to_camera.clone()
+        pose[:3, 3] *= unit
+        return replace(camera, world_to_camera=pose)
+
+    return Shot(scaled(shot.camera), scaled(shot.previous), scaled(shot.next))
+
+
+def region_arrows(truth: TruthScene) -> Drawing:
     """One arrow in each moving region, where it is widest, with the true flow there."""
     moving = truth.motion.moving[0].numpy()
     count, labels = cv2.connectedComponents(moving.astype(np.uint8), connectivity=4)
@@ -203,7 +227,7 @@ def region_arrows(truth: TruthScene) -> MotionDirections:
         start = (float(column) + 0.5, float(row) + 0.5)
         x, y = (a + HINT_FRAMES * float(v) for a, v in zip(start, velocity, strict=True))
         hints.append(MotionHint(start, (x, y)))
-    return MotionDirections(hints=tuple(hints))
+    return Drawing(hints=tuple(hints))
 
 
 def _widest(region: np.ndarray) -> tuple[int, int]:  # [H, W] bool

@@ -24,7 +24,7 @@ from cine3d_core.files.drawing.points import (
 )
 from cine3d_core.files.inputs import read_json
 from cine3d_core.files.pictures.maps import read_mask
-from cine3d_core.scene import FLUIDS, MotionDirections, MotionHint, MotionRegion, Stroke
+from cine3d_core.scene import FLUIDS, Drawing, MotionHint, MotionRegion, Stroke
 
 Size = tuple[int, int]  # height, width
 
@@ -34,9 +34,7 @@ _REGION_KEYS = ("mask", "hints", "speed", "cycles", "mode", *_SWAY_KEYS, "perspe
 _SLACK_PX = 1.0  # drawing programs round to whole pixels, on either side of the border
 
 
-def read_directions(
-    path: str | Path, *, height: int, width: int, original_size: Size
-) -> MotionDirections:
+def read_directions(path: str | Path, *, height: int, width: int, original_size: Size) -> Drawing:
     """What was drawn, in working pixels (`height` x `width`), from a JSON file.
 
     Our format is in pixels of the original photo (`original_size`: height, width). labelme's files
@@ -67,7 +65,7 @@ def read_directions(
 
 def write_directions(
     path: str | Path,
-    directions: MotionDirections,
+    directions: Drawing,
     *,
     height: int,
     width: int,
@@ -120,13 +118,13 @@ def _region_json(region: MotionRegion) -> dict[str, Any]:
 
 def _own_directions(
     content: dict[str, Any], path: str | Path, size: Size, working_size: Size
-) -> MotionDirections:
+) -> Drawing:
     checked_keys(content, "the drawing", path, _KEYS)
     regions = checked_list(content.get("regions", []), '"regions"', path)
     freeze = checked_list(content.get("freeze", []), '"freeze"', path)
     scribbles = checked_list(content.get("strokes", []), '"strokes"', path)
     labelled = [_scribble(s, f"stroke {n}", path) for n, s in enumerate(scribbles, 1)]
-    return MotionDirections(
+    return Drawing(
         hints=_own_hints(content, "", path),
         polygons=_own_polygons(content.get("mask", []), "", path),
         regions=tuple(
@@ -244,7 +242,7 @@ def _own_stroke(entry: object, name: str, path: str | Path) -> Stroke:
     return Stroke(points, width)
 
 
-def _check_directions(directions: MotionDirections, size: Size, path: str | Path) -> None:
+def _check_directions(directions: Drawing, size: Size, path: str | Path) -> None:
     regions = enumerate(directions.regions, 1)
     parts = [("", directions), *((f" of region {number}", region) for number, region in regions)]
     for whose, part in parts:
@@ -287,7 +285,7 @@ def _is_on_a_line(polygon: tuple[Point, ...]) -> bool:
     return all(abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) < 1e-3 * length for x, y in polygon)
 
 
-def _with_feet_inside(directions: MotionDirections, size: Size) -> MotionDirections:
+def _with_feet_inside(directions: Drawing, size: Size) -> Drawing:
     """Arrows that begin in the slack around the picture, moved into it as a whole."""
     height, width = size
 
@@ -299,14 +297,12 @@ def _with_feet_inside(directions: MotionDirections, size: Size) -> MotionDirecti
     return _with_hints(directions, moved)
 
 
-def _with_hints(
-    directions: MotionDirections, change: Callable[[MotionHint], MotionHint]
-) -> MotionDirections:
+def _with_hints(directions: Drawing, change: Callable[[MotionHint], MotionHint]) -> Drawing:
     regions = (replace(r, hints=tuple(map(change, r.hints))) for r in directions.regions)
     return replace(directions, hints=tuple(map(change, directions.hints)), regions=tuple(regions))
 
 
-def _scaled(directions: MotionDirections, x_scale: float, y_scale: float) -> MotionDirections:
+def _scaled(directions: Drawing, x_scale: float, y_scale: float) -> Drawing:
     mean = math.sqrt(x_scale * y_scale)
 
     def moved(point: Point) -> Point:

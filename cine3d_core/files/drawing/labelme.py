@@ -8,12 +8,12 @@ from typing import Any
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.points import Point, checked_list, checked_points
-from cine3d_core.scene import MotionDirections, MotionHint
+from cine3d_core.scene import Drawing, MotionHint
 
 _CIRCLE_CORNERS = 64
 
 
-def labelme_directions(content: dict[str, Any], path: str | Path) -> MotionDirections:
+def labelme_directions(content: dict[str, Any], path: str | Path) -> Drawing:
     """Arrows and outlines in the pixels of `labelme_size`."""
     hints: list[MotionHint] = []
     polygons: list[tuple[Point, ...]] = []
@@ -32,7 +32,7 @@ def labelme_directions(content: dict[str, Any], path: str | Path) -> MotionDirec
             f"the labelme file {path} holds no hint; draw a line along the motion and label it "
             '"hint0"'
         )
-    return MotionDirections(tuple(hints), tuple(polygons))
+    return Drawing(tuple(hints), tuple(polygons))
 
 
 def _labelme_hint(points: tuple[Point, ...], name: str, path: str | Path) -> MotionHint:

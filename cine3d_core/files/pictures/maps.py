@@ -50,12 +50,26 @@ def read_mask(
             f"the mask {path} is {size[1]}x{size[0]} but the photo is "
             f"{original_size[1]}x{original_size[0]}; resize the mask to the photo"
         )
-    painted = _painted(values)
-    if size != (height, width):
+    return painted_mask(_painted(values), height=height, width=width, name=f"the mask {path}")
+
+
+def painted_mask(
+    painted: np.ndarray,  # [h, w] float32, 1 where something moves
+    *,
+    height: int,
+    width: int,
+    name: str,
+) -> Tensor:  # [1, height, width] bool
+    """A mask of any size at the working size: moving is what is painted by half or more.
+
+    Raises:
+        InputError: nothing is; `name` says of what.
+    """
+    if painted.shape != (height, width):
         painted = cv2.resize(painted, (width, height), interpolation=cv2.INTER_AREA)
     moving = painted >= 0.5
     if not moving.any():
-        raise InputError(f"the mask {path} is empty; paint what moves in white")
+        raise InputError(f"{name} is empty; paint what moves in white")
     return torch.from_numpy(moving[None])
 
 

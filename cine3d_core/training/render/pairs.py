@@ -26,16 +26,10 @@ from cine3d_core.networks.features import (
     lattice_of_points,
     layer_planes,
 )
-from cine3d_core.render.animation import (
-    AnimationParams,
-    PreparedScene,
-    Shot,
-    prepare,
-    splat_directions,
-)
-from cine3d_core.render.blend import blend_directions, blend_share, splat_channels
+from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, prepare
+from cine3d_core.render.blend import blend_share
 from cine3d_core.render.decode import decoder_planes
-from cine3d_core.render.sharpen import restore_detail
+from cine3d_core.render.frame import splat_frame
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, MotionField
 from cine3d_core.training.render.data import RenderPair, without_rare_layers, write_pair
 from cine3d_core.training.render.shares import PointShares, blended, point_shares
@@ -91,35 +85,23 @@ class Splatted:
 
 
 def splatted(sight: Sight) -> Splatted:
-    """Splats and blends a frame as `rendering.render_frame` does."""
-    scene = sight.forward.scene
-    channels = splat_channels(scene.cloud.features.shape[1])
-    phase = sight.frame / scene.num_frames
-    forward = splat_directions(sight.forward, sight.shot, sight.frame, sight.params)[0]
-    forward = restore_detail(forward, channels)
+    """The frame as `render_frame` would decode it."""
+    scene, later = sight.forward.scene, sight.backward.scene
+    drawn = splat_frame(
+        sight.forward, sight.shot, sight.frame, sight.params, backward=sight.backward
+    )
     shares = point_shares(sight.forward, sight.shot, sight.frame, sight.params, backward=False)
-    backward = forward
+    phase = sight.frame / scene.num_frames
     if sight.frame % scene.num_frames != 0:  # frame 0 is the forward cloud alone
-        backward = splat_directions(sight.backward, sight.shot, sight.frame, sight.params)[1]
-        backward = restore_detail(backward, channels)
         other = point_shares(sight.backward, sight.shot, sight.frame, sight.params, backward=True)
-        spread = scene.disparity_range
-        weight = blend_share(forward, backward, channels, phase, spread, sight.params.blend)
+        spread, blend = scene.disparity_range, sight.params.blend
+        weight = blend_share(drawn.forward, drawn.backward, drawn.channels, phase, spread, blend)
         other = replace(other, point=other.point + len(scene.cloud.pixel))
         shares = blended(shares, other, weight)
-    image = blend_directions(
-        forward,
-        backward,
-        channels,
-        loop_phase=phase,
-        disparity_range=scene.disparity_range,
-        params=sight.params.blend,
-    )
-    invented = torch.cat(
-        [sight.forward.scene.cloud.inpainted, sight.backward.scene.cloud.inpainted]
-    )
-    seen = (shares.share * ~invented[shares.point]).sum(dim=-1)[None] * image.alpha.clamp(0, 1)
-    planes = decoder_planes(image, channels, LATTICE)[:BASE_PLANES]
+    invented = torch.cat([scene.cloud.inpainted, later.cloud.inpainted])
+    alpha = drawn.image.alpha.clamp(0, 1)
+    seen = (shares.share * ~invented[shares.point]).sum(dim=-1)[None] * alpha
+    planes = decoder_planes(drawn.image, drawn.channels, LATTICE)[:BASE_PLANES]
     return Splatted(planes, shares, seen)
 
 
