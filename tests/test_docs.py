@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cine3d_core.cli import main, make_parser
+from cine3d_core.cli import main
+from cine3d_core.cli.program import make_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from cine3d_core import __version__
 from cine3d_core.errors import InputError
-from cine3d_core.files.models.store import user_models_folder, verify_models
+from cine3d_core.files.models.places import user_models_folder
+from cine3d_core.files.models.shelf import has_package, shelf_state, verify_installed
+from cine3d_core.files.models.store import verify_models
 
 _NEEDED = (
     "numpy",
@@ -22,7 +24,10 @@ _NEEDED = (
     "av",
     "OpenEXR",
 )
-_OPTIONAL = {"transformers": "depth models by name or folder (pip install cine3d[depth])"}
+_OPTIONAL = {
+    "transformers": "Depth Anything, UperNet and SAM of the shelf (pip install cine3d[depth])",
+    "onnxruntime": "MoGe-2, MI-GAN and LaMa of the shelf (pip install cine3d[onnx])",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def examine() -> list[Finding]:
         _library(name, f"not installed, only needed for {purpose}", needed=False)
         for name, purpose in _OPTIONAL.items()
     ]
-    return findings + _devices() + _models()
+    return findings + _devices() + _models() + _shelf()
 
 
 def _library(name: str, otherwise: str, *, needed: bool = True) -> Finding:
@@ -80,3 +85,29 @@ def _models() -> list[Finding]:
         Finding(f"model {info.name}", problem is None, problem or f"whole, {info.license}")
         for info, problem in results
     ]
+
+
+def _shelf() -> list[Finding]:
+    """What could be got, and how much it weighs; nobody is asked over a network."""
+    try:
+        state, problems = shelf_state(), dict(verify_installed())
+    except InputError as error:  # a table of one's own that cannot be read
+        return [Finding("shelf", False, str(error))]
+    findings = []
+    for entry, problem in problems.items():
+        whole = f"whole, {entry.license}"
+        if not has_package(entry):
+            whole += f", but not used: pip install {entry.package}"
+        findings.append(Finding(f"shelf {entry.name}", problem is None, problem or whole))
+    missing = [one for one in state if not one["installed"]]
+    findings += [
+        Finding(
+            f"shelf {one['name']}",
+            True,
+            f"not installed; it would add {one['size_text']} and instead of {one['replaces']}: "
+            f"{one['better']} (cine3d models get {one['name']})",
+        )
+        for one in missing
+        if one["name"] not in {entry.name for entry in problems}
+    ]
+    return findings

@@ -14,21 +14,17 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from cine3d_core import __version__
+from cine3d_core.cli.say import ReaderGone, add_progress, say, showing_progress, tell
 from cine3d_core.errors import InputError
-from cine3d_core.files.log import logged_to, note, noting_stages
+from cine3d_core.files.log import logged_to
 from cine3d_core.moves import CAMERA_MOVES
 
 # The modules that import torch are imported by the command that needs them: `cine3d --help` and
 # wrong options answer at once.
-
-
-class _ReaderGone(Exception):
-    """Whoever read our stdout has closed it, as `head` does; not an OSError, which a file has."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cine3d: stopped; nothing unfinished was left behind", file=sys.stderr)
         return 130
-    except _ReaderGone:
+    except ReaderGone:
         # Python flushes stdout once more at its end, which must not fail aloud.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # what a shell says of a program that a closed pipe has ended
@@ -83,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="build and render the sample photo that comes along")
     demo.add_argument("-o", "--output", default="sample.mp4", metavar="OUT.mp4|.webm|.gif|FOLDER")
     demo.add_argument("--size", type=int, default=640, help="long side, pixels (640)")
-    _add_progress(demo)
+    add_progress(demo)
     demo.set_defaults(run=_demo)
     _add_models(commands)
     _add_learning(commands)
@@ -101,7 +97,7 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     build.add_argument("--models", default="compact", choices=("compact", "official"))
     build.add_argument("--preset", default="default", choices=("default", "paper", "draft"))
     _add_device(build)
-    _add_progress(build)
+    add_progress(build)
     build.set_defaults(run=_build)
 
 
@@ -135,7 +131,7 @@ def _add_motion(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _add_directing(motion)
     _add_device(motion)
-    _add_progress(motion)
+    add_progress(motion)
     motion.set_defaults(run=_motion)
 
 
@@ -155,7 +151,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--decoder", default="scene", choices=("scene", "none"), help="none: the plain splat"
     )
     _add_device(render)
-    _add_progress(render)
+    add_progress(render)
     render.set_defaults(run=_render)
 
 
@@ -176,7 +172,7 @@ def _add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     for name in _BATCH_BUILD:
         batch.add_argument(f"--{name}", help="as in cine3d build")
-    _add_progress(batch)
+    add_progress(batch)
     batch.set_defaults(run=_batch)
 
 
@@ -194,18 +190,15 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     kind = export.add_mutually_exclusive_group()
     kind.add_argument("--binary", dest="binary", action="store_true", default=True)
     kind.add_argument("--ascii", dest="binary", action="store_false")
-    _add_progress(export)
+    add_progress(export)
     export.set_defaults(run=_export)
 
 
 def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    models = commands.add_parser("models", help="list, verify or import networks")
-    actions = models.add_subparsers(required=True, metavar="ACTION")
-    actions.add_parser("list", help="what is installed").set_defaults(run=_models_list)
-    actions.add_parser("verify", help="check all checksums").set_defaults(run=_models_verify)
-    importing = actions.add_parser("import-official", help="import the authors' checkpoints")
-    importing.add_argument("folder", type=Path)
-    importing.set_defaults(run=_models_import)
+    from cine3d_core.cli.models import add_actions
+
+    models = commands.add_parser("models", help="list, get, add, remove, verify, import networks")
+    add_actions(models.add_subparsers(required=True, metavar="ACTION"))
 
 
 def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -234,56 +227,6 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
 
 
-def _add_progress(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--progress", default="bar", choices=("bar", "json", "none"), help="(bar)")
-
-
-@contextmanager
-def _progress(kind: str) -> Iterator[Callable[[str, float], None]]:
-    """A progress callback; its stages are noted in the log too."""
-    with _shown_progress(kind) as progress:
-        yield noting_stages(progress)
-
-
-@contextmanager
-def _shown_progress(kind: str) -> Iterator[Callable[[str, float], None]]:
-    """A bar on stderr, JSON lines on stdout, or nothing."""
-    if kind == "json":
-        yield lambda stage, share: _put(json.dumps({"stage": stage, "fraction": round(share, 4)}))
-    elif kind == "none" or not sys.stderr.isatty():
-        yield lambda stage, share: None
-    else:
-        from tqdm import tqdm
-
-        bar_format = "{desc:<28} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-        with tqdm(total=100, bar_format=bar_format) as bar:
-
-            def show(stage: str, share: float) -> None:
-                bar.set_description_str(stage)
-                bar.update(share * 100 - bar.n)
-
-            yield show
-
-
-def _tell(sentence: str, args: argparse.Namespace) -> None:
-    """What came out; a JSON line where JSON lines are read."""
-    _say(json.dumps({"message": sentence}) if args.progress == "json" else sentence)
-
-
-def _say(line: str) -> None:
-    """A line on stdout, and in the log."""
-    note(line)
-    _put(line)
-
-
-def _put(line: str) -> None:
-    """A line on stdout, at once."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError as error:
-        raise _ReaderGone from error
-
-
 def _build(args: argparse.Namespace) -> None:
     from cine3d_core.build import BuildSettings, build_scene
     from cine3d_core.files.atomic import check_output
@@ -306,14 +249,14 @@ def _build(args: argparse.Namespace) -> None:
     )
     _tell_memory(args)
     started = time.perf_counter()
-    with _progress(args.progress) as progress:
+    with showing_progress(args.progress) as progress:
         scene = build_scene(args.photo, settings, progress=progress)
     save_scene(scene, args.output)
     for sentence in scene.parameters["assumed"]:
-        _tell(f"assumed: {sentence}", args)
+        tell(f"assumed: {sentence}", args)
     points = len(scene.cloud.positions)
     seconds = time.perf_counter() - started
-    _tell(f"{args.output}: {points} points, {scene.num_frames} frames, {seconds:.1f} s", args)
+    tell(f"{args.output}: {points} points, {scene.num_frames} frames, {seconds:.1f} s", args)
 
 
 def _motion(args: argparse.Namespace) -> None:
@@ -331,17 +274,17 @@ def _motion(args: argparse.Namespace) -> None:
         device=args.device,
     )
     started = time.perf_counter()
-    with _progress(args.progress) as progress:
+    with showing_progress(args.progress) as progress:
         photo, drawing = read_inputs(args.photo, settings, progress=progress)
         directed = direct_photo(photo, drawing, settings, progress=progress)
         progress("writing", 0.9)
         kinds = write_motions(args.output, directed)
         progress("done", 1.0)
     for sentence in directed.assumed:
-        _tell(f"assumed: {sentence}", args)
+        tell(f"assumed: {sentence}", args)
     seconds = time.perf_counter() - started
     for path, kind in zip(args.output, kinds, strict=True):
-        _tell(f"{path}: {kind}, {seconds:.1f} s", args)
+        tell(f"{path}: {kind}, {seconds:.1f} s", args)
 
 
 def _tell_memory(args: argparse.Namespace) -> None:
@@ -350,7 +293,7 @@ def _tell_memory(args: argparse.Namespace) -> None:
 
     size = photo_size(args.photo, args.size)
     if size is not None and size[0] * size[1] >= SAID_FROM:
-        _tell(memory_sentence(*size, available_gib())[0], args)
+        tell(memory_sentence(*size, available_gib())[0], args)
 
 
 def _render(args: argparse.Namespace) -> None:
@@ -381,7 +324,7 @@ def _render(args: argparse.Namespace) -> None:
         ),
     )
     started = time.perf_counter()
-    with _progress(args.progress) as progress, writer:
+    with showing_progress(args.progress) as progress, writer:
         progress("preparing the motion", 0.0)
         clip.render_clip(
             clip.frame_drawer(scene, device, decoder=args.decoder),
@@ -393,7 +336,7 @@ def _render(args: argparse.Namespace) -> None:
         )
     seconds = time.perf_counter() - started
     size = f"{path.width}x{path.height}"
-    _tell(f"{args.output}: {len(frames)} frames of {size}, {seconds:.1f} s", args)
+    tell(f"{args.output}: {len(frames)} frames of {size}, {seconds:.1f} s", args)
 
 
 def _batch(args: argparse.Namespace) -> None:
@@ -413,16 +356,16 @@ def _batch(args: argparse.Namespace) -> None:
         suffix=f".{args.clip}",
     )
     tasks = batch.plan(args.photos, args.output, settings)
-    with _progress(args.progress) as progress:
+    with showing_progress(args.progress) as progress:
         if args.scheduler:
             outcomes = batch.run_on_cluster(tasks, args.scheduler, progress)
         else:
             outcomes = batch.run_here(tasks, args.jobs, progress)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
-        _tell(f"{outcome.task.photo}: {outcome.error}", args)
+        tell(f"{outcome.task.photo}: {outcome.error}", args)
     done, kept = len(tasks) - len(failed), len(args.photos) - len(tasks)
-    _tell(f"{args.output}: {done} clips made, {kept} kept, {len(failed)} failed", args)
+    tell(f"{args.output}: {done} clips made, {kept} kept, {len(failed)} failed", args)
     if failed:
         raise InputError(f"{len(failed)} of {len(tasks)} photos failed; see above")
 
@@ -439,21 +382,21 @@ def _export(args: argparse.Namespace) -> None:
     still = clip.open_camera_path(scene, "still", None)
     frames = clip.frame_range(args.frames or str(args.frame), still, scene)
     prepared = prepare(scene)
-    with _progress(args.progress) as progress:
+    with showing_progress(args.progress) as progress:
         for count, frame in enumerate(frames):
             progress(f"frame {frame}", count / len(frames))
             numbered = args.output.with_stem(f"{args.output.stem}_{frame:04d}")
             output = numbered if args.frames else args.output
             write_ply(output, clip.cloud_at(prepared, frame), binary=args.binary)
         progress("done", 1.0)
-    _tell(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files", args)
+    tell(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files", args)
 
 
 def _info(args: argparse.Namespace) -> None:
     from cine3d_core.files.scene.scene_file import load_scene
     from cine3d_core.output.clip import describe
 
-    _say(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
+    say(json.dumps(describe(load_scene(args.scene), args.scene), indent=2))
 
 
 def _doctor(args: argparse.Namespace) -> None:
@@ -461,10 +404,10 @@ def _doctor(args: argparse.Namespace) -> None:
 
     findings = examine()
     if args.json:
-        _say(json.dumps([vars(finding) for finding in findings], indent=2))
+        say(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            _say(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
+            say(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
     wanting = [finding.subject for finding in findings if not finding.ok]
     if wanting:
         raise InputError(f"not in order: {', '.join(wanting)}; what to do stands behind each NO")
@@ -485,34 +428,6 @@ def _demo(args: argparse.Namespace) -> None:
         ):
             chosen = parser.parse_args([*words, "--progress", args.progress])
             chosen.run(chosen)
-
-
-def _models_list(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models.store import list_models
-
-    for info in list_models():
-        _say(f"{info.name:<24} {info.license:<20} {info.description}")
-
-
-def _models_verify(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models.store import verify_models
-
-    results = verify_models()
-    for info, problem in results:
-        _say(f"{info.name}: {problem or 'whole'}")
-    damaged = [info.name for info, problem in results if problem]
-    if damaged:
-        raise InputError(f"these models are damaged: {', '.join(damaged)}; install them again")
-
-
-def _models_import(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models.official_checkpoints import import_official
-    from cine3d_core.files.models.store import user_models_folder
-
-    report = import_official(args.folder, user_models_folder())
-    _say(f"imported: {', '.join(folder.name for folder in report.imported)}")
-    if report.absent:
-        _say(f"not there, and not needed: {', '.join(report.absent)}")
 
 
 def _learn(args: argparse.Namespace) -> None:

@@ -57,6 +57,7 @@ from cine3d_core.scene import (
     RenderedFrame,
     resized_camera,
 )
+from cine3d_core.worker.model_jobs import MODEL_JOBS
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 MAX_SIDE_PX = 16_384  # of a frame
@@ -464,4 +465,5 @@ JOBS: dict[str, JobFunction] = {
     "safe_reach": safe_reach,
     "propose_mask": propose_mask,
     "preview_motion": preview_motion,
+    **MODEL_JOBS,
 }

@@ -6,12 +6,11 @@ import torch
 from torch import nn
 
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.places import model_folders, user_models_folder
 from cine3d_core.files.models.store import (
     list_models,
     load_network,
-    model_folders,
     save_network,
-    user_models_folder,
     verify_models,
 )
 from cine3d_core.networks.official.image_decoder import build

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from cine3d_core.cli import main
-from cine3d_core.files.models.store import model_folders
+from cine3d_core.files.models.places import model_folders
 from tests.command_line import environment, files_below
 from tests.pictures import picture8
 

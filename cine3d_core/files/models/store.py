@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from torch import nn
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.inputs import read_json, sha256_of
+from cine3d_core.files.models.places import model_folders
 
 # what `model.json` may name -> the module whose build() makes it
 NETWORKS = {
@@ -67,30 +67,6 @@ class LoadedNetwork:
 
     network: nn.Module  # float32, on the CPU, in evaluation mode
     info: ModelInfo
-
-
-def model_folders() -> tuple[Path, ...]:
-    """Where models are looked for, first match wins: the user's, the package's, the repository's.
-
-    The user's folder is the environment variable CINE3D_MODELS, else the platform's place for data.
-    """
-    package = Path(__file__).resolve().parents[2]
-    return user_models_folder(), package / "_models", package.parent / "models"
-
-
-def user_models_folder() -> Path:
-    """The folder for models that the user adds, such as imported checkpoints; may not exist yet."""
-    named = os.environ.get("CINE3D_MODELS")
-    if named:
-        return Path(named).expanduser()
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "cine3d" / "models"
 
 
 def list_models() -> list[ModelInfo]:
