@@ -27,6 +27,7 @@ from torch import Tensor
 from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_depth
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.models.runtimes import import_transformers
 from cine3d_core.files.models.store import LoadedNetwork, load_network
 from cine3d_core.files.pictures.maps import read_depth_picture
 from cine3d_core.networks.depth import predict
@@ -162,7 +163,7 @@ def open_depth_source(name: str | None) -> DepthSource:
     Args:
         name: None or "compact" for the shipped network; a depth picture, perhaps with a prefix
             (see the module); a folder with a `transformers` model; or its name on the hub,
-            "organisation/model", which may be downloaded.
+            "organisation/model", where it has been downloaded before: nothing is fetched here.
 
     Raises:
         InputError: nothing of that name, or it cannot be used.
@@ -175,12 +176,12 @@ def open_depth_source(name: str | None) -> DepthSource:
     if path.suffix.lower() in PICTURE_SUFFIXES and not os.path.isdir(path):
         return _open_picture(path, PREFIXES.get(prefix))
     if name and os.path.isdir(path):  # Path.is_dir raises for names that are too long
-        return _open_transformers(str(path), local=True)
+        return _open_transformers(str(path))
     if _HUB_NAME.fullmatch(name):
-        return _open_transformers(name, local=False)
+        return _open_transformers(name)
     raise InputError(
-        f"unknown depth model {name!r}; give {SHIPPED!r}, a depth picture, a folder with a "
-        "transformers model, or its hub name such as depth-anything/Depth-Anything-V2-Small-hf"
+        f"unknown depth model {name!r}; give {SHIPPED!r}, a depth picture, or a folder with a "
+        "transformers model"
     )
 
 
@@ -212,27 +213,27 @@ def _open_picture(path: Path, asked: Reading | None) -> PictureDepth:
     return PictureDepth(values=read_depth_picture(path), reading=asked or by_suffix, path=path)
 
 
-def _open_transformers(name: str, *, local: bool) -> TransformersDepth:
+def _open_transformers(name: str) -> TransformersDepth:
+    local = os.path.isdir(name)
+    transformers = import_transformers(f"the depth model {name!r}")
     try:
-        # Seconds of import and an optional package: only for those who ask for it.
-        from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-    except ImportError as error:
-        raise InputError(
-            f"the depth model {name!r} needs the package transformers, which is not installed; "
-            "install cine3d[depth], or leave --depth out for the shipped network"
-        ) from error
-    try:
-        # code that a model brings along is not run, nor is anybody asked whether to run it
-        model = AutoModelForDepthEstimation.from_pretrained(
-            name, local_files_only=local, trust_remote_code=False
+        # code that a model brings along is not run, nor is anybody asked whether to run it; and
+        # nothing is fetched: a hub name stands for what was downloaded before
+        model = transformers.AutoModelForDepthEstimation.from_pretrained(
+            name, local_files_only=True, trust_remote_code=False
         )
-        processor = AutoImageProcessor.from_pretrained(
-            name, local_files_only=local, trust_remote_code=False
+        processor = transformers.AutoImageProcessor.from_pretrained(
+            name, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        if not local:
+            raise InputError(
+                f"the depth model {name!r} is not on this machine, and a build fetches nothing; "
+                "download it first and give its folder, or get one of the shelf: cine3d models list"
+            ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"the depth model {name!r} cannot be loaded ({reason}); give a folder or hub name "
+            f"the depth model {name!r} cannot be loaded ({reason}); give a folder "
             "of a transformers depth-estimation model with its preprocessor_config.json"
         ) from error
     metric = is_metric(model.config, name)
