@@ -1,0 +1,126 @@
+"""Photographs with notes made by looking, as the see network learns from them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cine3d_core.errors import InputError
+from cine3d_core.networks.see import CLASSES
+
+LONG_SIDE = 640  # pixels of a stored photograph
+STILL_OR_SKY, NOT_SKY, UNKNOWN = 253, 254, 255  # beside the indices of CLASSES
+EDGE = 0.004  # of the long side: so near an outline the class is not sure
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NotedPhoto:
+    """One photograph with all that was noted of it; points are in pixels of `rgb`."""
+
+    name: str
+    content: str  # fluid, sky or none
+    rgb: NDArray[np.uint8]  # [H, W, 3] sRGB
+    classes: NDArray[np.uint8]  # [H, W] index into CLASSES, or one of the codes above
+    disparity: NDArray[np.float16] | None  # [H, W] a label maker's, scale and shift free
+    levels: Floats  # [N, 3] x, y, nearness with 100 the nearest thing
+    order: Floats  # [N, 4] x, y of the nearer place, x, y of the farther one
+    same: Floats  # [N, 4] two places of one thing
+    arrows: Floats  # [N, 4] x, y of the foot, x and y of a unit vector
+
+
+def read_photos(
+    folder: Path, *, split: str, labels: Path | None = None
+) -> list[NotedPhoto]:
+    """Photographs of a split, by name.
+
+    Args:
+        folder: holds `photos.csv`, `images`, `notes` and `levels`.
+        split: as in `photos.csv`.
+        labels: holds NAME.npy [H, W], disparity of a label maker; None where there is none.
+
+    Raises:
+        InputError: a photograph cannot be read.
+    """
+    with open(folder / "photos.csv", encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["split"] == split]
+    return [_read(folder, row, labels) for row in rows]
+
+
+def _read(folder: Path, row: dict[str, str], labels: Path | None) -> NotedPhoto:
+    name = row["name"]
+    bgr = cv2.imread(str(folder / "images" / f"{name}.jpg"), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise InputError(f"{name}.jpg is not in {folder / 'images'}; get the photographs first")
+    scale = LONG_SIDE / max(bgr.shape[:2])
+    size = (round(bgr.shape[1] * scale), round(bgr.shape[0] * scale))
+    bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+    noted = folder / "notes" / f"{name}.json"
+    notes = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
+    levels = json.loads((folder / "levels" / f"{name}.json").read_text(encoding="utf-8"))
+    disparity = None
+    if labels is not None and (labels / f"{name}.npy").exists():
+        stored = np.load(labels / f"{name}.npy").astype(np.float32)
+        disparity = cv2.resize(stored, size, interpolation=cv2.INTER_LINEAR).astype(np.float16)
+    return NotedPhoto(
+        name=name,
+        content=row["content"],
+        rgb=np.ascontiguousarray(bgr[:, :, ::-1]),
+        classes=class_map(notes if noted.exists() else None, row["content"], size),
+        disparity=disparity,
+        levels=_points([[*p, v] for p, v in zip(levels["points"], levels["levels"], strict=True)],
+                       size, places=1, width=3),
+        order=_points([[*p["near"], *p["far"]] for p in notes.get("order", [])], size),
+        same=_points([[*p["a"], *p["b"]] for p in notes.get("same", [])], size),
+        arrows=_arrows(notes.get("flow", []), size),
+    )  # fmt: skip
+
+
+def _points(
+    rows: Sequence[Sequence[float]], size: tuple[int, int], *, places: int = 2, width: int = 4
+) -> Floats:
+    """Rows whose first 2 `places` columns are permille of width and height, in pixels."""
+    table = np.array(rows, np.float32).reshape(-1, width)
+    table[:, : 2 * places] *= np.array([*size] * places, np.float32) / 1000
+    return table
+
+
+def _arrows(flow: Sequence[dict[str, Any]], size: tuple[int, int]) -> Floats:
+    table = _points([[*a["start"], *a["end"]] for a in flow], size)
+    way = table[:, 2:] - table[:, :2]
+    length = np.linalg.norm(way, axis=1, keepdims=True)
+    table[:, 2:] = way / np.maximum(length, 1e-6)
+    return table[length[:, 0] > 0]
+
+
+def class_map(
+    notes: dict[str, Any] | None,
+    content: str,  # fluid, sky or none
+    size: tuple[int, int],  # width, height
+) -> NDArray[np.uint8]:  # [H, W]
+    """Class of every pixel; near an outline, and where nobody looked, what is known of it."""
+    width, height = size
+    if notes is None:
+        return np.full((height, width), STILL_OR_SKY if content == "sky" else 0, np.uint8)
+    classes = np.zeros((height, width), np.uint8)
+    edges = np.zeros((height, width), np.uint8)
+    drawn = [(r["polygon"], CLASSES.index(r["class"]))
+             for r in notes["regions"] if r["class"] in CLASSES]  # fmt: skip
+    drawn += [(r["polygon"], 0) for r in notes["rests"]]
+    for polygon, kind in drawn:
+        corners = np.round(np.array(polygon) * [(width - 1) / 1000, (height - 1) / 1000])
+        cv2.fillPoly(classes, [corners.astype(np.int32)], kind)
+        cv2.polylines(edges, [corners.astype(np.int32)], True, 1, 1)
+    reach = max(1, round(EDGE * max(size)))
+    near = cv2.dilate(edges, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    near[:reach], near[-reach:], near[:, :reach], near[:, -reach:] = False, False, False, False
+    return np.where(near, UNKNOWN, classes).astype(np.uint8)
