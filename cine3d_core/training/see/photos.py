@@ -122,5 +122,8 @@ def class_map(
         cv2.polylines(edges, [corners.astype(np.int32)], True, 1, 1)
     reach = max(1, round(EDGE * max(size)))
     near = cv2.dilate(edges, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
-    near[:reach], near[-reach:], near[:, :reach], near[:, -reach:] = False, False, False, False
+    # the picture's own border is no outline
+    inner = np.zeros_like(near)
+    inner[reach + 1 : -reach - 1, reach + 1 : -reach - 1] = True
+    near &= inner
     return np.where(near, UNKNOWN, classes).astype(np.uint8)
