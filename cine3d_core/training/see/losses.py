@@ -17,6 +17,7 @@ from cine3d_core.training.see.views import Batch, View
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(CLASSES))
 STEEPNESS = 4.0  # of the ranking: how sure a difference of one mean deviation is
 LEVEL_RATIO = 4 / 3  # levels that differ by less are not ranked
+CALM = 3.0  # weight of calm water beside the arrows
 ARROW_RADIUS = 0.035  # of the view's width: round its foot an arrow counts
 
 
@@ -55,7 +56,7 @@ def terms_of(answer: Tensor, batch: Batch, weights: Weights) -> Terms:
     depth = dense_depth(disparity, batch, weights)
     pairs = noted_depth(disparity, batch.views, weights)
     classes = class_error(answer[:, 1:-2], batch.classes, weights)
-    direction = weights.direction * direction_error(answer[:, -2:], batch.views)
+    direction = weights.direction * direction_error(answer[:, -2:], batch)
     return Terms(depth + pairs + classes + direction, depth, pairs, classes, direction)
 
 
@@ -169,14 +170,23 @@ def _dice(share: Tensor, classes: Tensor) -> Tensor:
     return total / len(wanted)
 
 
-def direction_error(way: Tensor, views: list[View]) -> Tensor:
-    """1 - cosine of the direction within discs round the arrows' feet, mean over arrows."""
-    errors = []
+def direction_error(way: Tensor, batch: Batch) -> Tensor:
+    """Distance from the unit vector in discs round the arrows' feet; calm water has none.
+
+    So the length says how sure it is that something runs, and the mean of several answers is
+    short where they disagree.
+    """
+    errors, calm = [], way.new_zeros(())
     rows, columns = torch.meshgrid(*(torch.arange(s) for s in way.shape[-2:]), indexing="ij")
-    for plane, view in zip(way, views, strict=True):
+    for plane, view, classes in zip(way, batch.views, batch.classes, strict=True):
         for x, y, dx, dy in view.arrows.tolist():
             disc = (columns - x) ** 2 + (rows - y) ** 2 < (ARROW_RADIUS * way.shape[3]) ** 2
             found = plane[:, disc]
-            cosine = (found * found.new_tensor([[dx], [dy]])).sum(0) / (found.norm(dim=0) + 1e-3)
-            errors.append(1 - cosine.mean())
-    return torch.stack(errors).mean() if errors else way.new_zeros(())
+            wanted = found.new_tensor([[dx], [dy]])
+            cosine = (found * wanted).sum(0) / (found.norm(dim=0) + 1e-3)
+            errors.append(1 - cosine.mean() + 0.5 * (found - wanted).square().mean())
+        wet = (classes == WATER) | (classes == FALLS)
+        if view.calm and wet.any():
+            calm = calm + CALM * plane[:, wet].square().mean()
+    known = torch.stack(errors).mean() if errors else way.new_zeros(())
+    return known + calm / len(batch.views)

@@ -36,6 +36,7 @@ class View:
     order: Floats  # [N, 4]
     same: Floats  # [N, 4]
     arrows: Floats  # [N, 4]
+    calm: bool  # somebody looked, and could not tell a direction anywhere
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def view_of(photo: NotedPhoto, size: tuple[int, int], random: Generator) -> View
         order=_moved(photo.order, warp, size),
         same=_moved(photo.same, warp, size),
         arrows=_turned(photo.arrows, warp, size),
+        calm=bool(len(photo.order)) and not len(photo.arrows),
     )
 
 
@@ -156,16 +158,28 @@ def _painted(view: View, paint: Callable, random: Generator) -> View:
             hit |= changed_soft[y, x]
         return table[~hit]
 
+    ways = [_arrows_in(ours == FALLS, (0.0, 1.0), random), _arrows_in(ours == FIRE, (0.0, -1.0), random)]
     return replace(
         view,
         rgb=rgb,
+        calm=False,
         classes=np.where(changed, ours, view.classes).astype(np.uint8),
         weight=view.weight * ~changed_soft,
         levels=kept(view.levels, 1),
         order=kept(view.order, 2),
         same=kept(view.same, 2),
-        arrows=kept(view.arrows, 1),
+        arrows=np.concatenate([kept(view.arrows, 1), *ways]),
     )
+
+
+def _arrows_in(mask: NDArray[np.bool_], way: tuple[float, float], random: Generator) -> Floats:
+    """Three arrows of one direction at random places of a mask, none where it is empty."""
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return np.zeros((0, 4), np.float32)
+    chosen = random.integers(len(rows), size=3)
+    feet = np.column_stack([columns[chosen], rows[chosen]])
+    return np.column_stack([feet, np.tile(way, (3, 1))]).astype(np.float32)
 
 
 def with_fall(rgb: Floats, classes: NDArray[np.uint8], random: Generator):
