@@ -46,7 +46,9 @@ class DepthMap:
 
     depth: Tensor  # [1, H, W] z-depth, > 0
     sky: Tensor  # [1, H, W] probability in [0, 1]; zeros when the source knows nothing of sky
-    fluid: Tensor | None = None  # [3, H, W] probability of sky, water, smoke; None: nobody asked
+    fluid: Tensor | None = None  # [K, H, W] probability of each of FLUIDS; None: nobody asked
+    # [2, H, W] which way it would flow, x right and y down, the longer (up to 1) the surer
+    direction: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class MotionHint:
     end: tuple[float, float]
 
 
-FLUIDS = ("sky", "water", "smoke")  # what can be found in a photo by its name
+# what can be found in a photo by its name
+FLUIDS = ("sky", "water", "falls", "smoke", "fire")
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ class MotionRegion:
     hints: tuple[MotionHint, ...] = ()
     speed: float = 1.0  # factor for what the arrows say
     cycles: int | None = None  # per loop; None: as many as the speed needs
-    mode: Literal["flow", "sway"] = "flow"  # "sway": to and fro in place, as foliage in wind
+    # "sway": to and fro in place, as foliage in wind; "shimmer": calm water in place
+    mode: Literal["flow", "sway", "shimmer"] = "flow"
     amplitude: float | None = None  # of a sway, px to either side; None: a share of the photo
     wavelength: float | None = None  # of a sway, px from crest to crest; None: a share of the photo
     perspective: bool | None = None  # far is slower; None: where depth shows a receding plane

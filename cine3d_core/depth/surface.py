@@ -58,7 +58,7 @@ def _surface(disparity: Array, water: Mask, reach_px: float) -> Array:  # [h, w]
     """Robust plane and the slow part of the departures from it."""
     y, x = np.mgrid[: water.shape[0], : water.shape[1]]
     ground = np.stack([x, y, np.ones_like(x)], -1).astype(np.float64)
-    plane, spread = _robust_plane(ground[water], disparity[water])
+    plane, spread = robust_plane(ground[water], disparity[water])
     flat = ground @ plane
     departure = disparity - flat
     weight = water / (1 + (departure / spread) ** 2)
@@ -67,7 +67,7 @@ def _surface(disparity: Array, water: Mask, reach_px: float) -> Array:  # [h, w]
     return np.maximum(surface, disparity[water].min())
 
 
-def _robust_plane(ground: Array, disparity: Array) -> tuple[Array, float]:
+def robust_plane(ground: Array, disparity: Array) -> tuple[Array, float]:
     """Coefficients [3] by reweighted least squares (Cauchy weights), and the usual departure."""
     step = max(1, len(ground) // FIT_POINTS)
     ground, disparity = ground[::step], disparity[::step]

@@ -18,10 +18,12 @@ from cine3d_core.errors import InputError
 from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.motion.directions import guess_directions
 from cine3d_core.motion.flow import MotionParams, finish_flow, motion_from_hints
-from cine3d_core.motion.guess import KINDS, SKY, MaskGuess, guess_directions, guess_mask
+from cine3d_core.motion.guess import KINDS, SKY, MaskGuess, guess_mask
 from cine3d_core.motion.perspective import perspective_factor
 from cine3d_core.motion.scribbles import paint_strokes, refine_mask
+from cine3d_core.motion.shimmer import shimmer_cycles, shimmer_field
 from cine3d_core.motion.sway_field import sway_cycles, sway_field
 from cine3d_core.scene import DepthMap, Drawing, MotionField, MotionHint, MotionRegion
 
@@ -193,7 +195,13 @@ def _motion_of_part(
         )
     if part.region.mode == "sway":
         return _swaying(rgb, depth, part, cycles or sway_cycles(params.num_frames)), ""
-    field, sentence = _flowing(rgb, depth, part, params, refine)
+    if part.region.mode == "shimmer":
+        many = cycles or shimmer_cycles(params.num_frames)
+        return _shimmering(rgb, depth, part.guess.mask, part.region, many), ""
+    if part.region.hints:
+        field, sentence = _flowing(rgb, depth, part, params, refine, part.region.hints), ""
+    else:
+        field, sentence = _guided(rgb, depth, part, params, refine)
     if cycles is not None:
         field = replace(field, cycles=torch.where(field.moving, cycles, field.cycles))
     return field, sentence
@@ -206,13 +214,42 @@ def _swaying(rgb: Tensor, depth: DepthMap, part: _Part, cycles: int) -> MotionFi
     return replace(still, cycles=many, sway=sway)
 
 
-def _flowing(
+def _shimmering(
+    rgb: Tensor, depth: DepthMap, mask: Tensor, region: MotionRegion, cycles: int
+) -> MotionField:
+    field = shimmer_field(mask, 1 / depth.depth, speed=region.speed)
+    still = still_motion(rgb)
+    many = torch.where(mask, cycles, still.cycles).to(torch.int16)
+    return replace(still, cycles=many, sway=field)
+
+
+def _guided(
     rgb: Tensor, depth: DepthMap, part: _Part, params: MotionParams, refine: Refine | None
 ) -> tuple[MotionField, str]:
-    hints, sentence, behind = part.region.hints, "", part.guess.kind == SKY
-    if not hints:
-        guessed = guess_directions(rgb, depth, part.guess)
-        hints, sentence = guessed.hints, guessed.description
+    """A part without arrows: what runs flows by guessed ones, calm water shimmers."""
+    guessed = guess_directions(rgb, depth, part.guess)
+    calm = guessed.calm & part.guess.mask
+    motion = still_motion(rgb)
+    if guessed.hints:
+        runs = part.guess.mask & ~calm
+        kind = torch.where(runs, part.guess.kind, 0)
+        running = replace(part, guess=replace(part.guess, mask=runs, kind=kind))
+        motion = _flowing(rgb, depth, running, params, refine, guessed.hints)
+    if bool(calm.any()):
+        many = shimmer_cycles(params.num_frames)
+        motion = _laid_over(motion, _shimmering(rgb, depth, calm, part.region, many), calm)
+    return motion, guessed.description
+
+
+def _flowing(
+    rgb: Tensor,
+    depth: DepthMap,
+    part: _Part,
+    params: MotionParams,
+    refine: Refine | None,
+    hints: tuple[MotionHint, ...],
+) -> MotionField:
+    behind = part.guess.kind == SKY
     hints = tuple(_sped_up(hint, part.region.speed) for hint in hints)
     pace = None
     if part.region.perspective is not False and params.perspective:
@@ -224,7 +261,7 @@ def _flowing(
         guesses = () if drawn else hints
         task = FlowTask(rgb, depth, field.moving, behind, drawn, field.velocity, guesses)
         field = finish_flow(refine(task), field.moving, drawn, params=params, behind=behind)
-    return field, sentence
+    return field
 
 
 def _sped_up(hint: MotionHint, speed: float) -> MotionHint:

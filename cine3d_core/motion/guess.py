@@ -1,14 +1,13 @@
-"""What moves and where to, assumed from the picture when a person drew no mask or no arrows.
+"""What moves, assumed from the picture when a person drew no mask.
 
-What moves is what the fluid network says (`DepthMap.fluid`); where nobody asked it, sky by its
-probability and water by its looks (`segment_classical`). Where to is a rule: sky and fog drift
-sideways, smoke rises, still water ripples sideways, running water runs down the depth gradient.
-Everything assumed is said in a sentence, so that it can be corrected by drawing.
+It is what the see network says (`DepthMap.fluid`); where nobody asked it, sky by its probability
+and water by its looks (`segment_classical`). Everything assumed is said in a sentence, so that it
+can be corrected by drawing. `motion.directions` says which way it goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.imaging.regions import connected_regions
-from cine3d_core.motion.flow import HINT_FRAMES
 from cine3d_core.motion.segment_classical import (
     WORK_SIZE,
     Clues,
@@ -29,21 +27,12 @@ from cine3d_core.motion.segment_classical import (
     grow_from_strokes,
 )
 from cine3d_core.motion.segment_regions import kinds_of
-from cine3d_core.scene import DepthMap, MotionHint
+from cine3d_core.scene import FLUIDS, DepthMap, MotionHint
 
-KINDS = ("still", "sky", "water", "smoke")
-SKY, WATER, SMOKE = 1, 2, 3
-
-# px/frame per px of the long side
-SKY_SPEED = 5e-4
-RIPPLE_SPEED = 4e-4
-RUN_SPEED = 1.2e-3
-RISE_SPEED = 6e-4
+KINDS = ("still", *FLUIDS)
+SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))
 
 SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
-MIN_REGION = 0.002  # share of the picture that deserves an arrow; smaller ones follow the others
-RUNNING = 0.7  # height / width from which water is taken to run towards the viewer
-RISING = 0.7  # height / width from which smoke is taken to rise
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -56,14 +45,6 @@ class MaskGuess:
     mask: Tensor  # [1, H, W] bool
     kind: Tensor  # [1, H, W] uint8, index into KINDS; 0 outside the mask
     description: str  # in words, for the person
-
-
-@dataclass(frozen=True)
-class DirectionGuess:
-    """Where it moves to."""
-
-    hints: tuple[MotionHint, ...]
-    description: str
 
 
 def guess_mask(
@@ -92,20 +73,6 @@ def guess_mask(
     if hints:
         found = _under_arrows(rgb, depth, found, hints)
     return _described(found, _found(found), rgb)
-
-
-def guess_directions(rgb: Tensor, depth: DepthMap, guess: MaskGuess) -> DirectionGuess:
-    """One or a few arrows for every region of the mask, and in words what they assume."""
-    kind = guess.kind[0].cpu().numpy()
-    near = _nearness(depth)
-    hints: list[MotionHint] = []
-    said: list[str] = []
-    for region, label in _regions(kind):
-        vectors, sentence = _region_vectors(region, label, near)
-        hints += [MotionHint(foot, (foot[0] + u, foot[1] + v)) for foot, (u, v) in vectors]
-        if sentence not in said:
-            said.append(sentence)
-    return DirectionGuess(tuple(hints), ", ".join(said))
 
 
 def _clues(rgb: Tensor, depth: DepthMap) -> Clues:
@@ -180,7 +147,7 @@ def _grown(
 def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # [H, W]
     """Kinds at the photo's size, along its edges, without specks."""
     kind = np.zeros(colour.shape[:2], np.uint8)
-    for value in (SMOKE, WATER, SKY):
+    for value in range(len(KINDS) - 1, 0, -1):
         if (small == value).any():
             kind[enlarge(small == value, colour)] = value
     count, label = connected_regions(kind > 0)
@@ -188,15 +155,16 @@ def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # 
     return np.where((area > SMALLEST * kind.size)[label], kind, 0).astype(np.uint8)
 
 
-def _planes(depth: DepthMap) -> Array:  # [3, H, W]
-    """Probability of sky, water and smoke; what is not sky is water where nobody asked."""
+def _planes(depth: DepthMap) -> Array:  # [K, H, W]
+    """Probability of every fluid; what is not sky is water where nobody asked."""
     if depth.fluid is not None:
         return np.ascontiguousarray(depth.fluid.detach().cpu().numpy().astype(np.float32))
     sky = _plane(depth.sky)
-    return np.stack([sky, 1 - sky, np.zeros_like(sky)])
+    none = np.zeros_like(sky)
+    return np.stack([sky, 1 - sky, none, none, none])
 
 
-def _kinds(inside: Mask, planes: Array) -> NDArray[np.uint8]:  # [H, W], [3, H, W] -> [H, W]
+def _kinds(inside: Mask, planes: Array) -> NDArray[np.uint8]:  # [H, W], [K, H, W] -> [H, W]
     """Every connected region is what most of it probably is; water when nothing is known."""
     count, label = connected_regions(inside)
     totals = np.stack([np.bincount(label.ravel(), plane.ravel(), count) for plane in planes])
@@ -215,64 +183,3 @@ def _found(kind: NDArray[np.uint8]) -> str:
 def _described(kind: NDArray[np.uint8], text: str, rgb: Tensor) -> MaskGuess:
     values = torch.from_numpy(kind)[None].to(rgb.device)
     return MaskGuess(mask=values > 0, kind=values, description=text)
-
-
-def _regions(kind: NDArray[np.uint8]) -> Iterator[tuple[Mask, int]]:
-    """Connected regions with their kind, large ones first, at least one."""
-    for label in (SKY, WATER, SMOKE):
-        count, number = connected_regions(kind == label)
-        area = np.bincount(number.ravel(), minlength=count)[1:]
-        for rank, i in enumerate(np.argsort(-area, kind="stable")):
-            if rank == 0 or area[i] > MIN_REGION * kind.size:
-                yield number == i + 1, label
-
-
-def _region_vectors(
-    region: Mask, label: int, near: Array
-) -> tuple[list[tuple[tuple[float, float], tuple[float, float]]], str]:
-    """Feet and vectors (px per arrow) of a region's arrows, and the sentence for them."""
-    side = max(region.shape) * HINT_FRAMES
-    if label == SKY:
-        return [(_innermost(region), (SKY_SPEED * side, 0.0))], "the sky drifts right"
-    rows, columns = np.nonzero(region.any(1))[0], np.nonzero(region.any(0))[0]
-    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    if label == SMOKE and height > RISING * width:
-        return [(_innermost(region), (0.0, -RISE_SPEED * side))], "the smoke rises"
-    if label == SMOKE:
-        return [(_innermost(region), (SKY_SPEED * side, 0.0))], "the fog drifts right"
-    if height < RUNNING * width:
-        vector = (RIPPLE_SPEED * side, 0.0)
-        return [(_innermost(region), vector)], "still water ripples to the right"
-    vectors = []
-    for band in np.array_split(np.arange(rows[0], rows[-1] + 1), 3):
-        part = np.zeros_like(region)
-        part[band] = region[band]
-        if part.any():
-            foot = _innermost(part)
-            vectors.append((foot, _downhill(foot, region, near, RUN_SPEED * side)))
-    return vectors, "running water comes towards the viewer"
-
-
-def _innermost(region: Mask) -> tuple[float, float]:
-    """Centre of the pixel farthest from the region's border and the picture's frame."""
-    distance = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)
-    y, x = np.unravel_index(distance.argmax(), distance.shape)
-    return float(x) - 0.5, float(y) - 0.5
-
-
-def _downhill(
-    foot: tuple[float, float], region: Mask, near: Array, length: float
-) -> tuple[float, float]:
-    """Towards nearer water, and down the picture where depth says little; faster when near."""
-    reach = max(4, max(region.shape) // 16)
-    x, y = int(foot[0]), int(foot[1])
-    rows, columns = slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1)
-    part = region[rows, columns]
-    v, u = np.nonzero(part)
-    plane = np.column_stack([u, v, np.ones(len(u))])
-    slope, *_ = np.linalg.lstsq(plane, near[rows, columns][part], rcond=None)
-    # a slope of 1 over the long side is a ground plane's
-    direction = slope[:2] * max(region.shape) + (0.0, 0.7)
-    direction /= max(float(np.linalg.norm(direction)), 1e-6)
-    speed = length * (0.5 + float(near[y, x]))
-    return float(direction[0]) * speed, float(direction[1]) * speed

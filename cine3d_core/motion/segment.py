@@ -1,7 +1,8 @@
-"""What flows in a photo, by the shipped network: sky with its clouds, water, smoke and fog."""
+"""One look at a photo by the bundled network: depth, what flows, and which way."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,15 +11,25 @@ from torch import Tensor
 
 from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
 from cine3d_core.motion.segment_regions import sharpen
-from cine3d_core.networks.fluid import predict
+from cine3d_core.networks.see import predict
 
-SHIPPED = "fluid"
+BUNDLED = "see"
+LONG_SIDES = (384, 512)  # px of the network's views: the whole, and thin things
 
 
-def fluid_classes(rgb: Tensor) -> Tensor | None:  # [3, H, W] -> [3, H, W]
-    """Probability of sky, water and smoke, borders along the photo's edges; they sum to 1 or less.
+@dataclass(frozen=True)
+class Seen:
+    """What the network says of a photo."""
 
-    None where the network is not installed. The same input gives the same bits.
+    disparity: Tensor  # [1, h, w] relative inverse depth in [0, 1], near = 1, at network size
+    fluid: Tensor  # [K, H, W] probability of each of FLUIDS, borders along the photo's edges
+    direction: Tensor  # [2, h, w] which way it would flow, the longer (up to 1) the surer
+
+
+def see(rgb: Tensor) -> Seen | None:  # [3, H, W]
+    """What the network says of a photo; None where it is not installed.
+
+    The same input gives the same bits.
 
     Raises:
         InputError: the network's weights are damaged.
@@ -26,14 +37,15 @@ def fluid_classes(rgb: Tensor) -> Tensor | None:  # [3, H, W] -> [3, H, W]
     loaded = _loaded()
     if loaded is None:
         return None
-    classes = predict(loaded.network.to(rgb.device), rgb)[1:].cpu().numpy()
+    sight = predict(loaded.network.to(rgb.device), rgb, long_sides=LONG_SIDES)
     colour = np.ascontiguousarray(rgb.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
-    sharp = torch.from_numpy(sharpen(classes, colour)).to(rgb.device)
+    sharp = torch.from_numpy(sharpen(sight.classes[1:].cpu().numpy(), colour)).to(rgb.device)
     # filtered one by one, two planes may claim more than the whole of a pixel
-    return sharp / sharp.sum(0, keepdim=True).clamp(min=1)
+    fluid = sharp / sharp.sum(0, keepdim=True).clamp(min=1)
+    return Seen(sight.disparity[None], fluid, sight.direction)
 
 
-def fluid_checksums() -> dict[str, str]:
+def see_checksums() -> dict[str, str]:
     """The network's name and the sha256 of its weights; empty where it is not installed."""
     loaded = _loaded()
     return {} if loaded is None else {loaded.info.name: loaded.info.sha256}
@@ -41,5 +53,5 @@ def fluid_checksums() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _loaded() -> LoadedNetwork | None:
-    installed = any(info.name == SHIPPED for info in list_models())
-    return load_network(SHIPPED) if installed else None
+    installed = any(info.name == BUNDLED for info in list_models())
+    return load_network(BUNDLED) if installed else None

@@ -1,7 +1,9 @@
-"""From a network's rough probabilities of sky, water and smoke to regions along the photo's edges.
+"""From a network's rough probabilities of what flows to regions along the photo's edges.
 
-The network answers at a seventh of a photo's size. A guided filter (He, Sun and Tang, TPAMI 2013)
-moves the borders to the photo's edges; regions that are small or nowhere sure are dropped.
+The network answers at a quarter of a photo's size. A guided filter (He, Sun and Tang, TPAMI 2013)
+moves the borders to the photo's edges, and thin things before the sky (masts, ropes, branches,
+railings) are cut out by their sharp edges. Nothing solid may be in what moves, so regions that are
+small, or nowhere sure, are dropped: water that rests is a smaller fault than a post that flows.
 """
 
 from __future__ import annotations
@@ -14,16 +16,27 @@ from numpy.typing import NDArray
 
 from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_colour, resized
 from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.scene import FLUIDS
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
+Mask = NDArray[np.bool_]
 
 GUIDE_SIDE = 640  # px, long side at which the filter's regressions are made
 GUIDE_RADIUS = 6  # px there
 GUIDE_EPSILON = 1e-3  # variance of colour that counts as texture
-LEAST = (0.5, 0.5, 0.5)  # probability from which a pixel is sky, water, smoke
-SURE = (0.6, 0.6, 0.6)  # mean probability of a region that is kept
 NOWHERE = 0.05  # a plane that stays below it names nothing, so its borders do not matter
-MIN_AREA = (0.005, 0.01, 0.02)  # share of the picture; smaller regions are dropped
+
+SKY, WATER, FALLS, SMOKE, FIRE = range(len(FLUIDS))
+# water and falls are one body: they are decided together, and told apart afterwards
+GROUPS = ((SKY,), (WATER, FALLS), (SMOKE,), (FIRE,))
+LEAST = (0.5, 0.5, 0.5, 0.5)  # probability from which a pixel is of a group
+SURE = (0.7, 0.7, 0.65, 0.65)  # mean probability of a region that is kept
+MIN_AREA = (0.004, 0.008, 0.01, 0.003)  # share of the picture; smaller regions are dropped
+
+THIN = 0.006  # of the long side: half the width of what counts as thin
+THIN_DARK = 0.10  # luminance below what is round it
+THIN_BRIGHT = 0.22  # the same above it: clouds have bright wisps
+SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 
 
 def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3] -> [K, H, W]
@@ -43,19 +56,38 @@ def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3]
             guide, soft, weights, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON
         )
         sharp.append(predict_from_colour(resized(regression, height, width), colour))
-    return np.clip(np.stack(sharp), 0, 1).astype(np.float32)
+    planes = np.clip(np.stack(sharp), 0, 1).astype(np.float32)
+    if planes[SKY].max() > 0.5:
+        planes[SKY] *= ~thin_things(planes[SKY] > 0.5, colour)
+    return planes
 
 
-def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [3, H, W] -> [H, W]
-    """1, 2, 3 where sky, water, smoke is likely in a region that is large and sure, else 0."""
-    best = probability.argmax(0)
-    likely = probability.max(0) > np.take(LEAST, best)
-    kind = np.where(likely, best + 1, 0).astype(np.uint8)
-    for number, (sure, area) in enumerate(zip(SURE, MIN_AREA, strict=True), start=1):
-        count, label = connected_regions(kind == number)
+def thin_things(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
+    """What is narrow, unlike the sky on both sides of it, and sharply bounded."""
+    light = colour @ np.array([0.299, 0.587, 0.114], np.float32)
+    radius = max(1, round(THIN * max(light.shape)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    dark = cv2.morphologyEx(light, cv2.MORPH_BLACKHAT, disc) > THIN_DARK
+    inside = np.where(sky, light, 0.0).astype(np.float32)
+    bright = cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, disc) > THIN_BRIGHT
+    step = cv2.morphologyEx(light, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) / 2
+    edge = cv2.dilate((step > SHARP).astype(np.uint8), disc) > 0
+    found = (dark | bright) & sky & edge
+    return cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+
+
+def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [K, H, W] -> [H, W]
+    """1 + index into FLUIDS where a region is likely, large and sure, else 0."""
+    grouped = np.stack([probability[list(group)].sum(0) for group in GROUPS])
+    best = grouped.argmax(0)
+    likely = grouped.max(0) > np.take(LEAST, best)
+    kind = np.zeros(best.shape, np.uint8)
+    for number, (group, sure, area) in enumerate(zip(GROUPS, SURE, MIN_AREA, strict=True)):
+        count, label = connected_regions(likely & (best == number))
         size = np.bincount(label.ravel(), minlength=count)
-        total = np.bincount(label.ravel(), probability[number - 1].ravel(), count)
-        dropped = (size < area * kind.size) | (total < sure * size)
-        dropped[0] = False
-        kind[dropped[label]] = 0
+        total = np.bincount(label.ravel(), grouped[number].ravel(), count)
+        kept = (size >= area * kind.size) & (total >= sure * size)
+        kept[0] = False
+        inner = np.array(group)[probability[list(group)].argmax(0)]
+        kind = np.where(kept[label], inner + 1, kind).astype(np.uint8)
     return kind

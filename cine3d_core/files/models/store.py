@@ -30,6 +30,7 @@ from cine3d_core.files.models.places import model_folders
 
 # what `model.json` may name -> the module whose build() makes it
 NETWORKS = {
+    "see": "cine3d_core.networks.see",
     "depth": "cine3d_core.networks.depth",
     "fluid": "cine3d_core.networks.fluid",
     "motion": "cine3d_core.networks.motion",

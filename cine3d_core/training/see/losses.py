@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cine3d_core.networks.see import CLASSES
-from cine3d_core.training import depth_losses
+from cine3d_core.training.depth import losses as depth_losses
 from cine3d_core.training.see.photos import NOT_SKY, STILL_OR_SKY, UNKNOWN
 from cine3d_core.training.see.views import Batch, View
 

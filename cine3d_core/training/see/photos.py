@@ -38,9 +38,7 @@ class NotedPhoto:
     arrows: Floats  # [N, 4] x, y of the foot, x and y of a unit vector
 
 
-def read_photos(
-    folder: Path, *, split: str, labels: Path | None = None
-) -> list[NotedPhoto]:
+def read_photos(folder: Path, *, split: str, labels: Path | None = None) -> list[NotedPhoto]:
     """Photographs of a split, by name.
 
     Args:

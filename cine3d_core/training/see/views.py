@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.networks.see import CLASSES
-from cine3d_core.training import fluid_composites as composites
-from cine3d_core.training.depth_data import recolour
+from cine3d_core.training.fluid import composites
+from cine3d_core.training.depth.data import recolour
 from cine3d_core.training.see.photos import NOT_SKY, STILL_OR_SKY, UNKNOWN, Floats, NotedPhoto
 
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(CLASSES))
@@ -111,7 +111,9 @@ def _moved(table: Floats, warp: NDArray, size: tuple[int, int], *, places: int =
     out, inside = table.copy(), np.ones(len(table), bool)
     for at in range(0, 2 * places, 2):
         out[:, at : at + 2] = table[:, at : at + 2] @ inverse[:, :2].T + inverse[:, 2]
-        inside &= ((out[:, at : at + 2] > 1) & (out[:, at : at + 2] < [size[1] - 2, size[0] - 2])).all(1)  # noqa: E501
+        inside &= (
+            (out[:, at : at + 2] > 1) & (out[:, at : at + 2] < [size[1] - 2, size[0] - 2])
+        ).all(1)  # noqa: E501
     return out[inside]
 
 
@@ -158,7 +160,10 @@ def _painted(view: View, paint: Callable, random: Generator) -> View:
             hit |= changed_soft[y, x]
         return table[~hit]
 
-    ways = [_arrows_in(ours == FALLS, (0.0, 1.0), random), _arrows_in(ours == FIRE, (0.0, -1.0), random)]
+    ways = [
+        _arrows_in(ours == FALLS, (0.0, 1.0), random),
+        _arrows_in(ours == FIRE, (0.0, -1.0), random),
+    ]
     return replace(
         view,
         rgb=rgb,

@@ -1,4 +1,4 @@
-"""Training of the see network: `python -m cine3d_core.training.see.fit PHOTOS --out RUN ...`."""
+"""Training of the see network: `python -m cine3d_core.training.see.train PHOTOS --out RUN ...`."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ class Trainer:
         state = torch.load(path, map_location="cpu", weights_only=True)
         missing = self.network.load_state_dict(networks.state_from_imagenet(state), strict=False)
         if missing.unexpected_keys:
-            raise ValueError(f"{path.name} holds {missing.unexpected_keys[:3]}, which have no place")
+            raise ValueError(
+                f"{path.name} holds {missing.unexpected_keys[:3]}, which have no place"
+            )
         self.restart_average()
 
     def _next_batch(self) -> Batch:
