@@ -1,10 +1,9 @@
 import cv2
 import numpy as np
-import pytest
 import torch
 
-from cine3d_core.motion.flow import motion_from_hints
 from cine3d_core.motion.directions import guess_directions
+from cine3d_core.motion.flow import motion_from_hints
 from cine3d_core.motion.guess import SKY, WATER, guess_mask
 from cine3d_core.scene import DepthMap, MotionHint
 
