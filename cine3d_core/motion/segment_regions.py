@@ -36,6 +36,7 @@ MIN_AREA = (0.004, 0.008, 0.01, 0.003)  # share of the picture; smaller regions 
 THIN = 0.006  # of the long side: half the width of what counts as thin
 THIN_DARK = 0.10  # luminance below what is round it
 THIN_BRIGHT = 0.22  # the same above it: clouds have bright wisps
+HOLDS = 0.0005  # share of the picture: what is smaller holds nothing
 SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 
 
@@ -63,17 +64,23 @@ def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3]
 
 
 def thin_things(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
-    """What is narrow, unlike the sky on both sides of it, and sharply bounded."""
+    """What is narrow, unlike the sky on both sides, sharply bounded, and held by what is solid."""
     light = colour @ np.array([0.299, 0.587, 0.114], np.float32)
     radius = max(1, round(THIN * max(light.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     dark = cv2.morphologyEx(light, cv2.MORPH_BLACKHAT, disc) > THIN_DARK
+    # bright ground beyond the sky's border is no thing in the sky
     inside = np.where(sky, light, 0.0).astype(np.float32)
     bright = cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, disc) > THIN_BRIGHT
     step = cv2.morphologyEx(light, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) / 2
     edge = cv2.dilate((step > SHARP).astype(np.uint8), disc) > 0
-    found = (dark | bright) & sky & edge
-    return cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    found = ((dark | bright) & sky & edge).astype(np.uint8)
+    found = cv2.dilate(found, np.ones((3, 3), np.uint8)) > 0
+    # a mast stands on something, a wisp of cloud does not
+    count, label = connected_regions(found | ~sky)
+    solid = np.bincount(label.ravel(), ~sky.ravel(), count) >= HOLDS * sky.size
+    solid[0] = False
+    return found & solid[label]
 
 
 def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [K, H, W] -> [H, W]
