@@ -8,7 +8,6 @@ scene, camera, frame -> forward and backward splat -> blend -> decode -> rendere
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -31,13 +30,11 @@ from cine3d_core.memory import available_gib, check_memory
 from cine3d_core.motion.direct import asks_what_flows, direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_refiner
-from cine3d_core.motion.segment import fluid_checksums, fluid_classes
 from cine3d_core.official.build import Loop, build_published
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.render.decoder_choice import open_fill, with_decoder, with_features
 from cine3d_core.scene import (
-    FLUIDS,
     Camera,
     CinemagraphScene,
     DepthMap,
@@ -45,6 +42,7 @@ from cine3d_core.scene import (
     LayeredDepthImage,
     MotionField,
 )
+from cine3d_core.see.look import can_see, see, see_checksums
 
 Preset = Literal["default", "paper", "draft"]
 
@@ -190,15 +188,19 @@ def estimate_depth(rgb: Tensor, settings: BuildSettings, *, find_fluids: bool) -
     Raises:
         InputError: the source of depth or a network cannot be used.
     """
-    device = choose_device(settings.device)
-    with ThreadPoolExecutor(1) as beside:
-        found = beside.submit(fluid_classes, rgb) if find_fluids else None
-        source = open_depth_source(settings.depth)
-        depth = source(rgb.to(device), params=PRESETS[settings.preset].depth)
-        fluid = None if found is None else found.result()
-    depth = DepthMap(depth.depth.cpu(), depth.sky.cpu(), fluid)  # what follows is the CPU's work
-    if fluid is not None:
-        depth = with_sky(depth, fluid[FLUIDS.index("sky")][None].cpu())
+    source = open_depth_source(settings.depth)
+    depth = source(rgb.to(choose_device(settings.device)), params=PRESETS[settings.preset].depth)
+    if depth.fluid is None and find_fluids and can_see():
+        # depth from elsewhere knows nothing of what flows
+        seen = see(rgb)
+        depth = with_sky(replace(depth, fluid=seen.fluid, direction=seen.direction))
+    # what follows is the CPU's work
+    depth = DepthMap(
+        depth.depth.cpu(),
+        depth.sky.cpu(),
+        None if depth.fluid is None else depth.fluid.cpu(),
+        None if depth.direction is None else depth.direction.cpu(),
+    )
     return EstimatedDepth(depth, source)
 
 
@@ -256,7 +258,7 @@ def scene_of(
     """What `build_scene` makes of a photo that `direct_photo` has directed by the same settings."""
     params, photo = PRESETS[settings.preset], directed.photo
     depth, motion, source = directed.depth, directed.motion, directed.source
-    asked = fluid_checksums() if depth.fluid is not None else {}
+    asked = see_checksums() if depth.fluid is not None else {}
     moved_by = motion_checksums(_motion_choice(settings))
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)

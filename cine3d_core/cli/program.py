@@ -214,7 +214,7 @@ def _add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 # Subject -> module below `cine3d_core` with `add_arguments` and `run`.
 _TRAINING = {
-    name: f"training.{name}.train" for name in ("depth", "motion", "inpaint", "fluid", "render")
+    name: f"training.{name}.train" for name in ("see", "motion", "inpaint", "render")
 }
 _EVALUATION = {
     "renderer": "evaluation.renderer.measure",

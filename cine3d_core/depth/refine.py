@@ -103,26 +103,24 @@ def upsample_disparity(
     return _as_tensor(np.clip(filtered, target.min(), target.max()), disparity)
 
 
-def with_sky(depth: DepthMap, sky: Tensor) -> DepthMap:
-    """The depth with all of another finder's sky as far as the farthest, without steps in it.
+def with_sky(depth: DepthMap) -> DepthMap:
+    """The depth with all of the sky in `fluid` as far as the farthest, without steps in it.
 
     A dark cloud easily passes for something near, and tears where the sky drifts over its outline.
     What lies beside the ground keeps its depth: there the outline of the depth's own sky is better.
-
-    Args:
-        depth: of the photo.
-        sky: [1, H, W] probability.
     """
+    assert depth.fluid is not None
+    sky = depth.fluid[:1]
     size = 2 * max(2, round(SKY_SEAM * max(sky.shape))) + 1
     inner = cv2.erode(
         (sky[0] > 0.5).cpu().numpy().astype(np.uint8), np.ones((size, size), np.uint8)
     )
-    added = torch.from_numpy(inner > 0)[None].to(sky.device)
+    added = torch.from_numpy(inner > 0)[None].to(depth.depth.device)
     far = depth.depth.max().expand_as(depth.depth)
     return replace(
         depth,
         depth=torch.where(added, far, depth.depth),
-        sky=torch.where(added, torch.maximum(depth.sky, sky), depth.sky),
+        sky=torch.where(added, torch.maximum(depth.sky, sky.to(depth.sky)), depth.sky),
     )
 
 
@@ -170,21 +168,19 @@ def remove_flying_pixels(
 
 def refine_depth(
     disparity: Tensor,  # [1, h, w] disparity01
-    sky: Tensor,  # [1, h, w] probability
+    sky: Tensor,  # [1, h, w] probability; at the photo's size it is taken as it is
     rgb: Tensor,  # [3, H, W]
     *,
     params: DepthParams,
 ) -> DepthMap:
     """Clean depth at the photo's size: upsampled, sky farthest, no flying pixels."""
     large = upsample_disparity(disparity, rgb, params=params)
-    # The sky's outline first: its jump is 1, while that of far mountains before it is small.
-    soft_sky = upsample_disparity(sky, rgb, params=params)
-    large_sky = remove_flying_pixels(soft_sky, rgb, params=params)
-    placed = place_sky_farthest(large, large_sky, params=params)
+    sky = upsample_disparity(sky, rgb, params=params)
+    placed = place_sky_farthest(large, sky, params=params)
     sharp = remove_flying_pixels(placed, rgb, params=params)
     # At its border the sky now ends where depth says: both must tell the same story.
-    large_sky = torch.where(sharp < params.sky_gap / 2, large_sky, large_sky.clamp(max=0.5))
-    return DepthMap(depth=disparity_to_depth(sharp, params=params), sky=large_sky)
+    sky = torch.where(sharp < params.sky_gap / 2, sky, sky.clamp(max=0.5))
+    return DepthMap(depth=disparity_to_depth(sharp, params=params), sky=sky)
 
 
 def _find_edges(values: Array, params: DepthParams) -> _Edges:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -28,10 +28,9 @@ from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_dep
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.models.runtimes import import_transformers
-from cine3d_core.files.models.store import LoadedNetwork, load_network
 from cine3d_core.files.pictures.maps import read_depth_picture
-from cine3d_core.networks.depth import predict
 from cine3d_core.scene import DepthMap
+from cine3d_core.see.look import Seen, see, see_checksums
 
 Reading = Literal["disparity", "inverted", "metric"]
 PREFIXES: dict[str, Reading] = {
@@ -68,21 +67,25 @@ class DepthSource(Protocol):
 
 
 @dataclass(frozen=True)
-class ShippedDepth:
-    """The compact network that comes with Cine3D; the only source that knows of sky."""
+class BundledDepth:
+    """The network that comes with Cine3D; the only source that knows of sky and of what flows."""
 
-    loaded: LoadedNetwork
-    description: str = "shipped compact network"
+    description: str = "bundled network"
 
     @property
     def checksums(self) -> dict[str, str]:
         """The network's name and the sha256 of its weights."""
-        return {self.loaded.info.name: self.loaded.info.sha256}
+        return see_checksums()
 
     def __call__(self, rgb: Tensor, *, params: DepthParams) -> DepthMap:
-        """Clean depth and sky of `rgb` [3, H, W]."""
-        raw = predict(self.loaded.network.to(rgb.device), rgb)
-        return refine_depth(raw.disparity, raw.sky, rgb, params=params)
+        """Clean depth of `rgb` [3, H, W], its sky, what flows and which way."""
+        return depth_of(see(rgb), rgb, params=params)
+
+
+def depth_of(seen: Seen, rgb: Tensor, *, params: DepthParams) -> DepthMap:
+    """Clean depth of a photo [3, H, W] that the bundled network has looked at."""
+    depth = refine_depth(seen.disparity, seen.fluid[:1], rgb, params=params)
+    return replace(depth, fluid=seen.fluid, direction=seen.direction)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class TransformersDepth:
         """Clean depth of `rgb` [3, H, W]; no sky."""
         raw = self._predict(rgb)
         disparity = metric_to_disparity(raw, params=params) if self.metric else stretched(raw)
-        return refine_depth(disparity, torch.zeros_like(disparity), rgb, params=params)
+        return refine_depth(disparity, rgb.new_zeros(1, *rgb.shape[1:]), rgb, params=params)
 
     @torch.no_grad()
     def _predict(self, rgb: Tensor) -> Tensor:
@@ -144,7 +147,7 @@ class PictureDepth:
             disparity = metric_to_disparity(values, params=params)
         else:
             disparity = stretched(values if self.reading == "disparity" else -values)
-        return refine_depth(disparity, torch.zeros_like(disparity), rgb, params=params)
+        return refine_depth(disparity, rgb.new_zeros(1, *rgb.shape[1:]), rgb, params=params)
 
     def _check_aspect(self, aspect: float) -> None:
         height, width = self.values.shape[1:]
@@ -169,7 +172,7 @@ def open_depth_source(name: str | None) -> DepthSource:
         InputError: nothing of that name, or it cannot be used.
     """
     if name is None or name == SHIPPED:
-        return ShippedDepth(load_network("depth"))
+        return BundledDepth()
     prefix, _, rest = name.partition(":")
     is_prefixed = prefix in PREFIXES
     path = Path(rest if is_prefixed else name)

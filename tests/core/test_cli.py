@@ -94,7 +94,7 @@ def test_info_tells_what_a_scene_holds(
 def test_doctor_finds_this_installation_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert cine3d("doctor", "--json") == 0
     findings = {finding["subject"]: finding for finding in json.loads(capsys.readouterr().out)}
-    assert {"python", "torch", "numba", "devices", "model depth"} <= set(findings)
+    assert {"python", "torch", "numba", "devices", "model see"} <= set(findings)
     assert all(finding["ok"] and finding["text"] for finding in findings.values())
     assert cine3d("doctor") == 0
     assert all(line.startswith("ok ") for line in capsys.readouterr().out.splitlines())
@@ -121,16 +121,16 @@ def test_the_demo_renders_the_sample_that_comes_along(tmp_path: Path) -> None:
 
 def test_models_are_listed_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert cine3d("models", "list") == 0
-    assert "depth" in capsys.readouterr().out
+    assert "see" in capsys.readouterr().out
     assert cine3d("models", "verify") == 0
-    assert "depth: whole" in capsys.readouterr().out
+    assert "see: whole" in capsys.readouterr().out
 
 
 def test_a_damaged_model_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(PHOTO.parents[2] / "models/depth", tmp_path / "depth")
-    with (tmp_path / "depth/weights.safetensors").open("r+b") as file:
+    shutil.copytree(PHOTO.parents[2] / "models/see", tmp_path / "see")
+    with (tmp_path / "see/weights.safetensors").open("r+b") as file:
         file.write(b"damage")
     monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))
     assert cine3d("models", "verify") == 2

@@ -167,6 +167,7 @@ def test_sky_that_another_finder_knows_is_far_and_flat_but_for_a_seam():
     depth[:, 60:] = 3.0  # ground
     sky = torch.zeros(1, 100, 100)
     sky[:, :63] = 1.0  # three pixels too far down
-    found = with_sky(DepthMap(depth, torch.zeros_like(sky)), sky)
+    fluid = torch.cat([sky, torch.zeros(4, 100, 100)])
+    found = with_sky(DepthMap(depth, torch.zeros_like(sky), fluid))
     assert bool((found.depth[:, :60] == 30).all()) and bool((found.sky[:, :58] == 1).all())
     assert bool((found.depth[:, 61:] == 3).all()) and bool((found.sky[:, 63:] == 0).all())

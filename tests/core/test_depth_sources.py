@@ -10,15 +10,13 @@ from torch import Tensor
 
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import (
-    ShippedDepth,
     is_metric,
     metric_to_disparity,
     open_depth_source,
     stretched,
 )
 from cine3d_core.errors import InputError
-from cine3d_core.files.models.store import LoadedNetwork, ModelInfo
-from cine3d_core.networks import depth as depth_network
+from cine3d_core.scene import FLUIDS
 
 PARAMS = DepthParams()
 SQUARE = {"height": 64, "width": 64}  # what DPT takes, whatever the photo's aspect
@@ -89,14 +87,14 @@ def depth_anything_folder(folder: Path, *, kind: str) -> Path:
     return save_model(model, folder, size=small, keep_aspect_ratio=True, ensure_multiple_of=14)
 
 
-def test_the_shipped_network_gives_depth_and_sky_of_the_photos_size():
-    torch.manual_seed(0)
-    info = ModelInfo("depth", "depth", {}, "0" * 64, "", "", Path())
-    source = ShippedDepth(LoadedNetwork(depth_network.build().eval(), info))
+def test_the_bundled_network_gives_depth_sky_and_what_flows_at_the_photos_size():
+    source = open_depth_source(None)
     result = source(photo(), params=PARAMS)
     assert result.depth.shape == result.sky.shape == (1, 36, 64)
     assert 1 <= result.depth.min() and result.depth.max() <= 40.001
-    assert source.checksums == {"depth": "0" * 64}
+    assert result.fluid is not None and result.fluid.shape == (len(FLUIDS), 36, 64)
+    assert result.direction is not None and result.direction.shape[0] == 2
+    assert list(source.checksums) == ["see"] and len(source.checksums["see"]) == 64
 
 
 def test_a_bright_pixel_of_a_depth_picture_is_near(tmp_path: Path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cine3d_core.evaluation import depth
-from cine3d_core.networks.depth import build
+from cine3d_core.networks.see import build
 
 
 def truth(seed: int = 0) -> depth.TrueDisparity:
@@ -75,7 +75,7 @@ def write_pair(folder: Path) -> tuple[Path, Path]:
 def test_photo_is_scored_beside_the_ramp(tmp_path):
     torch.manual_seed(0)
     photo, disparity = write_pair(tmp_path)
-    scored = depth.evaluate(build().eval(), photo, disparity, long_side=64)
+    scored = depth.evaluate(build().eval(), photo, disparity, long_sides=(64,))
     measured = depth.read_truth(disparity)
     assert scored.pixels == int((measured.disparity > 0).sum()) < 50 * 70
     assert scored.ramp == depth.score(depth.vertical_ramp(50, 70), measured)

@@ -165,7 +165,7 @@ def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
         ({"regions": [{"speed": True}]}, "give a number"),
         ({"regions": [{"cycles": 1.5}]}, 'whole "cycles"'),
         ({"regions": [{"perspective": "far"}]}, "true or false"),
-        ({"regions": [{"mask": "grass"}]}, "sky, water, smoke"),
+        ({"regions": [{"mask": "grass"}]}, "sky, water, falls, smoke, fire"),
         ({"regions": [{"mask": {"picture": "none.png"}}]}, "does not exist"),
         ({"regions": [{"mask": {"file": "a.png"}}]}, '"file", which is none of picture'),
         ({"regions": [{"hints": [{"start": [1, 2], "end": [500, 2]}]}]}, "arrow 1 of region 1"),

@@ -111,12 +111,12 @@ def test_the_same_photo_gives_the_same_scene(tmp_path: Path) -> None:
 
 
 def test_a_scene_says_what_it_was_made_from(prepared: PreparedScene, tmp_path: Path) -> None:
-    assert {"depth", "motion"} <= set(prepared.scene.models)
-    assert prepared.scene.parameters["depth_source"] == "shipped compact network"
+    assert {"see", "motion"} <= set(prepared.scene.models)
+    assert prepared.scene.parameters["depth_source"] == "bundled network"
     assert prepared.scene.parameters["assumed"] == []  # arrows and mask were drawn
     small_sample(tmp_path / "photo.png")
     scene = build_scene(tmp_path / "photo.png", ramp_and_mask(tmp_path))
-    assert "depth" not in scene.models
+    assert "see" not in scene.models
     assert "ramp.png" in scene.parameters["depth_source"]
     assert (scene.num_frames, scene.fps) == (4, 25.0)
 

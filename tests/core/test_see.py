@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.motion.segment_regions import kinds_of, sharpen, thin_things
 from cine3d_core.networks import see as networks
 from cine3d_core.scene import FLUIDS
+from cine3d_core.see.regions import kinds_of, sharpen, thin_things
 from cine3d_core.training.see import losses, views
 from cine3d_core.training.see.photos import (
     NOT_SKY,

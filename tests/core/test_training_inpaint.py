@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.networks.depth import EfficientNetLite0
+from cine3d_core.networks.efficientnet_lite import LITE0, EfficientNetLite
 from cine3d_core.training import adversarial, perceptual
 from cine3d_core.training.inpaint import data as inpaint_data
 from cine3d_core.training.inpaint import train
@@ -55,7 +55,7 @@ def data(tmp_path: Path) -> Path:
 def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Random weights in the place of the ImageNet ones, under the names of this project."""
     torch.manual_seed(0)
-    torch.save(EfficientNetLite0().state_dict(), tmp_path / "encoder.pth")
+    torch.save(EfficientNetLite(LITE0).state_dict(), tmp_path / "encoder.pth")
     monkeypatch.setattr(perceptual, "encoder_state_from_imagenet", lambda state: state)
     return tmp_path / "encoder.pth"
 

@@ -107,7 +107,7 @@ def safetensors(header: Any, data: bytes = b"", length: int | None = None) -> by
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
-SHIPPED = ROOT / "models/depth"
+SHIPPED = ROOT / "models/see"
 
 
 def model(
@@ -116,7 +116,7 @@ def model(
     """The depth network in the user's folder, before the shipped one, changed."""
 
     def make(shop: Workshop) -> list[Command]:
-        folder = shop.inputs / "models/depth"
+        folder = shop.inputs / "models/see"
         shutil.copytree(SHIPPED, folder)
         info = json.loads((folder / "model.json").read_text()) | changes
         if weights is not None:
@@ -124,7 +124,7 @@ def model(
             if not keep_checksum:
                 info["sha256"] = hashlib.sha256(weights).hexdigest()
         content = json.dumps(info) if text is None else text
-        shop.file("models/depth/model.json", content)
+        shop.file("models/see/model.json", content)
         return with_models(shop, folder.parent)
 
     return make
@@ -137,13 +137,13 @@ def with_models(shop: Workshop, folder: Path) -> list[Command]:
 
 def without_weights(shop: Workshop) -> list[Command]:
     (command,) = model()(shop)
-    (shop.inputs / "models/depth/weights.safetensors").unlink()
+    (shop.inputs / "models/see/weights.safetensors").unlink()
     return [command]
 
 
 def weights_are_a_folder(shop: Workshop) -> list[Command]:
     (command,) = without_weights(shop)
-    (shop.inputs / "models/depth/weights.safetensors").mkdir()
+    (shop.inputs / "models/see/weights.safetensors").mkdir()
     return [command]
 
 
@@ -157,7 +157,7 @@ def folder_is_absent(shop: Workshop) -> list[Command]:
 
 def linked_in_a_circle(shop: Workshop) -> list[Command]:
     (shop.inputs / "models").mkdir()
-    (shop.inputs / "models/depth").symlink_to(shop.inputs / "models/depth")
+    (shop.inputs / "models/see").symlink_to(shop.inputs / "models/see")
     return with_models(shop, shop.inputs / "models")
 
 

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent / "corpus"
 AREA = {"label": "water", "points": [[0, 9], [30, 9], [30, 20]], "shape_type": "polygon"}
 ARROW = {"label": "hint0", "points": [[4, 9], [20, 9]], "shape_type": "line"}
 FRAME = {"K": [[40, 0, 16], [0, 40, 12], [0, 0, 1]], "world_to_camera": np.eye(4).tolist()}
-MODEL = json.loads((Path(__file__).parents[2] / "models/depth/model.json").read_text())
+MODEL = json.loads((Path(__file__).parents[2] / "models/see/model.json").read_text())
 
 
 def scenes() -> list[bytes]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import read_json
 
-LABELS = ("still", "sky", "water", "smoke")  # as in networks.fluid.CLASSES
+LABELS = ("still", "sky", "water", "smoke")
 
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cine3d_core.motion.guidance import stretched
-from cine3d_core.networks.depth import predict
+from cine3d_core.networks.see import predict
 from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, make_scene
 from cine3d_core.synthetic.flow_rivers import rapids, river
 from cine3d_core.synthetic.flow_stirred import (
@@ -71,10 +71,10 @@ def draw_scene(
 
 
 def estimated_nearness(network: nn.Module, rgb: Tensor) -> Tensor:  # [3, H, W] -> [1, H, W]
-    """Disparity of a picture in [0, 1] as the shipped depth network sees it."""
-    seen = predict(network, rgb, long_side=NEARNESS_SIDE)
+    """Disparity of a picture in [0, 1] as the bundled network sees it."""
+    sight = predict(network, rgb, long_sides=(NEARNESS_SIDE,))
     disparity = torch.nn.functional.interpolate(
-        (seen.disparity * (1 - seen.sky))[None], rgb.shape[1:], mode="bilinear"
+        (sight.disparity * (1 - sight.classes[1]))[None, None], rgb.shape[1:], mode="bilinear"
     )[0]
     return stretched(disparity)
 

@@ -309,7 +309,7 @@ def _make_shards(args: argparse.Namespace) -> int:
     from cine3d_core.training.motion import films as motion_films
     from cine3d_core.training.motion import shards as motion_shards
 
-    depth_network = load_network("depth").network
+    depth_network = load_network("see").network
     if args.step == "films":
         seen = partial(motion_shards.estimated_nearness, depth_network)
         return motion_films.pack_films(args.films, args.data, args.kind, seen, seed=args.seed)

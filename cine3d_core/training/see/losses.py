@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cine3d_core.networks.see import CLASSES
-from cine3d_core.training.depth import losses as depth_losses
+from cine3d_core.training.see import disparity as disparity_losses
 from cine3d_core.training.see.photos import NOT_SKY, STILL_OR_SKY, UNKNOWN
 from cine3d_core.training.see.views import Batch, View
 
@@ -52,7 +52,7 @@ def terms_of(answer: Tensor, batch: Batch, weights: Weights) -> Terms:
     """Weighted loss of the network's answer [B, 9, h/2, w/2]."""
     size = batch.classes.shape[-2:]
     answer = F.interpolate(answer.float(), size=size, mode="bilinear", align_corners=False)
-    disparity = depth_losses.normalised(answer[:, :1])
+    disparity = disparity_losses.normalised(answer[:, :1])
     depth = dense_depth(disparity, batch, weights)
     pairs = noted_depth(disparity, batch.views, weights)
     classes = class_error(answer[:, 1:-2], batch.classes, weights)
@@ -67,8 +67,8 @@ def dense_depth(disparity: Tensor, batch: Batch, weights: Weights) -> Tensor:
     residual = (disparity - _normalised_where(batch.disparity, batch.weight)) * batch.weight
     # the worst fifth of a label maker's answer is left out, of the truth nothing
     kept = (batch.exact + (1 - batch.exact) * 0.8) * known
-    error = depth_losses.trimmed_error(_sunk(residual, batch.weight), kept)
-    edge = depth_losses.gradient_error(residual)
+    error = disparity_losses.trimmed_error(_sunk(residual, batch.weight), kept)
+    edge = disparity_losses.gradient_error(residual)
     share = torch.where(batch.exact > 0, 2.0, 1.0) * weights.edges
     return (kind * (known > 0.05) * (error + share * edge)).mean()
 
@@ -79,10 +79,10 @@ def _sunk(residual: Tensor, weight: Tensor) -> Tensor:
 
 
 def _normalised_where(disparity: Tensor, weight: Tensor) -> Tensor:
-    """As `depth_losses.normalised`; where most is unknown the result means nothing."""
+    """As `disparity_losses.normalised`; where most is unknown the result means nothing."""
     total = weight.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
     mean = (disparity * weight).sum(dim=(1, 2, 3), keepdim=True) / total
-    return depth_losses.normalised(torch.where(weight > 0, disparity, mean))
+    return disparity_losses.normalised(torch.where(weight > 0, disparity, mean))
 
 
 def noted_depth(disparity: Tensor, views: list[View], weights: Weights) -> Tensor:
@@ -161,7 +161,7 @@ def _dice(share: Tensor, classes: Tensor) -> Tensor:
         (lambda p: p[:, SMOKE], (SMOKE,)),
     ]
     for pick, kinds in wanted:
-        truth = sum((classes == kind).to(share) for kind in kinds)
+        truth = torch.stack([(classes == kind).to(share) for kind in kinds]).sum(0)
         guess = pick(share) * sure
         both = (guess * truth).sum()
         # a class that is not in the batch says little: the constant damps it

@@ -72,7 +72,7 @@ def _read(folder: Path, row: dict[str, str], labels: Path | None) -> NotedPhoto:
     return NotedPhoto(
         name=name,
         content=row["content"],
-        rgb=np.ascontiguousarray(bgr[:, :, ::-1]),
+        rgb=np.ascontiguousarray(bgr[:, :, ::-1], np.uint8),
         classes=class_map(notes if noted.exists() else None, row["content"], size),
         disparity=disparity,
         levels=_points([[*p, v] for p, v in zip(levels["points"], levels["levels"], strict=True)],

@@ -1,22 +1,30 @@
-"""Training of the see network: `python -m cine3d_core.training.see.train PHOTOS --out RUN ...`."""
+"""Training of the see network: `cine3d train see STEP ...`.
+
+scenes   render made-up scenes          fit   train on photographs and scenes, resumable
+export   write the shipped weights
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
+from cine3d_core.files.models.store import save_network
 from cine3d_core.networks import see as networks
+from cine3d_core.synthetic.depth.pack import make_texture_bank, pack_scenes, read_bank, write_bank
 from cine3d_core.training.loop import load_states, save_states, train_to_end, update_average
 from cine3d_core.training.see.losses import Terms, Weights, terms_of
 from cine3d_core.training.see.photos import NotedPhoto, read_photos
-from cine3d_core.training.see.views import Batch, by_kind, draw_batch
+from cine3d_core.training.see.views import SKY, Batch, by_kind, draw_batch
 
 FROZEN_STAGES = 2  # of the encoder, beside its stem: general enough, and costly to train
 
@@ -25,7 +33,7 @@ FROZEN_STAGES = 2  # of the encoder, beside its stem: general enough, and costly
 class SeeTrainingConfig:
     """How the network is trained."""
 
-    steps: int = 2200  # optimiser steps
+    steps: int = 1500  # optimiser steps
     kinds: tuple[str, ...] = ("wet", "wet", "wet", "air", "noted", "noted", "bare", "scene")
     # (height, width) of the views, and from which share of the steps on they are used
     sizes: tuple[tuple[float, tuple[tuple[int, int], ...]], ...] = (
@@ -42,7 +50,6 @@ class SeeTrainingConfig:
     weights: Weights = field(default_factory=Weights)
     checkpoint_steps: int = 100
     seed: int = 5
-    threads: int = 1
 
 
 class Batches(Dataset[Batch]):
@@ -102,7 +109,7 @@ class Trainer:
     def start_from_imagenet(self, path: Path) -> None:
         """Pretrained encoder and classifier; the decoder stays random."""
         state = torch.load(path, map_location="cpu", weights_only=True)
-        missing = self.network.load_state_dict(networks.state_from_imagenet(state), strict=False)
+        missing = self.network.load_state_dict(networks.pretrained_state(state), strict=False)
         if missing.unexpected_keys:
             raise ValueError(
                 f"{path.name} holds {missing.unexpected_keys[:3]}, which have no place"
@@ -153,27 +160,73 @@ class Trainer:
         load_states(self, ("network", "optimizer"), path)
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photos", type=Path, help="folder with photos.csv, images, notes, levels")
-    parser.add_argument("--labels", type=Path, help="folder of a label maker's NAME.npy")
-    parser.add_argument("--scenes", type=Path, help="folder of packed made-up scenes")
-    parser.add_argument("--encoder", type=Path, required=True, help="EfficientNet-Lite2 weights")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=SeeTrainingConfig.steps)
-    parser.add_argument("--seed", type=int, default=SeeTrainingConfig.seed)
-    parser.add_argument("--threads", type=int, default=SeeTrainingConfig.threads)
-    args = parser.parse_args()
-    config = SeeTrainingConfig(steps=args.steps, seed=args.seed, threads=args.threads)
-    torch.set_num_threads(config.threads)
+def make_scenes(photos: Path, data: Path, seeds: range, seed: int) -> int:
+    """Packs made-up scenes that wear the training photographs' textures; how many there are."""
+    # compiles with numba: seconds
+    from cine3d_core.synthetic.depth.scenes import render_scene
+
+    if not (data / "textures.npz").exists():
+        found = [(p.rgb, p.classes == SKY) for p in read_photos(photos, split="train")]
+        data.mkdir(parents=True, exist_ok=True)
+        write_bank(make_texture_bank(found, seed=seed), data)
+    bank = read_bank(data)
+    made = pack_scenes(partial(render_scene, bank), seeds, data)
+    return sum(1 for _ in tqdm(made, total=len(seeds), unit="scene"))
+
+
+def export(checkpoint: Path, out: Path) -> None:
+    """Writes the mean weights of a checkpoint as a model folder."""
+    network = networks.build()
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    save_network(
+        out,
+        network,
+        kind="see",
+        architecture={},
+        license="GPL-3.0-or-later; the encoder started from EfficientNet-Lite2, Apache-2.0",
+        description="Depth, what flows and which way, of one photograph; 5.3 M parameters",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the training's steps to a parser."""
+    steps = parser.add_subparsers(dest="step", required=True)
+    scenes = steps.add_parser("scenes", help="render made-up scenes")
+    scenes.add_argument("photos", type=Path, help="photos.csv, images, notes and levels")
+    scenes.add_argument("--data", type=Path, required=True, help="folder of the scenes")
+    scenes.add_argument("--seeds", type=int, nargs=2, default=(5000, 5400), help="from, to")
+    scenes.add_argument("--seed", type=int, default=11, help="of the textures")
+    fitting = steps.add_parser("fit", help="train, going on from its checkpoint")
+    fitting.add_argument("photos", type=Path, help="photos.csv, images, notes and levels")
+    fitting.add_argument("--labels", type=Path, help="folder of a label maker's NAME.npy")
+    fitting.add_argument("--data", type=Path, help="folder of the scenes")
+    fitting.add_argument("--encoder", type=Path, required=True, help="EfficientNet-Lite2 weights")
+    fitting.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
+    fitting.add_argument("--steps", type=int, default=SeeTrainingConfig.steps)
+    fitting.add_argument("--seed", type=int, default=SeeTrainingConfig.seed)
+    fitting.add_argument("--threads", type=int, default=1)
+    writing = steps.add_parser("export", help="write the model folder")
+    writing.add_argument("checkpoint", type=Path)
+    writing.add_argument("--out", type=Path, required=True)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Does the chosen step."""
+    if args.step == "export":
+        export(args.checkpoint, args.out)
+    elif args.step == "scenes":
+        count = make_scenes(args.photos, args.data, range(*args.seeds), args.seed)
+        print(f"{count} scenes in {args.data}")
+    else:
+        _fit(args)
+
+
+def _fit(args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    config = SeeTrainingConfig(steps=args.steps, seed=args.seed)
     photos = read_photos(args.photos, split="train", labels=args.labels)
-    scenes = sorted(args.scenes.glob("*.npz")) if args.scenes else []
+    scenes = sorted((args.data / "scenes").glob("*.npz")) if args.data else []
     trainer = Trainer(config, photos, scenes)
     trainer.start_from_imagenet(args.encoder)
-    facts = {"photos": len(photos), "scenes": len(scenes), "weights": asdict(config.weights)}
+    facts = {"photos": len(photos), "scenes": len(scenes)}
     train_to_end(trainer, config, args.out, lambda: None, facts=facts)
-
-
-if __name__ == "__main__":
-    main()

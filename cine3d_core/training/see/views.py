@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.networks.see import CLASSES
-from cine3d_core.training.fluid import composites
-from cine3d_core.training.depth.data import recolour
-from cine3d_core.training.see.photos import NOT_SKY, STILL_OR_SKY, UNKNOWN, Floats, NotedPhoto
+from cine3d_core.training.see import composites
+from cine3d_core.training.see.photos import NOT_SKY, UNKNOWN, Floats, NotedPhoto
 
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(CLASSES))
 # what `fluid_composites` calls them -> ours
@@ -81,7 +80,7 @@ def view_of(photo: NotedPhoto, size: tuple[int, int], random: Generator) -> View
         return cv2.warpAffine(plane, warp, size[::-1], flags=flags | cv2.WARP_INVERSE_MAP,
                               borderMode=border, borderValue=value)  # fmt: skip
 
-    picture = warped(rgb, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101).astype(np.float32) / 255
+    picture = warped(rgb, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101) / np.float32(255)
     classes = warped(photo.classes, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, UNKNOWN)
     disparity = np.zeros(size, np.float32)
     weight = np.zeros(size, np.float32)
@@ -235,6 +234,22 @@ def with_flames(rgb: Floats, classes: NDArray[np.uint8], random: Generator):
     return mixed.astype(np.float32), labels
 
 
+def recolour(picture: Floats, random: Generator) -> Floats:
+    """The picture [H, W, 3] with other exposure, gamma, colours, sharpness and noise."""
+    rgb = picture.astype(np.float64)
+    grey = rgb.mean(axis=2, keepdims=True)
+    saturation = 0.0 if random.random() < 0.05 else random.uniform(0.5, 1.4)
+    rgb = grey + (rgb - grey) * saturation
+    rgb = np.clip(rgb * random.uniform(0.88, 1.12, 3), 0, 1) ** np.exp(random.uniform(-0.35, 0.35))
+    middle = rgb.mean()
+    rgb = middle * random.uniform(0.75, 1.25) + (rgb - middle) * random.uniform(0.7, 1.25)
+    if random.random() < 0.15:
+        rgb = np.asarray(cv2.GaussianBlur(rgb, (0, 0), random.uniform(0.4, 1.6)), np.float64)
+    if random.random() < 0.3:
+        rgb = rgb + random.normal(0, random.uniform(0, 0.03), rgb.shape)
+    return np.clip(rgb, 0, 1).astype(np.float32)
+
+
 def scene_view(path: Path, size: tuple[int, int], random: Generator) -> View:
     """A varied view of a made-up scene: exact depth and sky, nothing known of other classes."""
     with np.load(path, allow_pickle=False) as stored:
@@ -302,6 +317,3 @@ def draw_batch(
         exact=torch.tensor([float(v.exact) for v in views]),
         views=views,
     )
-
-
-__all__ = ["Batch", "STILL_OR_SKY", "View", "draw_batch", "scene_view", "view_of"]

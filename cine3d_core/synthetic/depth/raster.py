@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.training.depth.meshes import Mesh
+from cine3d_core.synthetic.depth.meshes import Mesh
 
 FloatArray = NDArray[np.float32]
 

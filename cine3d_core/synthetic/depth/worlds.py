@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.training.depth import meshes as shapes
-from cine3d_core.training.depth.meshes import Mesh
-from cine3d_core.training.depth.objects import any_thing, house, pick, plain_thing, tree
-from cine3d_core.training.depth.raster import SHADOW_SIDE, View, look_at
+from cine3d_core.synthetic.depth import meshes as shapes
+from cine3d_core.synthetic.depth.meshes import Mesh
+from cine3d_core.synthetic.depth.objects import any_thing, house, pick, plain_thing, tree
+from cine3d_core.synthetic.depth.raster import SHADOW_SIDE, View, look_at
 
 Generator = np.random.Generator
 

@@ -1,4 +1,4 @@
-"""Losses for relative disparity whose labels have an unknown scale and shift, and for sky.
+"""Losses for relative disparity whose labels have an unknown scale and shift.
 
 Ranftl et al., "Towards Robust Monocular Depth Estimation" (TPAMI 2022), section 5.
 """
@@ -6,11 +6,9 @@ Ranftl et al., "Towards Robust Monocular Depth Estimation" (TPAMI 2022), section
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 GRADIENT_SCALES = 4
-SKY_UNSURE = (0.25, 0.75)  # between these the two sky teachers disagree
 
 
 def normalised(disparity: Tensor) -> Tensor:  # [B, 1, H, W] -> the same
@@ -38,11 +36,3 @@ def gradient_error(residual: Tensor) -> Tensor:  # [B, 1, H, W] -> [B]
         down = (r[..., 1:, :] - r[..., :-1, :]).abs().mean(dim=(1, 2, 3))
         total = total + across + down
     return total
-
-
-def sky_error(logit: Tensor, probability: Tensor) -> Tensor:  # [B, 1, H, W] both -> scalar
-    """Cross entropy with the sky labels, where they are sure."""
-    low, high = SKY_UNSURE
-    sure = ((probability < low) | (probability > high)).to(logit.dtype)
-    errors = F.binary_cross_entropy_with_logits(logit, probability.round(), reduction="none")
-    return (errors * sure).sum() / sure.sum().clamp(min=1.0)

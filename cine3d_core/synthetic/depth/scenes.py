@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.training.depth.data import LabelledImage, TextureBank
-from cine3d_core.training.depth.meshes import Mesh
-from cine3d_core.training.depth.objects import MATERIALS
-from cine3d_core.training.depth.raster import NOTHING, Light, Materials, View, cast, shade
-from cine3d_core.training.depth.worlds import SUPERSAMPLING, WORLDS, World
+from cine3d_core.synthetic.depth.meshes import Mesh
+from cine3d_core.synthetic.depth.objects import MATERIALS
+from cine3d_core.synthetic.depth.pack import LabelledImage, TextureBank
+from cine3d_core.synthetic.depth.raster import NOTHING, Light, Materials, View, cast, shade
+from cine3d_core.synthetic.depth.worlds import SUPERSAMPLING, WORLDS, World
 
 Generator = np.random.Generator
 FloatArray = NDArray[np.float32]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cine3d_core.training.depth import meshes as shapes
-from cine3d_core.training.depth.meshes import Mesh
+from cine3d_core.synthetic.depth import meshes as shapes
+from cine3d_core.synthetic.depth.meshes import Mesh
 
 Generator = np.random.Generator
 

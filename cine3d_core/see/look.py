@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
-from cine3d_core.motion.segment_regions import sharpen
 from cine3d_core.networks.see import predict
+from cine3d_core.see.regions import sharpen
 
 BUNDLED = "see"
 LONG_SIDES = (384, 512)  # px of the network's views: the whole, and thin things
@@ -26,18 +26,13 @@ class Seen:
     direction: Tensor  # [2, h, w] which way it would flow, the longer (up to 1) the surer
 
 
-def see(rgb: Tensor) -> Seen | None:  # [3, H, W]
-    """What the network says of a photo; None where it is not installed.
-
-    The same input gives the same bits.
+def see(rgb: Tensor) -> Seen:  # [3, H, W]
+    """What the network says of a photo; the same input gives the same bits.
 
     Raises:
-        InputError: the network's weights are damaged.
+        InputError: the network is not installed, or its weights are damaged.
     """
-    loaded = _loaded()
-    if loaded is None:
-        return None
-    sight = predict(loaded.network.to(rgb.device), rgb, long_sides=LONG_SIDES)
+    sight = predict(_loaded().network.to(rgb.device), rgb, long_sides=LONG_SIDES)
     colour = np.ascontiguousarray(rgb.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
     sharp = torch.from_numpy(sharpen(sight.classes[1:].cpu().numpy(), colour)).to(rgb.device)
     # filtered one by one, two planes may claim more than the whole of a pixel
@@ -46,12 +41,20 @@ def see(rgb: Tensor) -> Seen | None:  # [3, H, W]
 
 
 def see_checksums() -> dict[str, str]:
-    """The network's name and the sha256 of its weights; empty where it is not installed."""
-    loaded = _loaded()
-    return {} if loaded is None else {loaded.info.name: loaded.info.sha256}
+    """The network's name and the sha256 of its weights.
+
+    Raises:
+        InputError: the network is not installed, or its weights are damaged.
+    """
+    info = _loaded().info
+    return {info.name: info.sha256}
+
+
+def can_see() -> bool:
+    """Whether the network is installed."""
+    return any(info.name == BUNDLED for info in list_models())
 
 
 @lru_cache(maxsize=1)
-def _loaded() -> LoadedNetwork | None:
-    installed = any(info.name == BUNDLED for info in list_models())
-    return load_network(BUNDLED) if installed else None
+def _loaded() -> LoadedNetwork:
+    return load_network(BUNDLED)
