@@ -56,7 +56,7 @@ def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Random weights in the place of the ImageNet ones, under the names of this project."""
     torch.manual_seed(0)
     torch.save(EfficientNetLite(LITE0).state_dict(), tmp_path / "encoder.pth")
-    monkeypatch.setattr(perceptual, "encoder_state_from_imagenet", lambda state: state)
+    monkeypatch.setattr(perceptual, "state_from_imagenet", lambda state, _: state)
     return tmp_path / "encoder.pth"
 
 

@@ -2,7 +2,7 @@
 
 A model is a folder of its name with `model.json`, `weights.safetensors` and, for people, `card.md`:
 
-    {"name": "compact-depth", "network": "depth", "architecture": {...}, "sha256": "...",
+    {"name": "see", "network": "see", "architecture": {...}, "sha256": "...",
      "license": "...", "description": "one line"}
 
 `network` is a key of `NETWORKS`, `architecture` the arguments of that module's `build`, `sha256`
@@ -31,8 +31,6 @@ from cine3d_core.files.models.places import model_folders
 # what `model.json` may name -> the module whose build() makes it
 NETWORKS = {
     "see": "cine3d_core.networks.see",
-    "depth": "cine3d_core.networks.depth",
-    "fluid": "cine3d_core.networks.fluid",
     "motion": "cine3d_core.networks.motion",
     "inpainting": "cine3d_core.networks.inpainting",
     "features": "cine3d_core.networks.features",
