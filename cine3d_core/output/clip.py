@@ -32,7 +32,8 @@ from cine3d_core.render.decoder_choice import (
     open_decoder,
     without_features,
 )
-from cine3d_core.render.frame import animation_of, render_frame
+from cine3d_core.render.frame import animation_of
+from cine3d_core.render.sized import draw_sized, levels_of
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]
@@ -166,10 +167,12 @@ def frame_drawer(
         draw = published_frames(on_device(scene, device))
         return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, frame), cpu)
     network = open_decoder(scene, device, decoder)
-    prepared = prepare_on(without_features(scene) if network is pass_through else scene, device)
+    drawn = without_features(scene) if network is pass_through else scene
+    level_of = levels_of(drawn, device)
     keep_freed_memory()
     return lambda shot, frame, motion_vectors: on_device(
-        render_frame(prepared, shot, frame, decoder=network, motion_vectors=motion_vectors), cpu
+        draw_sized(level_of, drawn, shot, frame, decoder=network, motion_vectors=motion_vectors),
+        cpu,
     )
 
 

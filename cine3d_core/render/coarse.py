@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, pad
 
 from cine3d_core.geometry import pixel_centres, unproject
+from cine3d_core.networks.features import LATTICE, lattice_of_points
 from cine3d_core.scene import Camera, CinemagraphScene, FeaturePointCloud
 
 PREVIEW_SIDE_PX = 640  # long side of the frames that a preview is meant for
@@ -28,35 +29,64 @@ def preview_of(scene: CinemagraphScene) -> CinemagraphScene:
 def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
     """The scene as if it had been built from a photo `factor` times smaller.
 
-    The points of a layer that lie in one block of `factor` x `factor` canvas pixels become one
-    point of their mean depth and colour; surfaces are averaged too, and of the motion one value of
-    each block is kept. Cameras see the same places in either scene.
+    The points of a layer that lie in one block of `factor` x `factor` pixels become one point of
+    their mean depth; surfaces are averaged too, and of the motion one value of each block is kept.
+    The nearest point of a block that rests gets the mean colour of all that the photo shows there,
+    so that at rest the smaller photo comes out, with smooth edges. Blocks begin at the photo's
+    corner. Cameras see the same places in either scene.
     """
     if factor == 1:
         return scene
-    _, _, height, width = scene.velocity.shape
+    grid = _block_grid(scene, factor)
     rows, columns = (
-        (torch.arange(-(-side // factor)) * factor + factor // 2).clamp(max=side - 1)
-        for side in (height, width)
+        (torch.arange(count) * factor + factor // 2 - before).clamp(0, side - 1)
+        for count, before, side in zip(
+            (grid.canvas.height, grid.canvas.width),
+            grid.before,
+            scene.velocity.shape[2:],
+            strict=True,
+        )
     )
 
     def sampled(maps: Tensor) -> Tensor:
         return maps[:, :, rows.to(maps.device)][..., columns.to(maps.device)]
 
-    canvas = _smaller_camera(scene.canvas_camera, factor)
     sway = None
     if scene.sway is not None:
         sway = sampled(scene.sway) / scene.sway.new_tensor([factor, factor, 1.0])[:, None, None]
+    above, left = grid.before
+    surfaces = pad(scene.layer_depth, (left, 0, above, 0), mode="replicate")
     return replace(
         scene,
         camera=_smaller_camera(scene.camera, factor),
-        canvas_camera=canvas,
-        cloud=_merged(scene.cloud, width, factor, canvas),
-        layer_depth=avg_pool2d(scene.layer_depth, factor, ceil_mode=True, count_include_pad=False),
+        canvas_camera=grid.canvas,
+        cloud=_merged(scene, grid),
+        layer_depth=avg_pool2d(surfaces, factor, ceil_mode=True, count_include_pad=False),
         velocity=sampled(scene.velocity) / factor,
         cycles=sampled(scene.cycles),
         sway=sway,
     )
+
+
+@dataclass(frozen=True)
+class _BlockGrid:
+    """Blocks of canvas pixels, one of which begins at the photo's corner."""
+
+    factor: int
+    before: tuple[int, int]  # pixels that the first block lacks, above and on the left
+    canvas: Camera  # of the blocks
+
+
+def _block_grid(scene: CinemagraphScene, factor: int) -> _BlockGrid:
+    margins = scene.canvas_camera.intrinsics[:2, 2] - scene.camera.intrinsics[:2, 2]
+    left, above = (-round(float(margin)) % factor for margin in margins)
+    whole = scene.canvas_camera
+    intrinsics = whole.intrinsics.clone()
+    intrinsics[:2, 2] += intrinsics.new_tensor([left, above])
+    shifted = replace(
+        whole, intrinsics=intrinsics, height=whole.height + above, width=whole.width + left
+    )
+    return _BlockGrid(factor, (above, left), _smaller_camera(shifted, factor))
 
 
 def _smaller_camera(camera: Camera, factor: int) -> Camera:
@@ -67,29 +97,63 @@ def _smaller_camera(camera: Camera, factor: int) -> Camera:
     return replace(camera, intrinsics=intrinsics, height=height, width=width)
 
 
-def _merged(cloud: FeaturePointCloud, width: int, factor: int, canvas: Camera) -> FeaturePointCloud:
+def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     """One point per layer and block, in the order in which scenes have their points.
 
     What is invented stays apart: the bed has the layer and pixels of the water above, which flows.
     """
-    row, column = cloud.pixel // width // factor, cloud.pixel % width // factor
-    cell = (cloud.layer.long() * canvas.height + row) * canvas.width + column
-    kind = 2 * cell + cloud.inpainted
-    kinds, block, counts = torch.unique(kind, return_inverse=True, return_counts=True)
-    cells = kinds // 2
+    cloud, canvas, width = scene.cloud, grid.canvas, scene.velocity.shape[-1]
+    area = canvas.height * canvas.width
+    row = (cloud.pixel // width + grid.before[0]) // grid.factor
+    column = (cloud.pixel % width + grid.before[1]) // grid.factor
+    place = row * canvas.width + column
+    kind = 2 * (cloud.layer.long() * area + place) + cloud.inpainted
+    kinds, block = torch.unique(kind, return_inverse=True)
+    cells, invented = kinds // 2, kinds % 2 == 1
+    layer, pixel = cells // area, cells % area
 
-    def mean(values: Tensor) -> Tensor:
-        total = values.new_zeros(len(kinds), values.shape[1]).index_add_(0, block, values)
-        return total / counts[:, None]
+    depth = _means(cloud.positions[:, 2:], block, len(kinds))[:, 0]
+    rgb = _means(cloud.rgb, block, len(kinds))
+    front = ~invented & (layer == _nearest_layer(layer[~invented], pixel[~invented], area)[pixel])
+    front &= _at_rest(scene, block, len(kinds))
+    seen = ~cloud.inpainted
+    shown = _means(cloud.rgb[seen], place[seen], area)
+    rgb[front] = shown[pixel[front]]
 
-    pixel = cells % (canvas.height * canvas.width)
-    depth = mean(cloud.positions[:, 2:])[:, 0]
     centres = pixel_centres(canvas.height, canvas.width, like=depth)
-    return FeaturePointCloud(
+    merged = FeaturePointCloud(
         positions=unproject(centres[pixel], depth, canvas),
-        rgb=mean(cloud.rgb),
-        features=mean(cloud.features),
-        layer=(cells // (canvas.height * canvas.width)).to(cloud.layer.dtype),
+        rgb=rgb,
+        features=_means(cloud.features, block, len(kinds)),
+        layer=layer.to(cloud.layer.dtype),
         pixel=pixel,
-        inpainted=kinds % 2 == 1,
+        inpainted=invented,
     )
+    if cloud.features.shape[1] < LATTICE:
+        return merged
+    learned = merged.features[:, :-LATTICE]  # means; the lattice is that of the blocks
+    return replace(
+        merged, features=torch.cat([learned, lattice_of_points(merged, canvas.width)], dim=1)
+    )
+
+
+def _means(values: Tensor, group: Tensor, count: int) -> Tensor:
+    """Mean of the rows [N, C] of each group: [count, C], 0 where a group is empty."""
+    total = values.new_zeros(count, values.shape[1]).index_add_(0, group, values)
+    return total / torch.bincount(group, minlength=count).clamp(min=1)[:, None]
+
+
+def _nearest_layer(layer: Tensor, place: Tensor, places: int) -> Tensor:
+    """The least layer at each of `places`: [places]."""
+    nearest = torch.full((places,), 2**15, dtype=layer.dtype, device=layer.device)
+    return nearest.scatter_reduce(0, place, layer, "amin")
+
+
+def _at_rest(scene: CinemagraphScene, block: Tensor, blocks: int) -> Tensor:
+    """Blocks [blocks] none of whose points moves: no colour of a bank goes with the water."""
+    layer, pixel = scene.cloud.layer.long(), scene.cloud.pixel
+    speed = scene.velocity.abs().sum(dim=1).flatten(start_dim=1)
+    if scene.sway is not None:
+        speed = speed + scene.sway[:, :2].abs().sum(dim=1).flatten(start_dim=1)
+    moving = (speed[layer, pixel] > 0)[:, None].float()
+    return _means(moving, block, blocks)[:, 0] == 0

@@ -34,7 +34,7 @@ class SplatParams:
     min_radius_px: float = 1.0  # a tent narrower than a pixel would fall between pixels
     max_radius_px: float = 6.0  # beyond this magnification points separate instead of smearing
     min_weight: float = 1 / 256  # touches below this are rounding noise and only fill the list
-    max_points: int = 8  # K: fragments kept in each pixel
+    max_points: int = 12  # K: fragments kept in each pixel
     same_surface: float = 0.02  # relative depth within which fragments are one surface
     crack_gain: float = 1.6  # a stretched surface is closed up to this much
     max_stretch: float = 1.5  # neighbours that part by more radii than this tear; 0: no stretching
@@ -47,6 +47,7 @@ PUBLISHED_SPLAT = SplatParams(
     min_radius_px=0.0,
     max_radius_px=1e3,
     min_weight=0.0,
+    max_points=8,
     max_stretch=0.0,
 )
 

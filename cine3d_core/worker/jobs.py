@@ -189,12 +189,12 @@ def _write_frame_ply(
 
 def coverage(job: JobInput) -> JobResult:
     """Share of uncovered pixels for each camera: `uncovered` [n], measured on small frames."""
-    prepared = _prepared(job.arguments["scene_file"], "cpu")
+    draw = _preview(job.arguments["scene_file"], "cpu").draw
     cameras = [_camera(record) for record in job.arguments["cameras"]]
     shares = np.zeros(len(cameras), np.float64)
     for index, camera in enumerate(cameras):
         job.progress("Looking for holes", index / len(cameras))
-        shares[index] = _uncovered(prepared, camera)
+        shares[index] = _uncovered(draw, camera)
     return {}, {"uncovered": shares}
 
 
@@ -204,9 +204,9 @@ def safe_reach(job: JobInput) -> JobResult:
     In Blender's axes. Searched by halving up to `MAX_REACH` units; each is the farthest place
     found from which at most the share `uncovered` of the frame is a hole.
     """
-    prepared = _prepared(job.arguments["scene_file"], "cpu")
+    preview = _preview(job.arguments["scene_file"], "cpu")
     limit = float(job.arguments["uncovered"])
-    camera, reach = prepared.scene.camera, np.zeros((6, 3))
+    camera, reach = preview.scene.camera, np.zeros((6, 3))
     for index in range(6):
         axis, sign = index // 2, 2 * (index % 2) - 1
         low, high = 0.0, MAX_REACH
@@ -215,17 +215,17 @@ def safe_reach(job: JobInput) -> JobResult:
             middle = (low + high) / 2
             pose = camera.world_to_camera.clone()
             pose[axis, 3] -= sign * middle
-            solid = _uncovered(prepared, replace(camera, world_to_camera=pose)) <= limit
+            solid = _uncovered(preview.draw, replace(camera, world_to_camera=pose)) <= limit
             low, high = (middle, high) if solid else (low, middle)
         reach[index, axis] = sign * low
     return {}, {"reach": reach @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])}
 
 
-def _uncovered(prepared: PreparedScene, camera: Camera) -> float:
+def _uncovered(draw: DrawFrame, camera: Camera) -> float:
     share = min(1.0, COVERAGE_SIDE_PX / max(camera.height, camera.width))
     height, width = (max(1, round(side * share)) for side in (camera.height, camera.width))
     small = resized_camera(camera, height, width)
-    alpha = render_frame(prepared, Shot(small, small, small), 0).alpha
+    alpha = draw(Shot(small, small, small), 0, False).alpha
     return float((alpha < SOLID_ALPHA).float().mean())
 
 
