@@ -28,6 +28,7 @@ CLASSES = ("still", "sky", "water", "falls", "smoke", "fire")
 PLACES = (449, 460, 500, 525, 536, 562, 576, 718, 820, 839, 970, 972, 973, 974, 975, 976, 977, 978,
           979, 980, 701, 417, 908, 404, 628, 724, 833, 780, 470)  # fmt: skip
 CLASSIFIER_CHANNELS = 1280
+RIM = 2  # px of the answer
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def predict(network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (448
         small = F.interpolate(
             rgb[None], size=size, mode="bilinear", align_corners=False, antialias=True
         )
-        pair = network(torch.cat((small, small.flip(3)))).float()
+        pair = _without_rim(network(torch.cat((small, small.flip(3)))).float())
         answers += [_comparable(pair[:1]), _comparable(_unmirrored(pair[1:]))]
     size = answers[-1].shape[-2:]
     raised = [F.interpolate(a, size=size, mode="bilinear", align_corners=False) for a in answers]
@@ -121,6 +122,15 @@ def predict(network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (448
     disparity = mean[0] - mean[0].amin()
     # a flat answer has no spread to stretch
     return Sight(disparity / disparity.amax().clamp(min=1e-6), mean[1:-2], mean[-2:])
+
+
+def _without_rim(answer: Tensor) -> Tensor:  # [B, 9, h, w] -> the same
+    """The outermost pixels are what zeros beyond the picture make of them: their neighbours' go on.
+
+    Measured on 26 photographs: the first pixel's disparity is a fifth too small, the second's 4 %.
+    """
+    inner = answer[..., RIM:-RIM, RIM:-RIM]
+    return F.pad(inner, (RIM,) * 4, mode="replicate")
 
 
 def _unmirrored(answer: Tensor) -> Tensor:  # [1, 9, h, w] -> the same

@@ -101,6 +101,12 @@ def test_the_same_photo_gives_the_same_bits_and_disparity_is_stretched(network):
     assert first.direction.norm(dim=0).max() <= 1 + 1e-5
 
 
+def test_the_rim_of_the_answer_goes_on_from_inside(network):
+    sight = networks.predict(network, torch.rand(3, 64, 96), long_sides=(96,))
+    assert torch.equal(sight.classes[:, 0], sight.classes[:, 2])
+    assert torch.equal(sight.disparity[:, -1], sight.disparity[:, -3])
+
+
 def test_a_picture_of_another_shape_is_refused(network):
     with pytest.raises(ValueError, match="RGB"):
         networks.predict(network, torch.rand(1, 64, 64))
