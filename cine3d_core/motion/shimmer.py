@@ -32,7 +32,7 @@ LEAST_SHARE = 0.05  # of the nearest water's disparity: beyond it the plane is n
 class ShimmerParams:
     """How calm water shimmers. Lengths are shares of the long side, where the water is nearest."""
 
-    amplitude: float = 0.002  # to either side
+    amplitude: float = 0.003  # to either side
     wavelength: float = 0.18  # along the water, not in the picture
     across: float = 0.5  # of the amplitude that goes sideways
     wander: float = 1.1  # radians by which crests depart from straight lines
