@@ -14,6 +14,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from cine3d_core.motion_kinds import FLOW
+
 from . import build_presets, coordinates, jobs, photo_scene
 from .compat import annotation_strokes
 
@@ -50,10 +52,10 @@ def hints(context: bpy.types.Context, root: bpy.types.Object) -> list[list[float
 
 
 def regions(context: bpy.types.Context, root: bpy.types.Object) -> list[dict[str, object]]:
-    """Arrows that sway or choose their cycles, those of the same choices together.
+    """Arrows that move in place or choose their cycles, those of the same choices together.
 
     Each is `mode`, `cycles` (0: chosen) and `hints`; it directs the painted part that its arrows
-    stand on. The length of a swaying arrow says nothing, so its speed is the region's `speed`.
+    stand on. The length of such an arrow says nothing, so its speed is the region's `speed`.
     """
     found = []
     for (mode, cycles, *speed), arrows in sorted(_arrows(context, root).items()):
@@ -64,14 +66,14 @@ def regions(context: bpy.types.Context, root: bpy.types.Object) -> list[dict[str
 
 
 def _arrows(context, root) -> dict[tuple, list[list[float]]]:
-    """Arrows by mode, cycles and, if they sway, speed."""
+    """Arrows by mode, cycles and, if in place, speed."""
     found: dict[tuple, list[list[float]]] = {}
     to_root = root.matrix_world.inverted()
     for points, arrow in _strokes(context, root):
         track = np.array([photo_position(root, to_root @ point) for point in points])
         speed = (1.0 if arrow is None else arrow.speed) * context.scene.cine3d.speed
-        if arrow is not None and arrow.mode == "sway":
-            key, factor = ("sway", arrow.cycles, speed), 1.0
+        if arrow is not None and arrow.mode != FLOW.name:
+            key, factor = (arrow.mode, arrow.cycles, speed), 1.0
         else:
             key, factor = ("flow", 0 if arrow is None else arrow.cycles), speed
         arrows = arrows_of_stroke(track, factor)

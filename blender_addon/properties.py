@@ -14,6 +14,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from cine3d_core.motion_kinds import KINDS
+
 from .compat import RELATIVE_PATH
 
 DEPTH_SOURCES = (
@@ -140,10 +142,7 @@ class CINE3D_PG_arrow(bpy.types.PropertyGroup):
     mode: EnumProperty(
         name="Mode",
         description="How the painted part moves that the arrow stands on",
-        items=(
-            ("flow", "Flow", "What is there flows along the arrow"),
-            ("sway", "Sway", "Foliage or reeds bend to and fro along the arrow; Speed is how far"),
-        ),
+        items=[(kind.name, kind.label, kind.description) for kind in KINDS.values()],
     )
     cycles: IntProperty(
         name="Cycles",

@@ -39,6 +39,8 @@ def choose_device(name: str) -> torch.device:
 
 def on_device(record: Record, device: torch.device) -> Record:
     """A record with all its tensors on `device`; cameras, which are read on the CPU, stay."""
+    if isinstance(record, dict):
+        return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in record.items()}
     if not is_dataclass(record) or isinstance(record, (Camera, type)):
         return record
     changes: dict[str, Any] = {}

@@ -23,8 +23,9 @@ Conventions, valid everywhere and written only here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # importing the package must not cost an import of torch
     from torch import Tensor
@@ -86,10 +87,9 @@ class MotionRegion:
     hints: tuple[MotionHint, ...] = ()
     speed: float = 1.0  # factor for what the arrows say
     cycles: int | None = None  # per loop; None: as many as the speed needs
-    # "sway": to and fro in place, as foliage in wind; "shimmer": calm water in place
-    mode: Literal["flow", "sway", "shimmer"] = "flow"
-    amplitude: float | None = None  # of a sway, px to either side; None: a share of the photo
-    wavelength: float | None = None  # of a sway, px from crest to crest; None: a share of the photo
+    mode: str = "flow"  # one of `motion_kinds.KINDS`
+    amplitude: float | None = None  # in place: px to either side; None: a share of the photo
+    wavelength: float | None = None  # in place: px from crest to crest; None: a share of the photo
     perspective: bool | None = None  # far is slower; None: where depth shows a receding plane
 
 
@@ -119,14 +119,22 @@ class Drawing:
 class MotionField:
     """Eulerian motion: what passes through a pixel moves by its velocity in every frame (Eq. 1).
 
-    A pixel may sway instead: its own point moves to and fro by a wave, see `sway`.
+    A pixel may move in place instead: its own point goes to and fro, see `motion_kinds`.
     """
 
     velocity: Tensor  # [2, H, W] px/frame, zero outside `moving`
     moving: Tensor  # [1, H, W] bool: what flows
     cycles: Tensor  # [1, H, W] int16 >= 1: how often the motion starts anew within one loop
-    # [3, H, W]: amplitude (x, y) in px and phase in radians; None when nothing sways
-    sway: Tensor | None = None
+    # Kind -> [C, H, W]: amplitude (x, y) in px, then what the kind alone reads; zero elsewhere
+    in_place: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def swinging(self) -> Tensor:
+        """What moves in place, [1, H, W] bool."""
+        swinging = self.moving & ~self.moving
+        for planes in self.in_place.values():
+            swinging = swinging | (planes[:2].abs().sum(dim=0, keepdim=True) > 0)
+        return swinging
 
 
 @dataclass(frozen=True)
@@ -174,7 +182,8 @@ class CinemagraphScene:
     photo_sha256: str
     models: dict[str, str]  # network name -> sha256 of its weights
     parameters: dict[str, Any]  # everything `build` was told or assumed, JSON types only
-    sway: Tensor | None = None  # [L, 3, Hc, Wc] float32 as in `MotionField`; stored when used
+    # Kind -> [L, C, Hc, Wc] float32, as in `MotionField`
+    in_place: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

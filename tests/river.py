@@ -49,7 +49,8 @@ def river_scene(
 ) -> CinemagraphScene:
     """The river as a scene, without a margin."""
     motion = river_motion(velocity=velocity)
-    motion = MotionField(motion.velocity, motion.moving, motion.cycles * cycles, sway)
+    in_place = {} if sway is None else {"sway": sway}
+    motion = MotionField(motion.velocity, motion.moving, motion.cycles * cycles, in_place)
     layers = build_layers(texture(HEIGHT, WIDTH, seed=3), river_depth(), LayeringParams())
     return assemble_scene(
         inpaint_layers(layers, params=InpaintParams()),

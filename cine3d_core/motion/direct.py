@@ -2,7 +2,8 @@
 
 mask + arrows + scribbles -> base -+
 regions, each of its own mask -----+-> parts, later over earlier, without freeze strokes
-                                   +-> flow (arrows -> solver -> refined -> finished) or sway
+                                   +-> flow (arrows -> solver -> refined -> finished)
+                                   +-> or a field in place (`in_place`)
 """
 
 from __future__ import annotations
@@ -21,10 +22,9 @@ from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.motion.directions import guess_directions
 from cine3d_core.motion.flow import MotionParams, finish_flow, motion_from_hints
 from cine3d_core.motion.guess import KINDS, SKY, MaskGuess, guess_mask
+from cine3d_core.motion.in_place import IN_PLACE
 from cine3d_core.motion.perspective import perspective_factor
 from cine3d_core.motion.scribbles import paint_strokes, refine_mask
-from cine3d_core.motion.shimmer import shimmer_cycles, shimmer_field
-from cine3d_core.motion.sway_field import sway_cycles, sway_field
 from cine3d_core.scene import DepthMap, Drawing, MotionField, MotionHint, MotionRegion
 
 
@@ -41,6 +41,7 @@ class FlowTask:
     guessed: tuple[MotionHint, ...] = ()  # the arrows of the analytic flow when nobody drew any
 
 
+SHIMMER = "shimmer"  # what calm water does where nobody says otherwise
 Refine = Callable[[FlowTask], Tensor]  # [2, H, W] px/frame; may leak, `finish_flow` sees to it
 
 
@@ -88,7 +89,7 @@ def still_motion(rgb: Tensor) -> MotionField:
 
 
 def _moves(motion: MotionField) -> bool:
-    return bool(motion.moving.any()) or (motion.sway is not None and bool(motion.sway.any()))
+    return bool(motion.moving.any()) or bool(motion.swinging.any())
 
 
 def asks_what_flows(drawing: Drawing) -> bool:
@@ -193,11 +194,8 @@ def _motion_of_part(
             f"{cycles} cycles were asked for in a loop of {params.num_frames} frames; choose at "
             f"most {max(1, params.num_frames // 2)}"
         )
-    if part.region.mode == "sway":
-        return _swaying(rgb, depth, part, cycles or sway_cycles(params.num_frames)), ""
-    if part.region.mode == "shimmer":
-        many = cycles or shimmer_cycles(params.num_frames)
-        return _shimmering(rgb, depth, part.guess.mask, part.region, many), ""
+    if part.region.mode in IN_PLACE:
+        return _swinging(rgb, depth, part, params.num_frames), ""
     if part.region.hints:
         field, sentence = _flowing(rgb, depth, part, params, refine, part.region.hints), ""
     else:
@@ -207,20 +205,13 @@ def _motion_of_part(
     return field, sentence
 
 
-def _swaying(rgb: Tensor, depth: DepthMap, part: _Part, cycles: int) -> MotionField:
-    sway = sway_field(part.guess.mask, 1 / depth.depth, part.region)
+def _swinging(rgb: Tensor, depth: DepthMap, part: _Part, num_frames: int) -> MotionField:
+    mode, mask = part.region.mode, part.guess.mask
+    planes = IN_PLACE[mode].field(mask, 1 / depth.depth, part.region)
     still = still_motion(rgb)
-    many = torch.where(part.guess.mask, cycles, still.cycles).to(torch.int16)
-    return replace(still, cycles=many, sway=sway)
-
-
-def _shimmering(
-    rgb: Tensor, depth: DepthMap, mask: Tensor, region: MotionRegion, cycles: int
-) -> MotionField:
-    field = shimmer_field(mask, 1 / depth.depth, speed=region.speed)
-    still = still_motion(rgb)
+    cycles = part.region.cycles or IN_PLACE[mode].cycles(num_frames)
     many = torch.where(mask, cycles, still.cycles).to(torch.int16)
-    return replace(still, cycles=many, sway=field)
+    return replace(still, cycles=many, in_place={mode: planes})
 
 
 def _guided(
@@ -236,8 +227,9 @@ def _guided(
         running = replace(part, guess=replace(part.guess, mask=runs, kind=kind))
         motion = _flowing(rgb, depth, running, params, refine, guessed.hints)
     if bool(calm.any()):
-        many = shimmer_cycles(params.num_frames)
-        motion = _laid_over(motion, _shimmering(rgb, depth, calm, part.region, many), calm)
+        region = replace(part.region, mode=SHIMMER)
+        still = _Part(region, replace(part.guess, mask=calm))
+        motion = _laid_over(motion, _swinging(rgb, depth, still, params.num_frames), calm)
     return motion, guessed.description
 
 
@@ -271,17 +263,14 @@ def _sped_up(hint: MotionHint, speed: float) -> MotionHint:
 
 def _laid_over(below: MotionField, above: MotionField, mask: Tensor) -> MotionField:
     """`above` where `mask` is, `below` elsewhere."""
-    sway = below.sway
-    if above.sway is not None or sway is not None:
-        still = torch.zeros_like(torch.cat([below.velocity, below.velocity[:1]]))
-        sway = torch.where(
-            mask,
-            still if above.sway is None else above.sway,
-            still if sway is None else sway,
-        )
+    in_place = {}
+    for kind, planes in {**above.in_place, **below.in_place}.items():
+        still = torch.zeros_like(planes)
+        inside, outside = above.in_place.get(kind, still), below.in_place.get(kind, still)
+        in_place[kind] = torch.where(mask, inside, outside)
     return MotionField(
         velocity=torch.where(mask, above.velocity, below.velocity),
         moving=torch.where(mask, above.moving, below.moving),
         cycles=torch.where(mask, above.cycles, below.cycles),
-        sway=sway,
+        in_place=in_place,
     )

@@ -17,7 +17,7 @@ def draw_motion(rgb: Tensor, field: MotionField) -> Tensor:  # [3, H, W] sRGB in
     """The photo, tinted where it moves (hue: direction, strength: speed), outlined, with arrows.
 
     An arrow shows the way of the distance between two arrows at the speed of the 95th percentile.
-    What sways is tinted by its amplitude, and its arrows point both ways.
+    What moves in place is tinted by its amplitude, and its arrows point both ways.
     """
     picture = rgb.cpu().permute(1, 2, 0).numpy().astype(np.float32)
     flow = field.velocity.cpu().permute(1, 2, 0).numpy()
@@ -25,8 +25,9 @@ def draw_motion(rgb: Tensor, field: MotionField) -> Tensor:  # [3, H, W] sRGB in
     if not moving.any():
         return rgb.clone()
     shown = _relative(flow, flowing)
-    if field.sway is not None:
-        shown += _relative(field.sway[:2].cpu().permute(1, 2, 0).numpy(), moving & ~flowing)
+    for planes in field.in_place.values():
+        way = planes[:2].cpu().permute(1, 2, 0).numpy()
+        shown += _relative(way, way.any(axis=-1) & ~flowing)
     canvas = np.ascontiguousarray(np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8))
     tinted = (picture[moving].clip(0, 1) + colour_wheel(shown[moving][:, None])[:, 0]) / 2
     canvas[moving] = np.round(tinted * 255).astype(np.uint8)
@@ -36,10 +37,8 @@ def draw_motion(rgb: Tensor, field: MotionField) -> Tensor:  # [3, H, W] sRGB in
 
 
 def what_moves(field: MotionField) -> Tensor:  # [1, H, W] bool
-    """Pixels that flow or sway."""
-    if field.sway is None:
-        return field.moving
-    return field.moving | (field.sway[:2].abs().sum(dim=0, keepdim=True) > 0)
+    """Pixels that flow or move in place."""
+    return field.moving | field.swinging
 
 
 def draw_wheel(picture: Tensor) -> Tensor:  # [3, H, W] sRGB in [0, 1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numba
 import numpy as np
@@ -34,6 +35,11 @@ class DisplacementKeys:
     keys: Tensor  # [K, N, 2] float32 px; keys[k] is the displacement after k * stride steps
     stride: int
     num_steps: int
+    keeps_depth: ClassVar[bool] = False  # water stays on its surface
+
+    def displacement(self, time: float) -> Tensor:
+        """See `PointMotion`; [N, 2] px at any `time` in [0, num_steps]."""
+        return displacement_at(self, time)
 
 
 def integrate(

@@ -2,7 +2,7 @@
 
 A body of water is a plane, so its disparity is linear in the picture (`depth.surface`). A wave of
 one length runs over that plane towards the viewer; perspective makes it short and slight far away.
-It is a sway (`motion.sway`): every cycle ends where it began, without a cross-fade.
+Each point moves as one that sways (`motion.sway`), so every cycle ends where it began.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from torch import Tensor
 
 from cine3d_core.imaging.plane import robust_plane
 from cine3d_core.imaging.regions import connected_regions, each_region
-from cine3d_core.motion.sway import STEEPEST
+from cine3d_core.motion.point_motion import PointMotion
+from cine3d_core.motion.sway import STEEPEST, sway_of_points
+from cine3d_core.scene import MotionRegion
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -46,7 +48,7 @@ def shimmer_field(
     speed: float = 1.0,  # factor for the amplitude
     params: ShimmerParams | None = None,
 ) -> Tensor:  # [3, H, W] float32, zero outside `mask`
-    """Amplitude (x, y) in px and phase in radians, as `MotionField.sway`."""
+    """Amplitude (x, y) in px and phase in radians, as `MotionField.in_place`."""
     params = params or ShimmerParams()
     inside = mask[0].cpu().numpy()
     near = disparity[0].cpu().numpy().astype(np.float64)
@@ -57,11 +59,6 @@ def shimmer_field(
             region, near[window], max(inside.shape), speed, params
         )
     return torch.from_numpy(field.astype(np.float32)).to(mask.device)
-
-
-def shimmer_cycles(num_frames: int) -> int:
-    """Waves per loop when a person asks for none."""
-    return max(1, round(num_frames / CYCLE_FRAMES))
 
 
 def _of_region(
@@ -116,3 +113,19 @@ def _centred(shape: tuple[int, ...]) -> Array:  # [h, w, 3]
     rows, columns = np.indices(shape, dtype=np.float64)
     middle = (shape[0] - 1) / 2, (shape[1] - 1) / 2
     return np.stack([columns - middle[1], rows - middle[0], np.ones(shape)], -1)
+
+
+class ShimmerKind:
+    """See `InPlaceKind`. The planes and the wave of each point are those of a sway."""
+
+    def field(self, mask: Tensor, disparity: Tensor, region: MotionRegion) -> Tensor:
+        """[3, H, W]; see `shimmer_field`."""
+        return shimmer_field(mask, disparity, speed=region.speed)
+
+    def cycles(self, num_frames: int) -> int:
+        """Waves per loop when a person asks for none."""
+        return max(1, round(num_frames / CYCLE_FRAMES))
+
+    def of_points(self, planes: Tensor, period: float, *, backward: bool) -> PointMotion:
+        """See `sway_of_points`."""
+        return sway_of_points(planes[:, :2], planes[:, 2], period, backward=backward)

@@ -50,7 +50,7 @@ def write_motions(paths: list[Path], directed: DirectedPhoto) -> list[str]:
 def write_motion(path: Path, directed: DirectedPhoto) -> str:
     """Writes one file and says in words what it is; the name decides.
 
-    `.flo` holds the flow, px/frame at the working size (swaying parts are 0: they do not flow). A
+    `.flo` holds the flow, px/frame at the working size (what moves in place does not flow: 0). A
     picture whose name ends in `mask` is the mask at the photo's own size, for `--mask`. Any other
     picture is a preview.
     """

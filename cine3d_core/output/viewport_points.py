@@ -36,7 +36,7 @@ def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[V
     resting = torch.zeros((0, len(prepared.static), 3))
     entries = [_points(prepared, prepared.static, 0, resting, resting)]
     for cycles in sorted({group.cycles for group in prepared.groups}):
-        # Keys are keys: what sways goes with what flows through as many cycles.
+        # Keys are keys: what moves in place goes with what flows through as many cycles.
         same = [group for group in prepared.groups if group.cycles == cycles]
         index = torch.cat([group.index for group in same])
         forward, backward = (

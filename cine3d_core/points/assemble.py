@@ -71,7 +71,7 @@ def assemble_scene(
         photo_sha256=photo_sha256,
         models=models,
         parameters=parameters,
-        sway=layer_motion.sway,
+        in_place=layer_motion.in_place,
     )
 
 
@@ -88,10 +88,11 @@ def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
     moving &= mirrored(motion.moving, margin_px)
     cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
     velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0] * moving
-    sway = None
-    if motion.sway is not None:
-        sway = functional.pad(motion.sway[None], pad, mode="replicate")[0]
-    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), sway)
+    in_place = {
+        kind: functional.pad(planes[None], pad, mode="replicate")[0]
+        for kind, planes in motion.in_place.items()
+    }
+    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), in_place)
 
 
 def points_of_layers(

@@ -40,7 +40,7 @@ class LayerMotion:
     velocity: Tensor  # [L, 2, H, W] px/frame; zero where the layer's own points rest
     cycles: Tensor  # [L, 1, H, W] int16 >= 1
     depth: Tensor  # [L, 1, H, W] where the layer's flowing points are: its surface, continued
-    sway: Tensor | None  # [L, 3, H, W] of the layer's visible points, see `MotionField`
+    in_place: dict[str, Tensor]  # [L, C, H, W] of the layer's visible points, see `MotionField`
 
 
 def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMotion:
@@ -53,11 +53,11 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
     depth = (layers.depth * visible).sum(dim=0)
     component = surface_components(depth, field.moving, field.velocity)
-    swaying_cycles = field.cycles
+    swinging, swinging_cycles = field.swinging, field.cycles
     # Moving pixels on the near side of a jump belong to what stands before the water.
     field = _only_moving(field, component > 0)
     # What flows on over a bank would flood what the photo shows there, which never moves.
-    banks = ~field.moving & ~_swaying(field)
+    banks = ~field.moving & ~swinging
     shore = _largest(banks.to(depth), 1) > 0
     # As far as the banks around, too: a point reaches over its pixel, past the edge of a rock. Not
     # so the water beside them, behind which there may be something else.
@@ -77,23 +77,15 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
         continued = _continue_depth(layers, layer, domain, depth)
         behind = torch.maximum(continued, bank_depth * (1 + BEHIND))
         depths.append(torch.where(shore, behind, continued))
-    sway, layer_cycles = None, torch.stack(cycles)
-    if field.sway is not None:
-        # What is hidden rests: it is uncovered where what stands before it bends away.
-        sway = field.sway[None] * visible
-        layer_cycles = torch.where(_swaying(field) & visible, swaying_cycles, layer_cycles)
-    return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), sway)
+    # What is hidden rests: it is uncovered where what stands before it bends away.
+    in_place = {kind: planes[None] * visible for kind, planes in field.in_place.items()}
+    layer_cycles = torch.where(swinging & visible, swinging_cycles, torch.stack(cycles))
+    return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), in_place)
 
 
 def _largest(values: Tensor, radius: int) -> Tensor:
     """The largest of [1, H, W] values around each pixel."""
     return functional.max_pool2d(values[None], 2 * radius + 1, stride=1, padding=radius)[0]
-
-
-def _swaying(field: MotionField) -> Tensor:  # [1, H, W] bool
-    if field.sway is None:
-        return torch.zeros_like(field.moving)
-    return field.sway[:2].abs().sum(dim=0, keepdim=True) > 0
 
 
 def surface_components(depth: Tensor, moving: Tensor, velocity: Tensor) -> Tensor:

@@ -6,7 +6,7 @@
 
 The forward cloud has flowed since the loop began, the backward cloud flows backward from its end.
 One fades out as the other fades in, so that frame N is frame 0 again. A region with k cycles does
-this k times within the loop. What sways stands at one place in both clouds (`sway`).
+this k times within the loop. What moves in place stands at one place in both clouds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from cine3d_core.geometry import pixel_centres
-from cine3d_core.motion.euler import DisplacementKeys, displacement_at, displacement_keys
-from cine3d_core.motion.sway import Sway, sway_at, sway_of_points
+from cine3d_core.motion.euler import displacement_keys
+from cine3d_core.motion.in_place import IN_PLACE
+from cine3d_core.motion.point_motion import PointMotion
 from cine3d_core.render.blend import BlendParams
 from cine3d_core.render.lift import Lift, flowed_positions, scene_flow
 from cine3d_core.render.splat import (
@@ -51,15 +52,15 @@ class AnimationParams:
 
 @dataclass(frozen=True)
 class MovingGroup:
-    """Moving points that go through the same number of cycles per loop, all flowing or swaying."""
+    """Points that move by one kind of motion and as many cycles per loop."""
 
     cycles: int
     index: Tensor  # [n] rows of the scene's cloud
     start_px: Tensor  # [n, 2] canvas pixels
     layer: Tensor  # [n]
     neighbours: Tensor  # [n, 2] rows of the group, see `surface_neighbours`
-    forward: DisplacementKeys | Sway
-    backward: DisplacementKeys | Sway
+    forward: PointMotion
+    backward: PointMotion
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,15 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0], fields)
         for count in torch.unique(cycles[moving])
     )
-    if scene.sway is not None:
-        sway = scene.sway.permute(0, 2, 3, 1).reshape(-1, 3)[flat]
-        swaying = ~moving & (sway[:, :2].abs().sum(dim=1) > 0)
-        moving = moving | swaying
+    for kind, planes in scene.in_place.items():
+        amplitude = planes[:, :2].permute(0, 2, 3, 1).reshape(-1, 2)[flat]
+        swinging = ~moving & (amplitude.abs().sum(dim=1) > 0)
+        moving = moving | swinging
         groups += tuple(
-            _swaying_group(scene, int(count), torch.nonzero(swaying & (cycles == count))[:, 0])
-            for count in torch.unique(cycles[swaying])
+            _group_in_place(
+                scene, kind, int(count), torch.nonzero(swinging & (cycles == count))[:, 0]
+            )
+            for count in torch.unique(cycles[swinging])
         )
     static = torch.nonzero(~moving)[:, 0]
     return PreparedScene(
@@ -177,15 +180,14 @@ def _moving_group(
     return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
 
 
-def _swaying_group(scene: CinemagraphScene, cycles: int, index: Tensor) -> MovingGroup:
-    assert scene.sway is not None
+def _group_in_place(scene: CinemagraphScene, kind: str, cycles: int, index: Tensor) -> MovingGroup:
     _, _, height, width = scene.velocity.shape
     layer, pixel = scene.cloud.layer[index].long(), scene.cloud.pixel[index]
     start_px = pixel_centres(height, width, like=scene.velocity)[pixel]
-    values = scene.sway.flatten(start_dim=2)[layer, :, pixel]  # [n, 3]
+    planes = scene.in_place[kind].flatten(start_dim=2)[layer, :, pixel]  # [n, C]
     period = scene.num_frames / cycles
     forward, backward = (
-        sway_of_points(values[:, :2], values[:, 2], period, backward=way) for way in (False, True)
+        IN_PLACE[kind].of_points(planes, period, backward=way) for way in (False, True)
     )
     neighbours = surface_neighbours(layer, pixel, height, width)
     return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
@@ -211,13 +213,11 @@ def group_flow(
 
 
 def _displacement(group: MovingGroup, time: float, backward: bool) -> Tensor:  # [n, 2] px
-    motion = group.backward if backward else group.forward
-    return sway_at(motion, time) if isinstance(motion, Sway) else displacement_at(motion, time)
+    return (group.backward if backward else group.forward).displacement(time)
 
 
 def _group_lift(group: MovingGroup, lift: Lift) -> Lift:
-    """What sways keeps its depth: a reed that bends aside does not take that of what is there."""
-    return "source" if isinstance(group.forward, Sway) else lift
+    return "source" if group.forward.keeps_depth else lift
 
 
 def splat_directions(

@@ -51,9 +51,11 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
     def sampled(maps: Tensor) -> Tensor:
         return maps[:, :, rows.to(maps.device)][..., columns.to(maps.device)]
 
-    sway = None
-    if scene.sway is not None:
-        sway = sampled(scene.sway) / scene.sway.new_tensor([factor, factor, 1.0])[:, None, None]
+
+    def smaller_swing(planes: Tensor) -> Tensor:  # amplitudes are lengths
+        units = planes.new_tensor([factor, factor] + [1.0] * (planes.shape[1] - 2))
+        return sampled(planes) / units[:, None, None]
+
     above, left = grid.before
     surfaces = pad(scene.layer_depth, (left, 0, above, 0), mode="replicate")
     return replace(
@@ -64,7 +66,7 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
         layer_depth=avg_pool2d(surfaces, factor, ceil_mode=True, count_include_pad=False),
         velocity=sampled(scene.velocity) / factor,
         cycles=sampled(scene.cycles),
-        sway=sway,
+        in_place={kind: smaller_swing(planes) for kind, planes in scene.in_place.items()},
     )
 
 

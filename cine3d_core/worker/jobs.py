@@ -43,6 +43,7 @@ from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.guess import guess_mask
+from cine3d_core.motion_kinds import KINDS
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
@@ -332,7 +333,7 @@ def _drawn(job: JobInput, photo: Photo) -> Drawing:
             hints=_motion_hints(region["hints"], photo),
             speed=float(region.get("speed", 1.0)),
             cycles=int(region["cycles"]) or None,
-            mode="sway" if region["mode"] == "sway" else "flow",
+            mode=region["mode"] if region["mode"] in KINDS else "flow",
         )
         for region in job.arguments.get("regions") or []
     )

@@ -19,7 +19,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "docs" / "sample"
 def swaying() -> MotionField:
     sway = torch.zeros(3, HEIGHT, WIDTH)
     sway[0, 4:16, 50:70] = 3.0
-    return replace(river_motion(), sway=sway)
+    return replace(river_motion(), in_place={"sway": sway})
 
 
 def test_flow_files_come_back(tmp_path: Path):

@@ -209,8 +209,7 @@ SHAPES = {name: [40 if s == "N" else s for s in shape] for name, (_, shape) in L
     ("change", "sentence"),
     [
         (edit(format="zip"), "not that of a Cine3D scene"),
-        (edit(version=3), "version 3, this Cine3D reads versions up to 2"),
-        (edit(version=2), "does not hold the arrays of its version"),
+        (edit(version=2), "version 2, this Cine3D reads version 3; build it again"),
         (edit(version=True), "version True"),
         (edit(num_frames=0), "num_frames"),
         (edit(num_frames=2.5), "num_frames"),

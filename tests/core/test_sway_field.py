@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cine3d_core.motion.sway_field import sway_cycles, sway_field
+from cine3d_core.motion.sway import SwayKind, sway_field
 from cine3d_core.scene import MotionHint, MotionRegion
 
 HEIGHT, WIDTH = 120, 200
@@ -61,4 +61,4 @@ def test_crests_travel_along_the_arrow():
 
 
 def test_a_swing_takes_about_two_seconds():
-    assert [sway_cycles(frames) for frames in (2, 60, 100, 250)] == [1, 1, 2, 5]
+    assert [SwayKind().cycles(frames) for frames in (2, 60, 100, 250)] == [1, 1, 2, 5]

@@ -24,13 +24,14 @@ from cine3d_core.files.drawing.points import (
 )
 from cine3d_core.files.inputs import read_json
 from cine3d_core.files.pictures.maps import read_mask
+from cine3d_core.motion_kinds import KINDS
 from cine3d_core.scene import FLUIDS, Drawing, MotionHint, MotionRegion, Stroke
 
 Size = tuple[int, int]  # height, width
 
 _KEYS = ("hints", "mask", "regions", "freeze", "strokes")
-_SWAY_KEYS = ("amplitude", "wavelength")
-_REGION_KEYS = ("mask", "hints", "speed", "cycles", "mode", *_SWAY_KEYS, "perspective")
+_KIND_KEYS = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.keys))
+_REGION_KEYS = ("mask", "hints", "speed", "cycles", "mode", *_KIND_KEYS)
 _SLACK_PX = 1.0  # drawing programs round to whole pixels, on either side of the border
 
 
@@ -110,7 +111,7 @@ def _region_json(region: MotionRegion) -> dict[str, Any]:
     if region.polygons or region.fluid:
         content["mask"] = _polygons_json(region.polygons) or region.fluid
     known = MotionRegion()
-    for name in ("speed", "cycles", "mode", *_SWAY_KEYS, "perspective"):
+    for name in ("speed", "cycles", "mode", *_KIND_KEYS):
         if getattr(region, name) != getattr(known, name):
             content[name] = getattr(region, name)
     return content
@@ -143,13 +144,12 @@ def _own_region(
     checked_keys(entry, name, path, _REGION_KEYS)
     assert isinstance(entry, dict)  # `checked_keys` has seen to it
     mode = entry.get("mode", "flow")
-    if mode not in ("flow", "sway"):
+    if not isinstance(mode, str) or mode not in KINDS:
         raise InputError(
-            f'the mode of {name} in the hints file {path} is {str(mode)[:60]}; give "flow" or '
-            '"sway"'
+            f"the mode of {name} in the hints file {path} is {str(mode)[:60]}; give "
+            + " or ".join(f'"{kind}"' for kind in KINDS)
         )
-    misplaced = [key for key in _SWAY_KEYS if key in entry and mode != "sway"]
-    misplaced += ["perspective"] if mode == "sway" and "perspective" in entry else []
+    misplaced = [key for key in _KIND_KEYS if key in entry and key not in KINDS[mode].keys]
     if misplaced:
         raise InputError(
             f'"{misplaced[0]}" of {name} in the hints file {path} means nothing to the mode '

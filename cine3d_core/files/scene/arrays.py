@@ -12,7 +12,7 @@ import math
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.inputs import input_file, parse_json
 from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
+from cine3d_core.motion_kinds import IN_PLACE
 
 FORMAT = "cine3d"
 
@@ -39,14 +40,15 @@ LAYOUT: Layout = {
     "velocity": ("<f4", ("L", 2, "H", "W")),
     "cycles": ("<i2", ("L", 1, "H", "W")),
 }
-SWAYING: Layout = {**LAYOUT, "sway": ("<f4", ("L", 3, "H", "W"))}
-# By version. A scene is written in the lowest that holds it, so that older programs read it.
-LAYOUTS = {1: LAYOUT, 2: SWAYING}
+# Those of the kinds of motion in place are there where they are used.
+IN_PLACE_LAYOUT: Layout = {kind.name: ("<f4", ("L", kind.planes, "H", "W")) for kind in IN_PLACE}
+VERSION = 3
 _JSON = "scene.json"
 _JSON_BYTES = 16 * 2**20
 _NPY_HEADER_BYTES = 4096
 # Beyond these no photo's numbers lie; within them every sum of a frame stays finite.
-_LARGEST = {"velocity": 1e5, "sway": 1e5, "rgb": 1e3}  # px/frame, px; colour may overshoot
+# px/frame, px; colour may overshoot
+_LARGEST = {"velocity": 1e5, **dict.fromkeys(IN_PLACE_LAYOUT, 1e5), "rgb": 1e3}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same scene gives the same bytes
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -72,11 +74,10 @@ def write_scene_arrays(
 
     The same content gives the same bytes. The file appears whole or not at all.
     """
-    version = next(number for number, names in LAYOUTS.items() if set(names) == set(arrays))
-    layout = _with_features(LAYOUTS[version], arrays["features"].dtype)
+    layout = _with_features(layout_of(arrays), arrays["features"].dtype)
     stored = {name: np.ascontiguousarray(arrays[name], layout[name][0]) for name in layout}
     shapes = {name: list(array.shape) for name, array in stored.items()}
-    content = {**info, "format": FORMAT, "version": version, "arrays": shapes}
+    content = {**info, "format": FORMAT, "version": VERSION, "arrays": shapes}
     text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode()
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open(_member(_JSON, len(text)), "w") as file:
@@ -94,7 +95,7 @@ def read_scene_arrays(path: str | Path) -> tuple[dict[str, Any], dict[str, np.nd
     """
     with _opened(path) as archive:
         info = _info(archive)
-        layout = _layout(archive, info["version"])
+        layout = _layout(archive)
         arrays = {name: _array(archive, name, info["arrays"][name], layout) for name in layout}
         _check_values(info, arrays)
     return info, arrays
@@ -110,7 +111,7 @@ def check_scene(info: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """AssertionError for a scene that could not be read back: a fault of ours, not of a file."""
     try:
         _check_info(info)
-        layout = SWAYING if "sway" in arrays else LAYOUT
+        layout = layout_of(arrays)
         for name, (_, shape) in layout.items():
             assert arrays[name].ndim == len(shape), (name, arrays[name].shape)
         _sizes({name: list(arrays[name].shape) for name in layout}, layout)
@@ -141,7 +142,7 @@ def _check_directory(archive: zipfile.ZipFile, file_bytes: int) -> None:
     members = archive.infolist()
     names = [member.filename for member in members]
     expected = {_JSON, *(f"{name}.npy" for name in LAYOUT)}
-    possible = {f"{name}.npy" for layout in LAYOUTS.values() for name in layout}
+    possible = {f"{name}.npy" for name in IN_PLACE_LAYOUT}
     if len(names) != len(set(names)):
         raise _Unsound("it holds a name twice")
     if _JSON not in names:
@@ -165,14 +166,12 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
     info = parse_json(archive.read(_JSON), _JSON)
     if info.get("format") != FORMAT:
         raise _Unsound("scene.json is not that of a Cine3D scene")
-    if type(info.get("version")) is not int or info["version"] not in LAYOUTS:
+    if type(info.get("version")) is not int or info["version"] != VERSION:
         raise InputError(
-            f"it has version {info.get('version')!r}, this Cine3D reads versions up to "
-            f"{max(LAYOUTS)}; use the Cine3D that wrote it or build it again"
+            f"it has version {info.get('version')!r}, this Cine3D reads version {VERSION}; "
+            "build it again"
         )
-    if {_JSON, *(f"{name}.npy" for name in LAYOUTS[info["version"]])} != set(archive.namelist()):
-        raise _Unsound("it does not hold the arrays of its version")
-    layout = _layout(archive, info["version"])
+    layout = _layout(archive)
     _check_info(info)
     shapes = info.get("arrays")
     if not isinstance(shapes, dict) or set(shapes) != set(layout):
@@ -186,11 +185,17 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
     return info
 
 
-def _layout(archive: zipfile.ZipFile, version: int) -> Layout:
-    """The layout of a version, with the type of features that the file says."""
+def layout_of(names: Container[str]) -> Layout:
+    """The arrays of a scene in which these are: all that every scene has, and those in place."""
+    return LAYOUT | {name: entry for name, entry in IN_PLACE_LAYOUT.items() if name in names}
+
+
+def _layout(archive: zipfile.ZipFile) -> Layout:
+    """The layout of a file's arrays, with the type of features that it says."""
     with archive.open("features.npy") as file:
         single = b"'descr': '<f4'" in file.read(64)
-    return _with_features(LAYOUTS[version], np.dtype(np.float32 if single else np.float16))
+    layout = layout_of({name.removesuffix(".npy") for name in archive.namelist()})
+    return _with_features(layout, np.dtype(np.float32 if single else np.float16))
 
 
 def _with_features(layout: Layout, dtype: np.dtype) -> Layout:

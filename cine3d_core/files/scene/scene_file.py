@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from cine3d_core.files.scene.arrays import (
-    LAYOUT,
-    SWAYING,
+    IN_PLACE_LAYOUT,
     check_scene,
+    layout_of,
     read_scene_arrays,
     read_scene_info,
     write_scene_arrays,
@@ -30,8 +30,13 @@ def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
     Raises:
         InputError: the place cannot be written. The old file, if any, stays as it was.
     """
-    layout = SWAYING if scene.sway is not None else LAYOUT
-    tensors = {name: getattr(scene.cloud if name in _CLOUD else scene, name) for name in layout}
+    layout = layout_of(scene.in_place)
+    tensors = {
+        name: getattr(scene.cloud if name in _CLOUD else scene, name)
+        for name in layout
+        if name not in scene.in_place
+    }
+    tensors |= scene.in_place
     half = tensors["features"].half()
     if torch.equal(half.float(), tensors["features"]):  # at half the size, if nothing is lost
         tensors["features"] = half
@@ -75,7 +80,7 @@ def load_scene(path: str | Path) -> CinemagraphScene:
         photo_sha256=info["photo_sha256"],
         models=info["models"],
         parameters=info["parameters"],
-        sway=tensors.get("sway"),
+        in_place={name: tensors[name] for name in IN_PLACE_LAYOUT if name in tensors},
     )
 
 
