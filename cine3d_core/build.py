@@ -33,7 +33,9 @@ from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_re
 from cine3d_core.official.build import Loop, build_published
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
+from cine3d_core.render.animation import AnimationParams
 from cine3d_core.render.decoder_choice import open_fill, with_decoder, with_features
+from cine3d_core.render.frame import PUBLISHED_ANIMATION
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -65,7 +67,7 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class StageParams:
-    """Parameters of every stage; a preset is one value of this."""
+    """Parameters of every stage, those that draw included; a preset is one value of this."""
 
     margin: float = 0.08  # of the long side: canvas beyond the photo's border
     depth: DepthParams = field(default_factory=DepthParams)
@@ -76,17 +78,19 @@ class StageParams:
     bed: bool = True  # water does not uncover what lies behind it
     features: bool = True  # on the points, for the decoder
     decoder: bool = True  # draw with the compact decoder; else the splat is the picture
+    animation: AnimationParams = field(default_factory=AnimationParams)
 
 
 PRESETS: dict[str, StageParams] = {
     "default": StageParams(),
-    # The published behaviour with our networks: one cycle, no margin (and `rendering`'s lift,
-    # splat and blend). With the authors' networks `published/` follows the code step by step.
+    # The published behaviour with our networks: one cycle, no margin, the published lift, splat
+    # and blend. With the official networks `official/` follows the code step by step.
     "paper": StageParams(
         margin=0.0,
         motion=MotionParams(max_displacement=1e6, perspective=False),
         surface=None,
         bed=False,
+        animation=PUBLISHED_ANIMATION,
     ),
     "draft": StageParams(
         margin=0.0, layering=LayeringParams(max_layers=2), features=False, decoder=False
@@ -276,13 +280,13 @@ def scene_of(
         scene,
         photo_sha256=photo.sha256,
         models=scene.models | source.checksums | asked | moved_by,
-        parameters={
+        parameters=scene.parameters
+        | {
             "preset": settings.preset,
             "models": settings.models,
             "depth_source": source.description,
             "assumed": list(directed.assumed),
             "focal_from_exif": photo.focal_px is not None,
-            "stages": asdict(params),
         },
     )
     progress("done", 1.0)
@@ -318,7 +322,7 @@ def scene_from_parts(
         fps=fps,
         photo_sha256="",
         models=filled_by,
-        parameters={},
+        parameters={"stages": asdict(params)},
         bed=params.bed,
     )
     if params.features:

@@ -7,6 +7,8 @@ from cine3d_core.geometry import photo_camera
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, inpaint_layers
 from cine3d_core.points.assemble import assemble_scene
+from cine3d_core.render.animation import AnimationParams
+from cine3d_core.render.stored import animation_record
 from cine3d_core.scene import CinemagraphScene, MotionField
 
 HEIGHT, WIDTH = 48, 80
@@ -61,5 +63,5 @@ def river_scene(
         fps=25.0,
         photo_sha256="0" * 64,
         models={},
-        parameters={"preset": "default"},
+        parameters=animation_record(AnimationParams()),
     )

@@ -127,7 +127,7 @@ def right_views(pair: StereoPair) -> dict[str, Tensor]:
         depth = DepthMap(unit / disparity, torch.zeros_like(disparity))
         parts = SceneParts(pair.left, depth, still_motion(pair.left), camera)
         scene = scene_from_parts(parts, PRESETS["default"], num_frames=2, fps=25.0)
-        ours = prepare(replace(scene, parameters={"preset": "default"}))
+        ours = prepare(scene)
         decoder = open_decoder(ours.scene, torch.device("cpu"))
         views[f"ours{suffix}"] = render_frame(ours, shot, 0, decoder=decoder).rgb
         if not suffix:

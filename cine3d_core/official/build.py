@@ -37,6 +37,8 @@ from cine3d_core.official.lift import (
 )
 from cine3d_core.official.masked_ops import eroded
 from cine3d_core.progress import Progress, ignore_progress
+from cine3d_core.render.frame import PUBLISHED_ANIMATION
+from cine3d_core.render.stored import animation_record
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -149,6 +151,7 @@ def build_published(
     progress("placing points", 0.95)
     recorded = {
         "preset": "paper",
+        **animation_record(PUBLISHED_ANIMATION),
         "models": "official",
         "depth_source": depth_source,
         "assumed": [],

@@ -32,8 +32,8 @@ from cine3d_core.render.decoder_choice import (
     open_decoder,
     without_features,
 )
-from cine3d_core.render.frame import animation_of
 from cine3d_core.render.sized import draw_sized, levels_of
+from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]

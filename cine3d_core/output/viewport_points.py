@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.render.animation import MovingGroup, PreparedScene, group_flow
-from cine3d_core.render.frame import animation_of
+from cine3d_core.render.stored import animation_of
 
 NUM_KEYS = 9  # of each direction; 12 bytes a key and point
 

@@ -51,7 +51,6 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
     def sampled(maps: Tensor) -> Tensor:
         return maps[:, :, rows.to(maps.device)][..., columns.to(maps.device)]
 
-
     def smaller_swing(planes: Tensor) -> Tensor:  # amplitudes are lengths
         units = planes.new_tensor([factor, factor] + [1.0] * (planes.shape[1] - 2))
         return sampled(planes) / units[:, None, None]
@@ -155,7 +154,7 @@ def _at_rest(scene: CinemagraphScene, block: Tensor, blocks: int) -> Tensor:
     """Blocks [blocks] none of whose points moves: no colour of a bank goes with the water."""
     layer, pixel = scene.cloud.layer.long(), scene.cloud.pixel
     speed = scene.velocity.abs().sum(dim=1).flatten(start_dim=1)
-    if scene.sway is not None:
-        speed = speed + scene.sway[:, :2].abs().sum(dim=1).flatten(start_dim=1)
+    for planes in scene.in_place.values():
+        speed = speed + planes[:, :2].abs().sum(dim=1).flatten(start_dim=1)
     moving = (speed[layer, pixel] > 0)[:, None].float()
     return _means(moving, block, blocks)[:, 0] == 0

@@ -9,44 +9,24 @@ from dataclasses import dataclass
 
 import torch
 
-from cine3d_core.errors import InputError
 from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, splat_directions
 from cine3d_core.render.blend import BlendParams, SplatChannels, blend_directions, splat_channels
 from cine3d_core.render.decode import Decoder, pass_through
 from cine3d_core.render.decode_parts import decode_in_parts
 from cine3d_core.render.sharpen import restore_detail
 from cine3d_core.render.splat import PUBLISHED_SPLAT
-from cine3d_core.scene import CinemagraphScene, RenderedFrame, SplatImage
+from cine3d_core.render.stored import animation_of
+from cine3d_core.scene import RenderedFrame, SplatImage
 
-# By the preset that a scene was built with.
-ANIMATION_PRESETS: dict[str, AnimationParams] = {
-    "default": AnimationParams(),
-    "draft": AnimationParams(),
-    "paper": AnimationParams(
-        splat=PUBLISHED_SPLAT,
-        lift="source",
-        blend=BlendParams("eq4"),
-        invented_weight=1.0,
-        flow_stretch=0.0,
-        restore_detail=False,
-    ),
-}
-
-
-def animation_of(scene: CinemagraphScene) -> AnimationParams:
-    """How a scene is splatted and blended, by the preset that it was built with.
-
-    Raises:
-        InputError: a preset that this Cine3D does not know.
-    """
-    preset = str(scene.parameters.get("preset"))
-    if preset not in ANIMATION_PRESETS:
-        known = ", ".join(ANIMATION_PRESETS)
-        raise InputError(
-            f"the scene was built with the preset {preset!r}, this Cine3D knows {known}; "
-            "build it again"
-        )
-    return ANIMATION_PRESETS[preset]
+# How the published program draws, as far as the stages that draw every scene can.
+PUBLISHED_ANIMATION = AnimationParams(
+    splat=PUBLISHED_SPLAT,
+    lift="source",
+    blend=BlendParams("eq4"),
+    invented_weight=1.0,
+    flow_stretch=0.0,
+    restore_detail=False,
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +93,7 @@ def render_frame(
         shot: the camera now and at the neighbouring frames.
         frame: index, any integer; frame `num_frames` is frame 0.
         decoder: draws the colours.
-        params: how to splat and blend; None takes what the scene's preset says.
+        params: how to splat and blend; None takes what the scene says.
         motion_vectors: fill `motion`, which costs about a third more; else it is zero.
     """
     scene = prepared.scene

@@ -20,7 +20,8 @@ from cine3d_core.device import on_device
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.coarse import smaller_scene
 from cine3d_core.render.decode import Decoder, pass_through
-from cine3d_core.render.frame import animation_of, render_frame
+from cine3d_core.render.frame import render_frame
+from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 # A lens that leans in a little must not ask for four times the points.

@@ -16,9 +16,8 @@ from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.files.video.writer import open_frame_writer
 from cine3d_core.output import clip as clips
 from cine3d_core.progress import ignore_progress
-from cine3d_core.render import animation, decoder_choice
+from cine3d_core.render import animation, decoder_choice, stored
 from cine3d_core.render import blend as blending
-from cine3d_core.render import frame as rendering
 from cine3d_core.render.coarse import preview_of
 from cine3d_core.render.decode import decoder_planes
 from cine3d_core.scene import Camera, CinemagraphScene
@@ -80,7 +79,7 @@ def frames(folder: Path, width: int, frames: int) -> Figures:
 
 def stages(scene: CinemagraphScene, shot: animation.Shot, repeats: int) -> Figures:
     """The stages of a frame with the compact decoder, and how near to the machine they are."""
-    prepared, params = clips.prepare_on(scene, CPU), rendering.animation_of(scene)
+    prepared, params = clips.prepare_on(scene, CPU), stored.animation_of(scene)
     channels = blending.splat_channels(scene.cloud.features.shape[1])
     pair = animation.splat_directions(prepared, shot, FRAME, params)
 

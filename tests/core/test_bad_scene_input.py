@@ -35,11 +35,11 @@ def another_version(scene: Path, path: Path) -> None:
     rewritten(scene, path, version=99)
 
 
-def an_unknown_preset(scene: Path, path: Path) -> None:
-    rewritten(scene, path, parameters={"preset": "from the future"})
+def an_unknown_animation(scene: Path, path: Path) -> None:
+    rewritten(scene, path, parameters={"stages": {"animation": {"lift": "from the future"}}})
 
 
-def no_preset(scene: Path, path: Path) -> None:
+def no_animation(scene: Path, path: Path) -> None:
     rewritten(scene, path, parameters={})
 
 
@@ -106,14 +106,14 @@ def test_scenes_that_cannot_be_used(
     assert "scene file" in refused("export", scene, "-o", tmp_path / "x.ply")
 
 
-@pytest.mark.parametrize("damage", [an_unknown_preset, no_preset])
-def test_scenes_of_an_unknown_preset_are_not_drawn(
+@pytest.mark.parametrize("damage", [an_unknown_animation, no_animation])
+def test_scenes_of_an_unknown_animation_are_not_drawn(
     tmp_path: Path, sample_scene: Path, refused: Refused, damage: Callable[[Path, Path], None]
 ) -> None:
     scene = tmp_path / "s.cine3d"
     damage(sample_scene, scene)
-    assert "preset" in refused("render", scene, "-o", tmp_path / "x.mp4")
-    assert "preset" in refused("export", scene, "-o", tmp_path / "x.ply")
+    assert "how it is drawn" in refused("render", scene, "-o", tmp_path / "x.mp4")
+    assert "how it is drawn" in refused("export", scene, "-o", tmp_path / "x.ply")
 
 
 def test_scenes_of_the_authors_networks_need_them(

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -106,7 +104,6 @@ def test_at_rest_the_picture_is_the_photo():
     seen = DepthMap(depth, torch.zeros_like(depth))
     parts = SceneParts(rgb, seen, river_motion(96, 160), photo_camera(96, 160))
     built = scene_from_parts(parts, PRESETS["default"], num_frames=80, fps=25.0)
-    built = replace(built, parameters={"preset": "default"})
     shot = Shot(built.camera, built.camera, built.camera)
     frame = render_frame(prepare(built), shot, 0)
     torch.testing.assert_close(frame.rgb, rgb, atol=1e-4, rtol=0)

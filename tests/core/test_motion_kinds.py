@@ -14,7 +14,7 @@ from cine3d_core.motion_kinds import IN_PLACE, KINDS
 from cine3d_core.points.assemble import extend_motion
 from cine3d_core.render.animation import Shot, prepare, splat_directions
 from cine3d_core.render.coarse import smaller_scene
-from cine3d_core.render.frame import animation_of
+from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import DepthMap, Drawing, MotionRegion
 from tests.river import river_scene
 

@@ -58,19 +58,18 @@ class Bench:
     @cached_property
     def ours(self) -> PreparedScene:
         """The scene as `cine3d build` makes it."""
-        return prepare(self.scene(PRESETS["default"], "default"))
+        return prepare(self.scene(PRESETS["default"]))
 
     @cached_property
     def naive(self) -> PreparedScene:
         """One point per pixel."""
         return prepare(baselines.naive_scene(self.parts, self.clip))
 
-    def scene(self, params: StageParams, preset: str) -> CinemagraphScene:
-        """A scene from the truth, drawn by the preset's animation."""
-        scene = scene_from_parts(
+    def scene(self, params: StageParams) -> CinemagraphScene:
+        """A scene from the truth."""
+        return scene_from_parts(
             self.parts, params, num_frames=self.truth.num_frames, fps=self.truth.fps
         )
-        return replace(scene, parameters={"preset": preset})
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _ours(bench: Bench) -> Draw:
 
 
 def _paper(bench: Bench) -> Draw:
-    return _shipped(prepare(bench.scene(PRESETS["paper"], "paper")))
+    return _shipped(prepare(bench.scene(PRESETS["paper"])))
 
 
 def _no_decoder(bench: Bench) -> Draw:
@@ -106,18 +105,18 @@ def _no_decoder(bench: Bench) -> Draw:
 
 def _no_features(bench: Bench) -> Draw:
     params = replace(PRESETS["default"], features=False)
-    return _shipped(prepare(bench.scene(params, "default")))
+    return _shipped(prepare(bench.scene(params)))
 
 
 def _no_inpainting(bench: Bench) -> Draw:
     default = PRESETS["default"]
     params = replace(default, inpainting=replace(default.inpainting, band=0.0))
-    return _shipped(prepare(bench.scene(params, "default")))
+    return _shipped(prepare(bench.scene(params)))
 
 
 def _no_bed(bench: Bench) -> Draw:
     params = replace(PRESETS["default"], bed=False)
-    return _shipped(prepare(bench.scene(params, "default")))
+    return _shipped(prepare(bench.scene(params)))
 
 
 def _no_symmetric(bench: Bench) -> Draw:
@@ -166,7 +165,7 @@ def _frozen(bench: Bench) -> Draw:
     scene = scene_from_parts(
         parts, PRESETS["default"], num_frames=bench.truth.num_frames, fps=bench.truth.fps
     )
-    return _shipped(prepare(replace(scene, parameters={"preset": "default"})))
+    return _shipped(prepare(scene))
 
 
 def _end_to_end(bench: Bench) -> Draw:

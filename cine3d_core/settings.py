@@ -1,0 +1,115 @@
+"""What a person chooses when a scene is built: every choice once, for every front end.
+
+The command line, `blender --command`, Blender's panel, `batch` and the worker's messages are made
+of this. Needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from cine3d_core.errors import InputError
+
+MotionChoice = Literal["analytic", "network"]
+Family = Literal["compact", "official"]
+Preset = Literal["default", "paper", "draft"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """One of a few values, as a menu shows it."""
+
+    name: str
+    label: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What front ends say of a field of `BuildSettings`."""
+
+    help: str  # half a sentence, without the default
+    metavar: str | None = None
+    low: float = -math.inf  # least and largest value, both allowed
+    high: float = math.inf
+    options: tuple[Named, ...] = ()
+
+
+PRESETS = (
+    Named("default", "Final", "Best quality"),
+    Named("draft", "Draft", "Small and quick, for finding the motion"),
+    Named("paper", "Paper", "As published, for comparison"),
+)
+FAMILIES = (
+    Named("compact", "Compact", "The networks that come with Cine3D"),
+    Named("official", "Official", "The networks of the paper's authors, imported"),
+)
+MOTION = (
+    Named("analytic", "Analytic", "The flow is solved from the arrows"),
+    Named("network", "Network", "The solved flow is refined by the motion network"),
+)
+
+
+def _chosen(default: Any, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"choice": Choice(help, **more)})
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What a person chooses when a scene is built; every field is a `cine3d build` option."""
+
+    depth: str | None = _chosen(
+        None, "depth network, model folder or depth picture", metavar="NAME|FOLDER|IMAGE"
+    )  # None: the shipped network
+    mask: Path | None = _chosen(None, "picture of what moves", metavar="IMAGE")
+    hints: Path | None = _chosen(None, "arrows, outlines, regions", metavar="FILE.json")
+    motion: MotionChoice | None = _chosen(
+        None,
+        "flow from the arrows: solved, or solved and refined (where the network is installed)",
+        options=MOTION,
+    )  # None: refined by the network where it is installed
+    frames: int = _chosen(60, "length of the loop", low=2, high=10_000)
+    fps: float = _chosen(25.0, "frames per second", low=0.01, high=1000)
+    size: int = _chosen(1280, "long side at most, pixels", low=16, high=16_384)
+    models: Family = _chosen("compact", "family of networks", options=FAMILIES)
+    preset: Preset = _chosen("default", "how much work to spend", options=PRESETS)
+    device: str = _chosen("auto", "auto, cpu, cuda or mps")
+
+
+CHOICES: dict[str, Choice] = {entry.name: entry.metadata["choice"] for entry in fields(BuildSettings)}
+DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(BuildSettings)}
+
+
+def check_loop(frames: int, fps: float) -> None:
+    """Refuses loops nobody can mean.
+
+    Raises:
+        InputError: a number of frames or a frame rate outside its range.
+    """
+    low, high = CHOICES["frames"].low, CHOICES["frames"].high
+    if not low <= frames <= high:
+        raise InputError(
+            f"a loop of {frames} frames was asked for; choose between {low} and {high}"
+        )
+    low, high = CHOICES["fps"].low, CHOICES["fps"].high
+    if not low <= fps <= high:  # slower ones no video can state
+        raise InputError(f"{fps:g} frames per second were asked for; choose {low} to {high}")
+
+
+def settings_of(words: dict[str, Any]) -> BuildSettings:
+    """Settings from values by name, as a message holds them; what is left out is as ever.
+
+    Raises:
+        InputError: a name or a value that there is not.
+    """
+    for name, value in words.items():
+        if name not in CHOICES:
+            raise InputError(f"there is no setting {name!r}; install matching versions")
+        options = [option.name for option in CHOICES[name].options]
+        if options and value is not None and value not in options:
+            raise InputError(f"{name} is {value!r}; choose one of {', '.join(options)}")
+    paths = {n: Path(words[n]) for n in ("mask", "hints") if words.get(n) is not None}
+    return BuildSettings(**{**words, **paths})
