@@ -9,6 +9,8 @@ from pathlib import Path
 
 import bpy
 
+from cine3d_core.cli.choices import add_settings
+
 from . import photo_scene
 from .compat import set_video_output
 
@@ -22,12 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     importer = commands.add_parser("import", help="a photo becomes a .blend")
     importer.add_argument("photo", type=Path)
     importer.add_argument("-o", "--output", type=Path, required=True, help="the .blend")
-    importer.add_argument("--frames", type=int, default=60, help="loop length")
-    importer.add_argument("--fps", type=float, default=25.0)
-    importer.add_argument("--size", type=int, default=1280, help="long side in pixels")
-    importer.add_argument("--preset", choices=("default", "draft", "paper"), default="default")
-    importer.add_argument("--mask", type=Path, help="picture of what moves")
-    importer.add_argument("--hints", type=Path, help="JSON file of arrows and outlines")
+    add_settings(importer, "frames", "fps", "size", "preset", "mask", "hints")
     renderer = commands.add_parser("render", help="render a .blend with the Cine3D engine")
     renderer.add_argument("blend", type=Path)
     renderer.add_argument("-o", "--output", required=True, help="folder/name_ or .mp4, .mkv, .webm")

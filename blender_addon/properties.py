@@ -15,6 +15,7 @@ from bpy.props import (
 )
 
 from cine3d_core.motion_kinds import KINDS
+from cine3d_core.settings import CHOICES, DEFAULTS
 
 from .compat import RELATIVE_PATH
 
@@ -23,11 +24,19 @@ DEPTH_SOURCES = (
     ("FILE", "Depth Picture", "Take depth from a greyscale picture, near is bright"),
     ("MODEL", "Model", "A depth-estimation model: a folder, or a name on the model hub"),
 )
-PRESETS = (
-    ("default", "Final", "Best quality"),
-    ("draft", "Draft", "Small and quick, for finding the motion"),
-    ("paper", "Paper", "As published, for comparison"),
-)
+
+
+def _numbers(name: str) -> dict[str, float]:
+    """Default and range of a build setting, as the core has them."""
+    choice = CHOICES[name]
+    whole = isinstance(DEFAULTS[name], int)
+    low, high = (int(choice.low), int(choice.high)) if whole else (choice.low, choice.high)
+    return {"default": DEFAULTS[name], "min": low, "max": high}
+
+
+def _menu(name: str) -> list[tuple[str, str, str]]:
+    """The values of a build setting, as a menu lists them."""
+    return [(option.name, option.label, option.description) for option in CHOICES[name].options]
 
 
 class CINE3D_PG_root(bpy.types.PropertyGroup):
@@ -72,23 +81,27 @@ class CINE3D_PG_scene(bpy.types.PropertyGroup):
     frames: IntProperty(
         name="Loop Length",
         description="Frames until the picture repeats",
-        default=60,
-        min=2,
-        max=10000,
+        **_numbers("frames"),
         soft_max=250,
     )
     fps: FloatProperty(
-        name="Frame Rate", description="Frames per second", default=25, min=1, max=240
+        name="Frame Rate",
+        description="Frames per second",
+        **_numbers("fps"),
+        soft_min=1,
+        soft_max=240,
     )
     size: IntProperty(
         name="Resolution",
         description="Long side of the picture in pixels; a smaller photo is not enlarged",
         subtype="PIXEL",
-        default=1280,
-        min=64,
-        max=8192,
+        **_numbers("size"),
+        soft_min=64,
+        soft_max=8192,
     )
-    preset: EnumProperty(name="Quality", description="How much work to spend", items=PRESETS)
+    preset: EnumProperty(
+        name="Quality", description="How much work to spend", items=_menu("preset")
+    )
     mask: PointerProperty(
         name="Mask",
         description="Picture in which what moves is painted white; none proposes one",

@@ -17,16 +17,17 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from cine3d_core.build import BuildSettings, build_scene
+    from cine3d_core.build import build_scene
     from cine3d_core.cameras import move_camera
     from cine3d_core.errors import InputError
     from cine3d_core.files.scene.scene_file import load_scene, save_scene
     from cine3d_core.render.animation import Shot, prepare
     from cine3d_core.render.frame import render_frame
+    from cine3d_core.settings import BuildSettings
 
 # Name -> its module. Resolved on first use: importing the package must not import torch.
 _PUBLIC = {
-    "BuildSettings": "cine3d_core.build",
+    "BuildSettings": "cine3d_core.settings",
     "InputError": "cine3d_core.errors",
     "Shot": "cine3d_core.render.animation",
     "build_scene": "cine3d_core.build",

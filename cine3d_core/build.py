@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -29,7 +28,7 @@ from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_lay
 from cine3d_core.memory import available_gib, check_memory
 from cine3d_core.motion.direct import asks_what_flows, direct_motion
 from cine3d_core.motion.flow import MotionParams
-from cine3d_core.motion.refiner import MotionChoice, motion_checksums, motion_refiner
+from cine3d_core.motion.refiner import motion_checksums, motion_refiner
 from cine3d_core.official.build import Loop, build_published
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
@@ -45,24 +44,7 @@ from cine3d_core.scene import (
     MotionField,
 )
 from cine3d_core.see.look import can_see, see, see_checksums
-
-Preset = Literal["default", "paper", "draft"]
-
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """What a person chooses when a scene is built; every field is a `cine3d build` option."""
-
-    depth: str | None = None  # None: the shipped network; a picture, a model folder or a hub name
-    mask: Path | None = None  # picture of what moves
-    hints: Path | None = None  # arrows and outlines, our JSON or labelme's
-    motion: MotionChoice | None = None  # None: refined by the network where it is installed
-    frames: int = 60  # of the loop
-    fps: float = 25.0
-    size: int = 1280  # px, long side at most
-    models: str = "compact"
-    preset: Preset = "default"
-    device: str = "auto"
+from cine3d_core.settings import BuildSettings, MotionChoice, Preset, check_loop
 
 
 @dataclass(frozen=True)
@@ -81,7 +63,7 @@ class StageParams:
     animation: AnimationParams = field(default_factory=AnimationParams)
 
 
-PRESETS: dict[str, StageParams] = {
+PRESETS: dict[Preset, StageParams] = {
     "default": StageParams(),
     # The published behaviour with our networks: one cycle, no margin, the published lift, splat
     # and blend. With the official networks `official/` follows the code step by step.
@@ -363,18 +345,6 @@ def _build_official(
 
 def _is_installed(model: str) -> bool:
     return any(info.name == model for info in list_models())
-
-
-def check_loop(frames: int, fps: float) -> None:
-    """Refuses loops nobody can mean.
-
-    Raises:
-        InputError: fewer than 2 or more than 10000 frames, or a frame rate outside [0.01, 1000].
-    """
-    if not 2 <= frames <= 10_000:
-        raise InputError(f"a loop of {frames} frames was asked for; choose between 2 and 10000")
-    if not 0.01 <= fps <= 1000:  # slower ones no video can state
-        raise InputError(f"{fps:g} frames per second were asked for; choose 0.01 to 1000")
 
 
 def _layered_canvas(

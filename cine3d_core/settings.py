@@ -79,7 +79,9 @@ class BuildSettings:
     device: str = _chosen("auto", "auto, cpu, cuda or mps")
 
 
-CHOICES: dict[str, Choice] = {entry.name: entry.metadata["choice"] for entry in fields(BuildSettings)}
+CHOICES: dict[str, Choice] = {
+    entry.name: entry.metadata["choice"] for entry in fields(BuildSettings)
+}
 DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(BuildSettings)}
 
 

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.build import BuildSettings, direct_photo, read_inputs, scene_of
+from cine3d_core.build import direct_photo, read_inputs, scene_of
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.output.clip import frame_drawer, open_camera_path, shot_of
+from cine3d_core.settings import BuildSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = (

@@ -13,8 +13,9 @@ CORE = ROOT / "cine3d_core"
 # A part may import from parts on the left of it and, within its own braces, from itself alone (all
 # from the first braces: words that everybody says).
 ORDER = (
-    "{scene errors progress motion_kinds} < {geometry imaging networks moves} < {files layers}"
-    " < {see} < {depth motion device memory cameras} < {points render} < {official synthetic} < {build}"
+    "{scene errors progress motion_kinds settings} < {geometry imaging networks moves}"
+    " < {files layers} < {see} < {depth motion device memory cameras} < {points render}"
+    " < {official synthetic} < {build}"
     " < {output training} < {evaluation worker} < {cli}"
 )
 RANK = {

@@ -50,7 +50,7 @@ EXCEPTIONS = {
 # Modules that choose a module to import: from a fixed table, never from a file's words.
 DYNAMIC_IMPORTS = {
     "cine3d_core/__init__.py": "_PUBLIC[name]",
-    "cine3d_core/cli/program.py": "f'cine3d_core.{args.modules[args.subject]}'",
+    "cine3d_core/cli/tools.py": "f'cine3d_core.{args.modules[args.subject]}'",
     "cine3d_core/files/models/store.py": "NETWORKS[info.network]",
 }
 

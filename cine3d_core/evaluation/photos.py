@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.build import BuildSettings, build_scene
+from cine3d_core.build import build_scene
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.draw import draw_motion
@@ -24,6 +24,7 @@ from cine3d_core.render.animation import Shot, prepare
 from cine3d_core.render.decoder_choice import open_decoder
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene, MotionField
+from cine3d_core.settings import BuildSettings
 from cine3d_core.synthetic.truth_folder import write_rgb
 
 _EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")

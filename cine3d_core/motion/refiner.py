@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
 from cine3d_core.motion.refine import MotionRefiner
+from cine3d_core.settings import MotionChoice
 
 SHIPPED = "motion"
-MotionChoice = Literal["analytic", "network"]
 
 
 def motion_refiner(choice: MotionChoice | None = None) -> MotionRefiner | None:

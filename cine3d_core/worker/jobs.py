@@ -20,7 +20,6 @@ from PIL import Image
 from torch import Tensor
 
 from cine3d_core.build import (
-    BuildSettings,
     EstimatedDepth,
     direct_photo,
     estimate_depth,
@@ -58,6 +57,7 @@ from cine3d_core.scene import (
     RenderedFrame,
     resized_camera,
 )
+from cine3d_core.settings import BuildSettings, settings_of
 from cine3d_core.worker.model_jobs import MODEL_JOBS
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
@@ -287,8 +287,7 @@ def _request(job: JobInput, max_side: int | None = None) -> _Request:
 
 
 def _settings(job: JobInput) -> BuildSettings:
-    settings = replace(BuildSettings(), **job.arguments.get("settings", {}))
-    return replace(settings, hints=None if settings.hints is None else Path(settings.hints))
+    return settings_of(job.arguments.get("settings", {}))
 
 
 def _working_photo(path: str, settings: BuildSettings) -> Photo:

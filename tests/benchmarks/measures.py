@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from cine3d_core import build as pipeline
-from cine3d_core.build import PRESETS, BuildSettings, build_scene
+from cine3d_core.build import PRESETS, build_scene
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.files.video.writer import open_frame_writer
@@ -21,6 +21,7 @@ from cine3d_core.render import blend as blending
 from cine3d_core.render.coarse import preview_of
 from cine3d_core.render.decode import decoder_planes
 from cine3d_core.scene import Camera, CinemagraphScene
+from cine3d_core.settings import BuildSettings
 from tests.benchmarks import STARTED
 from tests.benchmarks.machine import both_medians, ceilings, median, peak_gib
 from tests.benchmarks.sample import built_scene, sample_hints, sample_photo

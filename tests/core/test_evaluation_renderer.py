@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.build import BuildSettings, build_scene
+from cine3d_core.build import build_scene
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import metrics
@@ -23,6 +23,7 @@ from cine3d_core.evaluation.renderer.scoring import judged_frames, score_row, sp
 from cine3d_core.render.animation import prepare
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Drawing, MotionHint
+from cine3d_core.settings import BuildSettings
 from cine3d_core.synthetic.truth_folder import (
     DISOCCLUDED,
     Moment,

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core.build import BuildSettings, build_scene
+from cine3d_core.build import build_scene
 from cine3d_core.cameras import move_camera
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.hints import read_directions
@@ -22,6 +22,7 @@ from cine3d_core.output.clip import open_camera_path, shot_of
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
+from cine3d_core.settings import BuildSettings
 from tests.command_line import HINTS, PHOTO, SIZE, psnr
 
 ORIENTATION = 0x0112  # EXIF tag

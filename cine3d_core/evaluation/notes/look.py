@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cine3d_core.build import BuildSettings, DirectedPhoto, direct_photo, read_inputs
+from cine3d_core.build import DirectedPhoto, direct_photo, read_inputs
 from cine3d_core.evaluation.notes.arrows import given_arrows
 from cine3d_core.evaluation.notes.records import LABELS, PhotoNotes
 from cine3d_core.evaluation.notes.seen import Array, Seen
@@ -21,6 +21,7 @@ from cine3d_core.files.atomic import replacing
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.motion.draw import what_moves
 from cine3d_core.motion.guess import KINDS, guess_mask
+from cine3d_core.settings import BuildSettings
 
 
 def look(photo: Path, settings: BuildSettings) -> DirectedPhoto:

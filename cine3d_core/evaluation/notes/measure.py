@@ -22,7 +22,6 @@ import cv2
 import numpy as np
 
 import cine3d_core
-from cine3d_core.build import BuildSettings
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.notes import look
 from cine3d_core.evaluation.notes.records import (
@@ -50,6 +49,7 @@ from cine3d_core.files.inputs import input_file, sha256_of
 from cine3d_core.files.models.store import list_models
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.motion.draw import draw_motion
+from cine3d_core.settings import BuildSettings
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 WORST = 12  # photographs on the sheet

@@ -17,7 +17,6 @@ import torch
 
 from cine3d_core.build import (
     PRESETS,
-    BuildSettings,
     SceneParts,
     StageParams,
     direct_photo,
@@ -35,6 +34,7 @@ from cine3d_core.render.decode import pass_through
 from cine3d_core.render.decoder_choice import open_decoder
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Camera, CinemagraphScene, Drawing, MotionHint
+from cine3d_core.settings import BuildSettings
 from cine3d_core.synthetic.truth_folder import TruthScene
 
 

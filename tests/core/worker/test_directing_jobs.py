@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from cine3d_core.build import BuildSettings, DirectedPhoto, build_scene, direct_photo, read_inputs
+from cine3d_core.build import DirectedPhoto, build_scene, direct_photo, read_inputs
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.scene import CinemagraphScene
+from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.jobs import JOBS
 from cine3d_core.worker.server import JobInput, JobResult
 
