@@ -24,7 +24,7 @@ from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.guidance import Arrows, View, nearness_of, region_labels
 from cine3d_core.motion.refine import MotionRefiner, hints_of
-from cine3d_core.scene import DepthMap, Drawing, MotionRegion
+from cine3d_core.scene import FLUIDS, DepthMap, Drawing, MotionRegion
 from cine3d_core.synthetic.flow_pictures import FlowScene, PhotoBank, read_photos
 from cine3d_core.synthetic.flow_test import HELD_OUT_FAMILIES, stirred_sky
 from cine3d_core.synthetic.flows import KINDS, SKY, Size
@@ -42,7 +42,8 @@ CLASS_CONSTANTS = {
 }
 DEAD_WATER = 2e-5  # px/frame per px of the long side: slower regions rest
 ANGLE_SPEED = 0.1  # of the mean speed: slower flow has no direction to speak of
-_FLUIDS = np.arange(1, len(KINDS))[:, None, None]  # the kinds that flow, as planes
+# The number of each of `FLUIDS` among the kinds of made-up flows; no pixel has the number -1.
+_FLUIDS = np.array([KINDS.index(n) if n in KINDS else -1 for n in FLUIDS])[:, None, None]
 RESAMPLES = 2000  # of the pictures, for the interval of a ratio
 
 Flow = NDArray[np.float32]  # [H, W, 2] px/frame

@@ -12,7 +12,7 @@ from PIL import Image
 from cine3d_core.build import DirectedPhoto, build_scene, direct_photo, read_inputs
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene
-from cine3d_core.motion.draw import draw_motion
+from cine3d_core.motion.draw import draw_motion, what_moves
 from cine3d_core.scene import CinemagraphScene
 from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.jobs import JOBS
@@ -77,7 +77,7 @@ def test_the_preview_shows_the_motion_that_is_built(
     value, shown = job("preview_motion", photo, arrays, **drawn)
     picture = np.array(Image.open(io.BytesIO(shown["picture"].tobytes())))
     directed = direct_photo(*read_inputs(photo, settings), settings)
-    assert bool(directed.motion.moving.any())
+    assert bool(what_moves(directed.motion).any())
     assert np.array_equal(picture, drawn_over(directed))
     assert value["assumed"] == list(directed.assumed)
 
@@ -108,4 +108,4 @@ def test_a_proposed_mask_is_what_moves_where_nothing_is_drawn(photo: Path) -> No
     assert proposed.shape == (SIDE // 2, SIDE) and "found" in value["description"]
     settings = BuildSettings(frames=12, size=SIDE)
     directed = direct_photo(*read_inputs(photo, settings), settings)
-    assert np.array_equal(proposed, directed.motion.moving[0].numpy())
+    assert np.array_equal(proposed, what_moves(directed.motion)[0].numpy())
