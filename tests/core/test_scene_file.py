@@ -20,7 +20,7 @@ from tests.stored_scenes import tiny_scene
 
 _SAVE_FOR_EVER = """
 import sys
-from cine3d_core.files.scene import save_scene
+from cine3d_core.files.scene.scene_file import save_scene
 from tests.stored_scenes import tiny_scene
 scenes = [tiny_scene(seed=seed, points=200_000) for seed in (1, 2)]
 print("saving", flush=True)
@@ -31,7 +31,7 @@ while True:
 _SAVE_ON_FULL_DISK = """
 import resource, sys
 from cine3d_core.errors import InputError
-from cine3d_core.files.scene import save_scene
+from cine3d_core.files.scene.scene_file import save_scene
 from tests.stored_scenes import tiny_scene
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

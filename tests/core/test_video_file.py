@@ -208,7 +208,7 @@ def test_a_slash_at_the_end_means_a_folder(tmp_path: Path) -> None:
 _ON_FULL_DISK = """
 import resource, sys
 from cine3d_core.errors import InputError
-from cine3d_core.files.video import open_frame_writer
+from cine3d_core.files.video.writer import open_frame_writer
 from tests.pictures import rendered_frame
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 for name in ("v.mp4", "v.webm", "v.gif", "png", "exr"):
@@ -233,7 +233,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path) -> None:
 
 _FOR_EVER = """
 import sys
-from cine3d_core.files.video import open_frame_writer
+from cine3d_core.files.video.writer import open_frame_writer
 from tests.pictures import rendered_frame
 with open_frame_writer(sys.argv[1], height=45, width=63, fps=25, fingerprint="scene a") as out:
     for frame in range(100_000):
