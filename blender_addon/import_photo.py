@@ -86,7 +86,7 @@ class _BuildOperator(jobs.WorkerOperator):
         )
         count = sum(len(obj.data.vertices) for obj in photo_scene.point_objects(root))
         told = "; ".join([f"{root.name}: {count:,} points", *value["assumed"]])
-        self.report({"INFO"}, told.replace("use --mask", "paint a mask in the Cine3D tab"))
+        self.report({"INFO"}, told)
 
 
 class CINE3D_OT_import_photo(_BuildOperator, bpy.types.Operator, ImportHelper):

@@ -15,7 +15,7 @@ from bpy.props import (
 )
 
 from cine3d_core.motion_kinds import KINDS
-from cine3d_core.settings import CHOICES, DEFAULTS
+from cine3d_core.settings import CHOICES, DEFAULTS, LABELS
 
 from .compat import RELATIVE_PATH
 
@@ -70,7 +70,7 @@ class CINE3D_PG_scene(bpy.types.PropertyGroup):
     """Choices for the next build in this scene."""
 
     depth_source: EnumProperty(
-        name="Depth", description="Where depth comes from", items=DEPTH_SOURCES
+        name=LABELS["depth"], description="Where depth comes from", items=DEPTH_SOURCES
     )
     depth_path: StringProperty(
         name="Depth Picture",
@@ -79,20 +79,20 @@ class CINE3D_PG_scene(bpy.types.PropertyGroup):
         options=RELATIVE_PATH,
     )
     frames: IntProperty(
-        name="Loop Length",
+        name=LABELS["frames"],
         description="Frames until the picture repeats",
         **_numbers("frames"),
         soft_max=250,
     )
     fps: FloatProperty(
-        name="Frame Rate",
+        name=LABELS["fps"],
         description="Frames per second",
         **_numbers("fps"),
         soft_min=1,
         soft_max=240,
     )
     size: IntProperty(
-        name="Resolution",
+        name=LABELS["size"],
         description="Long side of the picture in pixels; a smaller photo is not enlarged",
         subtype="PIXEL",
         **_numbers("size"),
@@ -100,15 +100,15 @@ class CINE3D_PG_scene(bpy.types.PropertyGroup):
         soft_max=8192,
     )
     preset: EnumProperty(
-        name="Quality", description="How much work to spend", items=_menu("preset")
+        name=LABELS["preset"], description="How much work to spend", items=_menu("preset")
     )
     mask: PointerProperty(
-        name="Mask",
+        name=LABELS["mask"],
         description="Picture in which what moves is painted white; none proposes one",
         type=bpy.types.Image,
     )
     hints_file: StringProperty(
-        name="Arrows File",
+        name=LABELS["hints"],
         description="JSON file with arrows, outlines and regions, Cine3D's or labelme's; "
         "arrows and a mask in this scene come first",
         subtype="FILE_PATH",

@@ -319,13 +319,16 @@ def _build_official(
     """The authors' way; depth from what the person named, else their DPT, else our network."""
     if drawing.mask is None or not drawing.hints:
         raise InputError(
-            "the authors' networks need a mask and at least one arrow; pass --hints with both, or "
-            "--mask and --hints"
+            "the official networks need a mask and at least one arrow",
+            "pass {hints} with both",
+            "{mask} and {hints}",
         )
     if replace(drawing, mask=None) != Drawing(drawing.hints, drawing.polygons):
         raise InputError(
-            "the authors' networks know one mask and its arrows, but the drawing has regions, "
-            "freeze strokes or scribbles; remove them or use --models compact"
+            "the official networks know one mask and its arrows, but the drawing has regions, "
+            "freeze strokes or scribbles",
+            "remove them",
+            "use {models} compact",
         )
     nearness = None
     if settings.depth is not None or not _is_installed("official-dpt"):

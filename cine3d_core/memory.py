@@ -98,7 +98,7 @@ def size_that_fits(height: int, width: int, gib: float, cost: MemoryCost = BUILD
 
 
 def memory_sentence(height: int, width: int, free_gib: float | None) -> tuple[str, bool]:
-    """What to say before a build, and whether it fits.
+    """What a build needs, in words, and whether it fits.
 
     Args:
         height: of the photo as it will be worked on.
@@ -109,9 +109,7 @@ def memory_sentence(height: int, width: int, free_gib: float | None) -> tuple[st
     sentence = f"a photo of {width}x{height} needs about {needed:.1f} GiB of memory"
     if free_gib is None or needed <= free_gib:
         return sentence, True
-    fitting = size_that_fits(height, width, free_gib)
-    advice = "close other programs" if fitting is None else f"--size {fitting} would fit"
-    return f"{sentence} but {free_gib:.1f} GiB are free; {advice}", False
+    return f"{sentence} but {free_gib:.1f} GiB are free", False
 
 
 def check_memory(height: int, width: int, free_gib: float | None) -> None:
@@ -122,7 +120,10 @@ def check_memory(height: int, width: int, free_gib: float | None) -> None:
     """
     sentence, fits = memory_sentence(height, width, free_gib)
     if not fits:
-        raise InputError(sentence)
+        assert free_gib is not None
+        fitting = size_that_fits(height, width, free_gib)
+        advice = "close other programs" if fitting is None else f"{{size}} {fitting} would fit"
+        raise InputError(sentence, advice)
 
 
 def photo_size(path: Path, max_side: int) -> tuple[int, int] | None:

@@ -32,6 +32,7 @@ class Choice:
     """What front ends say of a field of `BuildSettings`."""
 
     help: str  # half a sentence, without the default
+    label: str = ""  # in Blender; empty for what Blender does not offer
     metavar: str | None = None
     low: float = -math.inf  # least and largest value, both allowed
     high: float = math.inf
@@ -62,23 +63,34 @@ class BuildSettings:
     """What a person chooses when a scene is built; every field is a `cine3d build` option."""
 
     depth: str | None = _chosen(
-        None, "depth network, model folder or depth picture", metavar="NAME|FOLDER|IMAGE"
+        None,
+        "depth network, model folder or depth picture",
+        label="Depth",
+        metavar="NAME|FOLDER|IMAGE",
     )  # None: the shipped network
-    mask: Path | None = _chosen(None, "picture of what moves", metavar="IMAGE")
-    hints: Path | None = _chosen(None, "arrows, outlines, regions", metavar="FILE.json")
+    mask: Path | None = _chosen(None, "picture of what moves", label="Mask", metavar="IMAGE")
+    hints: Path | None = _chosen(
+        None, "arrows, outlines, regions", label="Arrows File", metavar="FILE.json"
+    )
     motion: MotionChoice | None = _chosen(
         None,
         "flow from the arrows: solved, or solved and refined (where the network is installed)",
         options=MOTION,
     )  # None: refined by the network where it is installed
-    frames: int = _chosen(60, "length of the loop", low=2, high=10_000)
-    fps: float = _chosen(25.0, "frames per second", low=0.01, high=1000)
-    size: int = _chosen(1280, "long side at most, pixels", low=16, high=16_384)
+    frames: int = _chosen(60, "length of the loop", label="Loop Length", low=2, high=10_000)
+    fps: float = _chosen(25.0, "frames per second", label="Frame Rate", low=0.01, high=1000)
+    size: int = _chosen(1280, "long side at most, pixels", label="Resolution", low=16, high=16_384)
     models: Family = _chosen("compact", "family of networks", options=FAMILIES)
-    preset: Preset = _chosen("default", "how much work to spend", options=PRESETS)
-    device: str = _chosen("auto", "auto, cpu, cuda or mps")
+    preset: Preset = _chosen("default", "how much work to spend", label="Quality", options=PRESETS)
+    device: str = _chosen("auto", "auto, cpu, cuda or mps", label="Device")
 
 
+# Setting -> its name in Blender.
+LABELS: dict[str, str] = {
+    entry.name: entry.metadata["choice"].label
+    for entry in fields(BuildSettings)
+    if entry.metadata["choice"].label
+}
 CHOICES: dict[str, Choice] = {
     entry.name: entry.metadata["choice"] for entry in fields(BuildSettings)
 }

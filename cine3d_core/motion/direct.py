@@ -78,7 +78,7 @@ def direct_motion(
             motion = _laid_over(motion, field, part.guess.mask)
             assumed.append(sentence)
     if not _moves(motion):
-        assumed = ["nothing that flows was found, so only the camera will move; use --mask"]
+        assumed = ["nothing that flows was found, so only the camera will move; give a mask"]
     return motion, tuple(dict.fromkeys(sentence for sentence in assumed if sentence))
 
 
@@ -150,8 +150,9 @@ def _guess_of_region(
         raise InputError(f"region {number} has neither a mask nor an arrow; give it one of them")
     if not bool(place.any()):
         raise InputError(
-            f"the mask of region {number} encloses no pixel of the photo at {width}x{height}; "
-            "draw it larger or raise --size"
+            f"the mask of region {number} encloses no pixel of the photo at {width}x{height}",
+            "draw it larger",
+            "raise {size}",
         )
     return guess_mask(rgb, depth, mask=place)
 

@@ -37,7 +37,7 @@ def _chosen(choice: MotionChoice | None) -> LoadedNetwork | None:
     loaded = _loaded()
     if loaded is None and choice == "network":
         raise InputError(
-            "the motion network is not installed; install it, or choose --motion analytic"
+            "the motion network is not installed", "install it", "choose {motion} analytic"
         )
     return loaded
 

@@ -93,7 +93,7 @@ def _recorded_seed(scene: CinemagraphScene) -> int | None:
     if seed is None or type(seed) is int and 0 <= seed < 2**32:
         return seed
     raise InputError(
-        "this scene was not built with the authors' networks; build it with --models official"
+        "this scene was not built with the official networks", "build it with {models} official"
     )
 
 

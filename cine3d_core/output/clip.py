@@ -88,7 +88,7 @@ def open_camera_path(
         moves = ", ".join(CAMERA_MOVES)
         raise InputError(f"'{name}' is no camera move; use one of {moves}, or a .json camera path")
     if strength != 1.0:
-        raise InputError(f"the camera path {name} has no strength; leave --strength out")
+        raise InputError(f"the camera path {name} has no strength", "leave {strength} out")
     cameras = read_camera_path(name)
 
     def of_file(frame: int) -> Camera:

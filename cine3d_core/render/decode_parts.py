@@ -33,8 +33,9 @@ def decode_in_parts(decoder: Decoder, image: SplatImage, channels: SplatChannels
         except torch.OutOfMemoryError as error:
             if rows <= LEAST_ROWS:
                 raise InputError(
-                    f"the device has too little memory for frames of {width}x{height}; use a "
-                    "smaller --size, or --device cpu"
+                    f"the device has too little memory for frames of {width}x{height}",
+                    "choose a smaller size of the frames",
+                    "set {device} to cpu",
                 ) from error
         strips *= 2  # outside the handler, which would keep the failed call's memory alive
 

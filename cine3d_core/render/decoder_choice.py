@@ -94,8 +94,9 @@ def open_decoder(
     info = find_model(DECODER)
     if info.sha256 != recorded:
         raise InputError(
-            "the scene was built for another decoder than the installed one; build it again, or "
-            "render with --decoder none"
+            "the scene was built for another decoder than the installed one",
+            "build it again",
+            "render with {decoder} none",
         )
     network = load_network(DECODER).network
     assert isinstance(network, ResidualDecoder), type(network)

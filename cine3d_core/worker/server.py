@@ -23,6 +23,7 @@ import numpy as np
 from cine3d_core import __version__
 from cine3d_core.errors import InputError
 from cine3d_core.progress import Progress
+from cine3d_core.settings import LABELS
 from cine3d_core.worker import protocol
 from cine3d_core.worker.protocol import Message, read_message, write_message
 
@@ -130,7 +131,7 @@ def describe_error(error: Exception) -> dict[str, str]:
     if isinstance(error, Cancelled):
         return {"kind_of_error": protocol.CANCELLED, "message": "cancelled", "details": ""}
     if isinstance(error, InputError):
-        kind, text = protocol.INPUT_ERROR, str(error)
+        kind, text = protocol.INPUT_ERROR, error.told(LABELS)
     elif isinstance(error, ImportError) and "cine3d_core" not in str(error):
         kind = protocol.INPUT_ERROR
         text = f"the worker's Python lacks a package ({error}); run Set Up in the preferences"

@@ -121,7 +121,7 @@ def test_scenes_of_the_authors_networks_need_them(
 ) -> None:
     monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))
     rewritten(sample_scene, tmp_path / "s.cine3d", parameters={"models": "official"})
-    assert "authors' networks" in refused("render", tmp_path / "s.cine3d", "-o", tmp_path / "x.mp4")
+    assert "official networks" in refused("render", tmp_path / "s.cine3d", "-o", tmp_path / "x.mp4")
 
 
 def camera_file(content: object) -> Maker:

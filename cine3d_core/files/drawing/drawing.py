@@ -32,7 +32,8 @@ def read_drawing(hints: Path | None, mask: Path | None, photo: Photo) -> Drawing
     outlined = rasterize_polygons(drawing.polygons, height, width)
     if not bool(outlined.any()):
         raise InputError(
-            f"the outlines in {hints} enclose no pixel of the photo at {width}x{height}; draw them "
-            "larger or raise --size"
+            f"the outlines in {hints} enclose no pixel of the photo at {width}x{height}",
+            "draw them larger",
+            "raise {size}",
         )
     return replace(drawing, mask=outlined)

@@ -88,7 +88,7 @@ def open_frame_writer(
             f"{path}/ for a folder of single frames"
         )
     if resume:
-        raise InputError(f"a {suffix} cannot be resumed; render into a folder to use --resume")
+        raise InputError(f"a {suffix} cannot be resumed", "render into a folder to use {resume}")
     check_output(path)
     encoder = partial(_ENCODERS[suffix], height=height, width=width, fps=fps)
     return VideoWriter(Path(path), encoder)
