@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cine3d_core.depth.refine import DepthParams, with_sky
-from cine3d_core.depth.sources import DepthSource, open_depth_source
+from cine3d_core.depth.refine import DepthParams, with_sky, with_sky_where_far
+from cine3d_core.depth.sources import DepthSource, KeptDepth, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
 from cine3d_core.device import choose_device, on_device
 from cine3d_core.errors import InputError
@@ -179,7 +179,9 @@ def estimate_depth(rgb: Tensor, settings: BuildSettings, *, find_fluids: bool) -
     if depth.fluid is None and find_fluids and can_see():
         # depth from elsewhere knows nothing of what flows
         seen = see(rgb)
-        depth = with_sky(replace(depth, fluid=seen.fluid, direction=seen.direction))
+        depth = replace(depth, fluid=seen.fluid, direction=seen.direction)
+        as_it_is = isinstance(source, KeptDepth)
+        depth = with_sky_where_far(depth) if as_it_is else with_sky(depth)
     # what follows is the CPU's work
     depth = DepthMap(
         depth.depth.cpu(),

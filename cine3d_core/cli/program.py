@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cine3d_core import __version__
 from cine3d_core.cli.build import add_batch, add_build, add_motion
+from cine3d_core.cli.depth import add_depth
 from cine3d_core.cli.render import add_export, add_info, add_render
 from cine3d_core.cli.say import ReaderGone
 from cine3d_core.cli.tools import add_demo, add_doctor, add_learning, add_models, add_worker
@@ -65,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--log", type=Path, metavar="FILE", help="append what happens to a log")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_build(commands)
+    add_depth(commands)
     add_motion(commands)
     add_render(commands)
     add_batch(commands)

@@ -33,6 +33,7 @@ from cine3d_core.scene import DepthMap
 Array = NDArray[Any]  # float32 throughout; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
 
+_FAR = 0.95  # of the farthest depth: nothing stands there
 SKY_SEAM = 0.003  # of the long side: where sky and ground meet, depth knows better
 
 
@@ -122,6 +123,13 @@ def with_sky(depth: DepthMap) -> DepthMap:
         depth=torch.where(added, far, depth.depth),
         sky=torch.where(added, torch.maximum(depth.sky, sky.to(depth.sky)), depth.sky),
     )
+
+
+def with_sky_where_far(depth: DepthMap) -> DepthMap:
+    """The depth as it is, with the sky in `fluid` where nothing nearer stands."""
+    assert depth.fluid is not None
+    sky, far = depth.fluid[:1], depth.depth > _FAR * depth.depth.max()
+    return replace(depth, sky=torch.where(far, sky, sky.clamp(max=0.5)).to(depth.sky))
 
 
 def place_sky_farthest(

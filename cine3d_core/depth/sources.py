@@ -1,12 +1,13 @@
 """Where depth comes from: the shipped network, a `transformers` model, or a picture.
 
-All three end in `depth.refine_depth`, so that the rest of the method cannot tell them apart.
+They end in `depth.refine_depth`, so that the rest of the method cannot tell them apart.
 
 A picture is read as relative disparity (bright = near) unless it says otherwise:
 
 * `.exr` holds distances (a Z pass), so it is read as metric depth;
 * a name may begin with `disparity:`, `inverted:` (dark = near) or `metric:` (distances from the
-  camera, any unit) to decide it.
+  camera, any unit) to decide it;
+* what `cine3d depth` wrote is taken as it is.
 
 A `transformers` model is metric when its configuration says so (`depth_estimation_type`), when its
 family always is (`METRIC_FAMILIES`), or when it is a DPT fine-tuned on NYU or KITTI, which only its
@@ -28,6 +29,7 @@ from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_dep
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.models.runtimes import import_transformers
+from cine3d_core.files.pictures.kept_depth import read_kept_depth
 from cine3d_core.files.pictures.maps import read_depth_picture
 from cine3d_core.scene import DepthMap
 from cine3d_core.see.look import Seen, see, see_checksums
@@ -141,7 +143,7 @@ class PictureDepth:
         Raises:
             InputError: the picture has another aspect than the photo, or distances <= 0.
         """
-        self._check_aspect(rgb.shape[2] / rgb.shape[1])
+        _check_aspect(self.values, self.path, rgb)
         values = self.values.to(rgb)
         if self.reading == "metric":
             disparity = metric_to_disparity(values, params=params)
@@ -149,15 +151,48 @@ class PictureDepth:
             disparity = stretched(values if self.reading == "disparity" else -values)
         return refine_depth(disparity, rgb.new_zeros(1, *rgb.shape[1:]), rgb, params=params)
 
-    def _check_aspect(self, aspect: float) -> None:
-        height, width = self.values.shape[1:]
-        # One pixel of rounding either way matters in tiny pictures.
-        tolerance = max(_ASPECT_TOLERANCE, 1.5 / min(height, width))
-        if abs(width / height / aspect - 1) > tolerance:
-            raise InputError(
-                f"the depth picture {self.path} is {width}x{height}, another shape than the photo "
-                f"(width : height = {aspect:.3f}); give one that covers exactly the photo"
-            )
+
+@dataclass(frozen=True)
+class KeptDepth:
+    """Depth that `cine3d depth` wrote, perhaps painted over since."""
+
+    depth: Tensor  # [1, h, w] z-depth
+    path: Path
+
+    @property
+    def description(self) -> str:
+        """The file's name."""
+        return f"depth of {self.path.name}, as it is"
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Empty: no network was asked."""
+        return {}
+
+    def __call__(self, rgb: Tensor, *, params: DepthParams) -> DepthMap:
+        """The depth as it is, its edges drawn anew only where it was made at another size; no sky.
+
+        Raises:
+            InputError: the depth has another aspect than the photo.
+        """
+        _check_aspect(self.depth, self.path, rgb)
+        depth = self.depth.to(rgb)
+        if depth.shape[1:] == rgb.shape[1:]:
+            return DepthMap(depth, torch.zeros_like(depth))
+        disparity = depth_to_disparity(depth, params=params)
+        return refine_depth(disparity, rgb.new_zeros(1, *rgb.shape[1:]), rgb, params=params)
+
+
+def _check_aspect(values: Tensor, path: Path, rgb: Tensor) -> None:
+    height, width = values.shape[1:]
+    aspect = rgb.shape[2] / rgb.shape[1]
+    # One pixel of rounding either way matters in tiny pictures.
+    tolerance = max(_ASPECT_TOLERANCE, 1.5 / min(height, width))
+    if abs(width / height / aspect - 1) > tolerance:
+        raise InputError(
+            f"the depth picture {path} is {width}x{height}, another shape than the photo "
+            f"(width : height = {aspect:.3f}); give one that covers exactly the photo"
+        )
 
 
 def open_depth_source(name: str | None) -> DepthSource:
@@ -211,7 +246,10 @@ def metric_to_disparity(distance: Tensor, *, params: DepthParams) -> Tensor:
     return depth_to_disparity(distance / nearest, params=params)
 
 
-def _open_picture(path: Path, asked: Reading | None) -> PictureDepth:
+def _open_picture(path: Path, asked: Reading | None) -> PictureDepth | KeptDepth:
+    kept = read_kept_depth(path) if asked is None else None
+    if kept is not None:
+        return KeptDepth(kept, path)
     by_suffix: Reading = "metric" if path.suffix.lower() == ".exr" else "disparity"
     return PictureDepth(values=read_depth_picture(path), reading=asked or by_suffix, path=path)
 

@@ -23,6 +23,7 @@ from cine3d_core.scene import DepthMap
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
+
 @dataclass(frozen=True)
 class SurfaceParams:
     """How freely the surface of a moving region may bend."""

@@ -62,13 +62,14 @@ def write_motion(path: Path, directed: DirectedPhoto) -> str:
         size = (photo.original_width, photo.original_height)
         moving = what_moves(motion)[0].cpu().numpy().astype(np.float32)
         moving = cv2.resize(moving, size, interpolation=cv2.INTER_LINEAR) >= 0.5
-        _write_picture(path, moving.astype(np.uint8) * 255)
+        write_picture(path, moving.astype(np.uint8) * 255)
         return "mask"
-    _write_picture(path, rgb_bytes(draw_wheel(draw_motion(photo.rgb, motion))))
+    write_picture(path, rgb_bytes(draw_wheel(draw_motion(photo.rgb, motion))))
     return "preview"
 
 
-def _write_picture(path: Path, values: np.ndarray) -> None:
+def write_picture(path: Path, values: np.ndarray) -> None:
+    """Writes grey [H, W] or RGB [H, W, 3] uint8 as one of `PICTURES`, by the name's extension."""
     # OpenCV's encoder takes a third of the time of Pillow's
     stored = values if values.ndim == 2 else np.ascontiguousarray(values[..., ::-1])
     _, code = cv2.imencode(path.suffix, stored, PICTURES[path.suffix.lower()])

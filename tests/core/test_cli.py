@@ -34,7 +34,7 @@ from tests.command_line import (
     running,
 )
 
-COMMANDS = "demo build render export info doctor models train evaluate worker".split()
+COMMANDS = "demo build depth motion render export info doctor models train evaluate worker".split()
 SMALL = ("--size", "64")  # px; where only the file matters
 
 

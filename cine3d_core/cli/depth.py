@@ -1,0 +1,54 @@
+"""`cine3d depth`: the depth that `build` would use, as files."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from cine3d_core.cli.say import add_progress, showing_progress, tell
+
+
+def add_depth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command and its options, which mean what those of `build` mean."""
+    depth = commands.add_parser("depth", help="write the depth that build would use for a photo")
+    depth.add_argument("photo", type=Path)
+    depth.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="DEPTH.png|DEPTH.exr|NAME-preview.png",
+        help=".png: 16 bit, near is bright; .exr: distances; both may be painted on and given back "
+        "with --depth; a picture named ...preview is for eyes; may be given several times",
+    )
+    depth.add_argument(
+        "--depth", metavar="NAME|FOLDER|IMAGE", help="depth network, model folder or depth picture"
+    )
+    depth.add_argument("--size", type=int, default=1280, help="long side at most, pixels (1280)")
+    depth.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    add_progress(depth)
+    depth.set_defaults(run=_depth)
+
+
+def _depth(args: argparse.Namespace) -> None:
+    from cine3d_core.build import BuildSettings, estimate_depth, read_working_photo
+    from cine3d_core.output.depth_files import check_depth_outputs, write_depth
+
+    check_depth_outputs(args.output)
+    settings = BuildSettings(depth=args.depth, size=args.size, device=args.device)
+    started = time.perf_counter()
+    with showing_progress(args.progress) as progress:
+        progress("reading the photo", 0.0)
+        photo = read_working_photo(args.photo, settings)
+        progress("estimating depth", 0.05)
+        estimated = estimate_depth(photo.rgb, settings, find_fluids=True)
+        progress("writing", 0.9)
+        kinds = [write_depth(path, estimated.depth.depth) for path in args.output]
+        progress("done", 1.0)
+    height, width = photo.rgb.shape[1:]
+    seconds = time.perf_counter() - started
+    for path, kind in zip(args.output, kinds, strict=True):
+        said = f"{kind}, {width}x{height}, {estimated.source.description}"
+        tell(f"{path}: {said}, {seconds:.1f} s", args)
