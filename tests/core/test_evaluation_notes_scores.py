@@ -41,6 +41,13 @@ def test_ranks_do_not_know_scale_shift_and_size():
     assert np.abs(other[::2, ::2] - one).max() < 0.01
 
 
+def test_a_flat_sky_has_rank_0_whatever_it_is_called():
+    for farthest in (0.0, 0.025, 1638.4, 1 / 3):
+        disparity = ramp(683, 1023) + np.float32(farthest)
+        disparity[:300] = farthest
+        assert depth_order.ranks(disparity)[:300].max() == 0
+
+
 def test_pairs_count_in_order_and_the_hard_ones_apart():
     notes = parse_notes(
         "p",

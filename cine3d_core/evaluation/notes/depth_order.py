@@ -59,9 +59,10 @@ class DepthSummary:
 
 def ranks(disparity: Array) -> NDArray[np.float64]:  # [H, W]
     """Share of the picture that is farther than each pixel; larger disparity is nearer."""
-    sample = cv2.resize(np.asarray(disparity, np.float32), _SAMPLE, interpolation=cv2.INTER_AREA)
-    ordered = np.sort(sample, axis=None)
-    return np.searchsorted(ordered, np.asarray(disparity, np.float32)) / ordered.size
+    # from the farthest on: means of zeros are zeros, so that a flat sky is farther than nothing
+    values = np.asarray(disparity, np.float32) - np.float32(disparity.min())
+    ordered = np.sort(cv2.resize(values, _SAMPLE, interpolation=cv2.INTER_AREA), axis=None)
+    return np.searchsorted(ordered, values) / ordered.size
 
 
 def score_depth(notes: PhotoNotes, disparity: Array) -> DepthScores:
