@@ -21,7 +21,7 @@ from cine3d_core.training.see.composites import (
     with_stream,
 )
 
-OUTLINES = Path(__file__).resolve().parents[1] / "fluid_polygons"
+OUTLINES = Path(__file__).resolve().parents[2] / "fluid_polygons"
 TEST_PHOTOS = {
     "EveningGlow",
     "Path",

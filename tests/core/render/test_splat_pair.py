@@ -6,7 +6,7 @@ import torch
 from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, SplatParams
 from cine3d_core.render.splat_pair import Carried, carried_by, splat_clouds, splat_clouds_torch
 from cine3d_core.scene import SplatImage
-from tests.core.test_splatting import random_points
+from tests.core.render.test_splat import random_points
 from tests.reference.naive_splatter import splat as naive_splat
 
 HEIGHT, WIDTH = 11, 23

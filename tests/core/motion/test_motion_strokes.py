@@ -8,7 +8,7 @@ import pytest
 
 from cine3d_core.files.drawing.hints import read_directions
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 STROKES = sorted((DOCS / "motion").glob("*.json"))
 
 

@@ -202,7 +202,7 @@ def test_the_preview_tints_only_what_moves():
 
 
 def test_the_sample_arrows_stand_in_the_sample_mask_and_are_honoured():
-    path = Path(__file__).parents[2] / "docs" / "sample" / "hints.json"
+    path = Path(__file__).parents[3] / "docs" / "sample" / "hints.json"
     sample = json.loads(path.read_text(encoding="utf-8"))
     mask = rasterize_polygons(sample["mask"], 937, 1280)
     hints = [MotionHint(tuple(h["start"]), tuple(h["end"])) for h in sample["hints"]]
