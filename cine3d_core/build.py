@@ -21,8 +21,9 @@ from cine3d_core.device import choose_device, on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.models.store import list_models
-from cine3d_core.files.pictures.photo import Photo, read_photo
+from cine3d_core.files.pictures.photo import Photo, read_photo, without_border
 from cine3d_core.geometry import photo_camera
+from cine3d_core.imaging.borders import Insets
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.memory import available_gib, check_memory
@@ -131,6 +132,10 @@ def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
     """
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
     photo = read_photo(photo_path, max_side=size)
+    published = settings.preset == "paper" or settings.models == "official"
+    # a depth picture is one of the whole photo
+    if settings.border == "cut" and not published and not Path(settings.depth or "").is_file():
+        photo = without_border(photo)
     _, height, width = photo.rgb.shape
     check_memory(height, width, available_gib())
     return photo
@@ -231,6 +236,7 @@ def direct_photo(
     params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
     refine = motion_refiner(_motion_choice(settings))
     motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
+    assumed = (*_said_of_border(photo.cut), *assumed)
     return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed)
 
 
@@ -270,11 +276,21 @@ def scene_of(
             "models": settings.models,
             "depth_source": source.description,
             "assumed": list(directed.assumed),
+            "cut_px": asdict(photo.cut),
             "focal_from_exif": photo.focal_px is not None,
         },
     )
     progress("done", 1.0)
     return scene
+
+
+def _said_of_border(cut: Insets) -> tuple[str, ...]:
+    if not cut:
+        return ()
+    return (
+        f"the frame or margin around the picture is no part of it ({cut.left} px left, {cut.top} "
+        f"above, {cut.right} right, {cut.bottom} below), so it is left out; --border keep keeps it",
+    )
 
 
 def scene_from_parts(

@@ -16,6 +16,7 @@ from cine3d_core.errors import InputError
 MotionChoice = Literal["analytic", "network"]
 Family = Literal["compact", "official"]
 Preset = Literal["default", "paper", "draft"]
+Border = Literal["cut", "keep"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ MOTION = (
     Named("analytic", "Analytic", "The flow is solved from the arrows"),
     Named("network", "Network", "The solved flow is refined by the motion network"),
 )
+BORDERS = (
+    Named("cut", "Leave Out", "A scan frame, paper margin or disc rim is no part of the picture"),
+    Named("keep", "Keep", "The picture is taken as it is"),
+)
 
 
 def _chosen(default: Any, help: str, **more: Any) -> Any:
@@ -83,6 +88,9 @@ class BuildSettings:
     models: Family = _chosen("compact", "family of networks", options=FAMILIES)
     preset: Preset = _chosen("default", "how much work to spend", label="Quality", options=PRESETS)
     device: str = _chosen("auto", "auto, cpu, cuda or mps", label="Device")
+    border: Border = _chosen(
+        "cut", "a scan frame, paper margin or disc rim around the picture", options=BORDERS
+    )
 
 
 # Setting -> its name in Blender.

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from cine3d_core.settings import CHOICES, DEFAULTS, BuildSettings
 
-MOTION = ("depth", "mask", "hints", "motion", "frames", "size")  # what decides about the motion
+MOTION = (
+    "depth",
+    "mask",
+    "hints",
+    "motion",
+    "frames",
+    "size",
+    "border",
+)  # what decides about the motion
 _TYPES = {"mask": Path, "hints": Path, "frames": int, "fps": float, "size": int}
 
 

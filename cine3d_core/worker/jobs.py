@@ -291,7 +291,13 @@ def _settings(job: JobInput) -> BuildSettings:
 
 
 def _working_photo(path: str, settings: BuildSettings) -> Photo:
-    key = replace(BuildSettings(), size=settings.size, preset=settings.preset)
+    key = replace(
+        BuildSettings(),
+        size=settings.size,
+        preset=settings.preset,
+        border=settings.border,
+        depth=settings.depth,  # with a picture of depth nothing is cut
+    )
     return _photo_of_file(path, _modified(path, "photo"), key)
 
 
@@ -300,6 +306,7 @@ def _estimated(path: str, settings: BuildSettings, *, find_fluids: bool) -> Esti
         BuildSettings(),
         size=settings.size,
         preset=settings.preset,
+        border=settings.border,
         depth=settings.depth,
         device=settings.device,
     )

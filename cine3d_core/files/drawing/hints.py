@@ -302,11 +302,21 @@ def _with_hints(directions: Drawing, change: Callable[[MotionHint], MotionHint])
     return replace(directions, hints=tuple(map(change, directions.hints)), regions=tuple(regions))
 
 
-def _scaled(directions: Drawing, x_scale: float, y_scale: float) -> Drawing:
+def moved_into(directions: Drawing, x: float, y: float, size: Size) -> Drawing:
+    """Directions of a photo of which only `size` is left, from (`x`, `y`) on.
+
+    Arrows that stood on what was cut off start at the border; painted masks stay as they are.
+    """
+    return _with_feet_inside(_scaled(directions, 1.0, 1.0, offset=(-x, -y)), size)
+
+
+def _scaled(
+    directions: Drawing, x_scale: float, y_scale: float, *, offset: Point = (0.0, 0.0)
+) -> Drawing:
     mean = math.sqrt(x_scale * y_scale)
 
     def moved(point: Point) -> Point:
-        return point[0] * x_scale, point[1] * y_scale
+        return point[0] * x_scale + offset[0], point[1] * y_scale + offset[1]
 
     def outlines(polygons: tuple[tuple[Point, ...], ...]) -> tuple[tuple[Point, ...], ...]:
         return tuple(tuple(map(moved, polygon)) for polygon in polygons)

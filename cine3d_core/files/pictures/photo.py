@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -26,6 +26,7 @@ from torch import Tensor
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.pictures.decoding import opened_picture, samples
+from cine3d_core.imaging.borders import Insets, border_of
 
 MIN_SIDE_PX = 16
 
@@ -48,6 +49,7 @@ class Photo:
     sha256: str  # of the file
     original_height: int  # after EXIF's rotation
     original_width: int
+    cut: Insets = Insets()  # px of the working size around `rgb` that were left out
 
 
 def read_photo(path: str | Path, *, max_side: int | None = None) -> Photo:
@@ -73,6 +75,21 @@ def read_photo(path: str | Path, *, max_side: int | None = None) -> Photo:
         original_height=height,
         original_width=width,
     )
+
+
+def without_border(photo: Photo) -> Photo:
+    """The photo without a scan frame, paper margin or disc rim; as it is where it has none."""
+    cut = border_of(photo.rgb)
+    _, height, width = photo.rgb.shape
+    inner = (
+        slice(None),
+        slice(cut.top, height - cut.bottom),
+        slice(cut.left, width - cut.right),
+    )
+    if not cut or min(photo.rgb[inner].shape[1:]) < MIN_SIDE_PX:
+        return photo
+    alpha = None if photo.alpha is None else photo.alpha[inner]
+    return replace(photo, rgb=photo.rgb[inner].contiguous(), alpha=alpha, cut=cut)
 
 
 def _check_not_tiny(height: int, width: int, path: str | Path) -> None:
