@@ -5,11 +5,12 @@ import threading
 import time
 
 import bpy
+import numpy as np
 import pytest
 
-from blender_addon import import_photo, jobs, photo_scene, relink
+from blender_addon import build_presets, jobs, photo_scene, relink
 from cine3d_core.files.scene.arrays import read_scene_info
-from tests.blender.river_photo import WIDTH, import_river, write_river
+from tests.blender.river_photo import HEIGHT, WIDTH, import_river, write_river
 
 pytestmark = pytest.mark.blender
 
@@ -133,6 +134,17 @@ def test_preview_motion_and_proposed_mask_need_no_build(river):
     assert not shown[f"{root.name} Motion"]
 
 
+def test_a_proposed_mask_takes_the_place_of_the_painted_one(river):
+    painted = river.cine3d.mask
+    assert bpy.ops.cine3d.propose_mask() == {"FINISHED"}
+    proposed = river.cine3d.mask
+    assert proposed != painted and tuple(proposed.size) == (WIDTH, HEIGHT)
+    pixels = np.array(proposed.pixels[:], np.float32).reshape(HEIGHT, WIDTH, 4)
+    painted_white = (pixels[..., :3] > 0.9).all(axis=-1)
+    dark = pixels[..., :3].max(axis=-1) < 0.5  # the photo under it, to paint on
+    assert bool((painted_white | dark).all()) and bool(dark.any())
+
+
 def test_the_camera_path_is_checked_for_holes(river, capfd):
     assert bpy.ops.cine3d.check_path() == {"FINISHED"}
     assert "path is safe" in capfd.readouterr().out
@@ -165,7 +177,7 @@ def test_a_build_can_be_cancelled_within_a_second(scene, river_files):
     arguments = {
         "photo": str(river_files.photo),
         "scene_file": str(river_files.photo.with_name("cancelled.cine3d")),
-        "settings": import_photo.build_settings(scene.cine3d),
+        "settings": build_presets.build_settings(scene.cine3d),
     }
     for seconds in (0.0, 0.3, 1.0):
         job = worker.submit("build", arguments)
