@@ -105,9 +105,6 @@ def splatted(sight: Sight) -> Splatted:
     return Splatted(planes, shares, seen)
 
 
-# ------------------------------------------------------------------ photographs
-
-
 def open_photograph(path: Path, width: int) -> Photograph:
     """A photograph at a width, with depth by the shipped network."""
     fine = read_photo(path, max_side=1 << 14).rgb
@@ -246,9 +243,6 @@ def with_lattice(scene: CinemagraphScene) -> PreparedScene:
     """The scene as it is drawn in use; what else its points may carry a pair holds itself."""
     lattice = lattice_of_points(scene.cloud, scene.canvas_camera.width)
     return prepare(replace(scene, cloud=replace(scene.cloud, features=lattice)))
-
-
-# --------------------------------------------------------------------- patches
 
 
 def patches(

@@ -112,9 +112,6 @@ class LossTerms:
     matching: Tensor
 
 
-# --------------------------------------------------------------------- maths
-
-
 def weighted_error(picture: Tensor, batch: RenderBatch, invented_weight: float) -> Tensor:
     """Mean absolute error; what no photograph shows counts less, since nobody can know it."""
     weight = invented_weight + (1 - invented_weight) * batch.weight
@@ -133,9 +130,6 @@ def psnr(picture: Tensor, batch: RenderBatch) -> Tensor:
     squared = ((picture.clamp(0, 1) - batch.target) ** 2 * seen).sum(dim=(1, 2, 3))
     mean = squared / (3 * seen.sum(dim=(1, 2, 3))).clamp(min=1)
     return -10 * torch.log10(mean.clamp(min=1e-6))
-
-
-# ----------------------------------------------------------------------- run
 
 
 class Trainer:
@@ -388,9 +382,6 @@ _DESCRIPTIONS = {
     "features": "What points carry beside their colour",
     "decoder": "Correction of the splatted picture",
 }
-
-
-# -------------------------------------------------------------- command line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
