@@ -20,20 +20,15 @@ from PIL import Image
 from torch import Tensor
 
 from cine3d_core.build import (
-    EstimatedDepth,
     direct_photo,
-    estimate_depth,
-    read_working_photo,
     scene_of_photo,
 )
 from cine3d_core.cameras import framing_of
 from cine3d_core.device import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
-from cine3d_core.files.drawing.drawing import read_drawing
-from cine3d_core.files.inputs import input_file, sha256_of
+from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.pictures.exr import srgb_to_linear
-from cine3d_core.files.pictures.maps import painted_mask
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
@@ -42,7 +37,6 @@ from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.guess import guess_mask
-from cine3d_core.motion_kinds import KINDS
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
@@ -52,13 +46,12 @@ from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
     Drawing,
-    MotionHint,
-    MotionRegion,
     RenderedFrame,
     resized_camera,
 )
-from cine3d_core.settings import BuildSettings, settings_of
+from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.model_jobs import MODEL_JOBS
+from cine3d_core.worker.requests import asked, estimated_depth, settings_asked, working_photo
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 MAX_SIDE_PX = 16_384  # of a frame
@@ -109,7 +102,7 @@ def build(job: JobInput) -> JobResult:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path)  # now, not after minutes of work
-    request = _request(job)
+    request = asked(job)
     scene = scene_of_photo(
         request.photo, request.drawing, request.settings, progress=_scaled(job, 0.0, 0.85)
     )
@@ -232,17 +225,17 @@ def _uncovered(draw: DrawFrame, camera: Camera) -> float:
 
 def propose_mask(job: JobInput) -> JobResult:
     """What seems to flow in a photo: `moving` [H, W] float32, bottom row first."""
-    settings = _settings(job)
-    photo = _working_photo(job.arguments["photo"], settings)
-    estimated = _estimated(job.arguments["photo"], settings, find_fluids=True)
+    settings = settings_asked(job)
+    photo = working_photo(job.arguments["photo"], settings)
+    estimated = estimated_depth(job.arguments["photo"], settings, find_fluids=True)
     guess = guess_mask(photo.rgb, estimated.depth)
     return {"description": guess.description}, {"moving": _rows_up(guess.mask)[..., 0]}
 
 
 def preview_motion(job: JobInput) -> JobResult:
     """The flow over the photo: `picture`, the bytes of a PNG file."""
-    request = _request(job, max_side=PREVIEW_SIDE_PX)
-    estimated = _estimated(
+    request = asked(job, max_side=PREVIEW_SIDE_PX)
+    estimated = estimated_depth(
         job.arguments["photo"], request.settings, find_fluids=asks_what_flows(request.drawing)
     )
     directed = direct_photo(
@@ -254,105 +247,6 @@ def preview_motion(job: JobInput) -> JobResult:
     )
     picture = draw_motion(request.photo.rgb, directed.motion)
     return {"assumed": list(directed.assumed)}, {"picture": _png(picture)}
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What Blender asked to build or to preview."""
-
-    photo: Photo
-    drawing: Drawing
-    settings: BuildSettings
-
-
-def _request(job: JobInput, max_side: int | None = None) -> _Request:
-    """The photo at its working size, `max_side` at most, with what was drawn on it.
-
-    Arrows in Blender stand in for those of the hints file, a painted mask for its outlines.
-    """
-    settings = _settings(job)
-    if max_side is not None:
-        settings = replace(settings, size=min(settings.size, max_side))
-    photo = _working_photo(job.arguments["photo"], settings)
-    drawing = _drawn(job, photo)
-    if drawing == Drawing():
-        drawing = read_drawing(settings.hints, None, photo)
-    painted = job.arrays.get("mask")
-    if painted is not None:
-        _, height, width = photo.rgb.shape
-        rows = np.ascontiguousarray(painted[::-1] >= 128).astype(np.float32)
-        mask = painted_mask(rows, height=height, width=width, name="the painted mask")
-        drawing = replace(drawing, mask=mask)
-    return _Request(photo, drawing, settings)
-
-
-def _settings(job: JobInput) -> BuildSettings:
-    return settings_of(job.arguments.get("settings", {}))
-
-
-def _working_photo(path: str, settings: BuildSettings) -> Photo:
-    key = replace(
-        BuildSettings(),
-        size=settings.size,
-        preset=settings.preset,
-        border=settings.border,
-        depth=settings.depth,  # with a picture of depth nothing is cut
-    )
-    return _photo_of_file(path, _modified(path, "photo"), key)
-
-
-def _estimated(path: str, settings: BuildSettings, *, find_fluids: bool) -> EstimatedDepth:
-    key = replace(
-        BuildSettings(),
-        size=settings.size,
-        preset=settings.preset,
-        border=settings.border,
-        depth=settings.depth,
-        device=settings.device,
-    )
-    picture = Path(settings.depth or "")
-    depth_modified = _modified(str(picture), "depth picture") if picture.is_file() else 0
-    return _estimated_of_file(path, (_modified(path, "photo"), depth_modified), key, find_fluids)
-
-
-def _modified(path: str, kind: str) -> int:
-    return input_file(path, kind).stat().st_mtime_ns
-
-
-@lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
-def _photo_of_file(path: str, _modified: int, settings: BuildSettings) -> Photo:
-    return read_working_photo(Path(path), settings)
-
-
-@lru_cache(maxsize=2)
-def _estimated_of_file(
-    path: str, _modified: tuple[int, int], settings: BuildSettings, find_fluids: bool
-) -> EstimatedDepth:
-    photo = _working_photo(path, settings)
-    return estimate_depth(photo.rgb, settings, find_fluids=find_fluids)
-
-
-def _drawn(job: JobInput, photo: Photo) -> Drawing:
-    """Arrows, and regions of arrows that sway or choose their cycles."""
-    regions = (
-        MotionRegion(
-            hints=_motion_hints(region["hints"], photo),
-            speed=float(region.get("speed", 1.0)),
-            cycles=int(region["cycles"]) or None,
-            mode=region["mode"] if region["mode"] in KINDS else "flow",
-        )
-        for region in job.arguments.get("regions") or []
-    )
-    hints = _motion_hints(job.arguments.get("hints") or [], photo)
-    return Drawing(hints=hints, regions=tuple(regions))
-
-
-def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, ...]:
-    """Arrows in shares of the photo's sides as arrows in its working pixels."""
-    height, width = photo.rgb.shape[1:]
-    return tuple(
-        MotionHint((x0 * width, y0 * height), (x1 * width, y1 * height)) for x0, y0, x1, y1 in hints
-    )
 
 
 def _described(scene: CinemagraphScene, path: Path, photo: Photo | None) -> JobResult:

@@ -1,0 +1,126 @@
+"""What Blender asks for: a photo at its working size, what was drawn on it, the build's settings.
+
+Positions on the photo come as shares of its width and height, y from the top; a painted mask as
+Blender keeps pictures, rows from bottom to top. Directing the motion is a dialogue about one photo,
+so the last photos and their depth are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from cine3d_core.build import EstimatedDepth, estimate_depth, read_working_photo
+from cine3d_core.files.drawing.drawing import read_drawing
+from cine3d_core.files.inputs import input_file
+from cine3d_core.files.pictures.maps import painted_mask
+from cine3d_core.files.pictures.photo import Photo
+from cine3d_core.motion_kinds import KINDS
+from cine3d_core.scene import Drawing, MotionHint, MotionRegion
+from cine3d_core.settings import BuildSettings, settings_of
+from cine3d_core.worker.server import JobInput
+
+
+@dataclass(frozen=True)
+class Request:
+    """What Blender asked to build or to preview."""
+
+    photo: Photo
+    drawing: Drawing
+    settings: BuildSettings
+
+
+def asked(job: JobInput, max_side: int | None = None) -> Request:
+    """The photo at its working size, `max_side` at most, with what was drawn on it.
+
+    Arrows in Blender stand in for those of the hints file, a painted mask for its outlines.
+    """
+    settings = settings_asked(job)
+    if max_side is not None:
+        settings = replace(settings, size=min(settings.size, max_side))
+    photo = working_photo(job.arguments["photo"], settings)
+    drawing = _drawn(job, photo)
+    if drawing == Drawing():
+        drawing = read_drawing(settings.hints, None, photo)
+    painted = job.arrays.get("mask")
+    if painted is not None:
+        _, height, width = photo.rgb.shape
+        rows = np.ascontiguousarray(painted[::-1] >= 128).astype(np.float32)
+        mask = painted_mask(rows, height=height, width=width, name="the painted mask")
+        drawing = replace(drawing, mask=mask)
+    return Request(photo, drawing, settings)
+
+
+def settings_asked(job: JobInput) -> BuildSettings:
+    """What the person chose; InputError for a setting or a value that there is not."""
+    return settings_of(job.arguments.get("settings", {}))
+
+
+def working_photo(path: str, settings: BuildSettings) -> Photo:
+    """The photo at the size that these settings work on."""
+    key = replace(
+        BuildSettings(),
+        size=settings.size,
+        preset=settings.preset,
+        border=settings.border,
+        depth=settings.depth,  # with a picture of depth nothing is cut
+    )
+    return _photo_of_file(path, _modified(path, "photo"), key)
+
+
+def estimated_depth(path: str, settings: BuildSettings, *, find_fluids: bool) -> EstimatedDepth:
+    """What `estimate_depth` says of the photo; asked once while the file stays as it is."""
+    key = replace(
+        BuildSettings(),
+        size=settings.size,
+        preset=settings.preset,
+        border=settings.border,
+        depth=settings.depth,
+        device=settings.device,
+    )
+    picture = Path(settings.depth or "")
+    depth_modified = _modified(str(picture), "depth picture") if picture.is_file() else 0
+    return _estimated_of_file(path, (_modified(path, "photo"), depth_modified), key, find_fluids)
+
+
+def _modified(path: str, kind: str) -> int:
+    return input_file(path, kind).stat().st_mtime_ns
+
+
+@lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
+def _photo_of_file(path: str, _modified: int, settings: BuildSettings) -> Photo:
+    return read_working_photo(Path(path), settings)
+
+
+@lru_cache(maxsize=2)
+def _estimated_of_file(
+    path: str, _modified: tuple[int, int], settings: BuildSettings, find_fluids: bool
+) -> EstimatedDepth:
+    photo = working_photo(path, settings)
+    return estimate_depth(photo.rgb, settings, find_fluids=find_fluids)
+
+
+def _drawn(job: JobInput, photo: Photo) -> Drawing:
+    """Arrows, and regions of arrows that sway or choose their cycles."""
+    regions = (
+        MotionRegion(
+            hints=_motion_hints(region["hints"], photo),
+            speed=float(region.get("speed", 1.0)),
+            cycles=int(region["cycles"]) or None,
+            mode=region["mode"] if region["mode"] in KINDS else "flow",
+        )
+        for region in job.arguments.get("regions") or []
+    )
+    hints = _motion_hints(job.arguments.get("hints") or [], photo)
+    return Drawing(hints=hints, regions=tuple(regions))
+
+
+def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, ...]:
+    """Arrows in shares of the photo's sides as arrows in its working pixels."""
+    height, width = photo.rgb.shape[1:]
+    return tuple(
+        MotionHint((x0 * width, y0 * height), (x1 * width, y1 * height)) for x0, y0, x1, y1 in hints
+    )
