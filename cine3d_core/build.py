@@ -44,6 +44,7 @@ from cine3d_core.scene import (
     LayeredDepthImage,
     MotionField,
 )
+from cine3d_core.see.classes import better_classes, classes_checksums
 from cine3d_core.see.look import can_see, see, see_checksums
 from cine3d_core.settings import BuildSettings, MotionChoice, Preset, check_loop
 
@@ -185,16 +186,25 @@ def estimate_depth(rgb: Tensor, settings: BuildSettings, *, find_fluids: bool) -
         # depth from elsewhere knows nothing of what flows
         seen = see(rgb)
         depth = replace(depth, fluid=seen.fluid, direction=seen.direction)
-        as_it_is = isinstance(source, KeptDepth)
-        depth = with_sky_where_far(depth) if as_it_is else with_sky(depth)
+        depth = _with_seen_sky(depth, source)
+    if find_fluids:
+        fluid = better_classes(rgb, depth.fluid, settings.classes)
+        if fluid is not None and fluid is not depth.fluid:
+            depth = _with_seen_sky(replace(depth, fluid=fluid), source)
     # what follows is the CPU's work
     depth = DepthMap(
         depth.depth.cpu(),
         depth.sky.cpu(),
         None if depth.fluid is None else depth.fluid.cpu(),
         None if depth.direction is None else depth.direction.cpu(),
+        depth.focal_px,
     )
     return EstimatedDepth(depth, source)
+
+
+def _with_seen_sky(depth: DepthMap, source: DepthSource) -> DepthMap:
+    """The depth with the sky that was seen; what a person keeps is not changed where it is near."""
+    return with_sky_where_far(depth) if isinstance(source, KeptDepth) else with_sky(depth)
 
 
 @dataclass(frozen=True)
@@ -252,18 +262,22 @@ def scene_of(
     """What `build_scene` makes of a photo that `direct_photo` has directed by the same settings."""
     params, photo = PRESETS[settings.preset], directed.photo
     depth, motion, source = directed.depth, directed.motion, directed.source
-    asked = see_checksums() if depth.fluid is not None else {}
+    asked = see_checksums() if depth.fluid is not None and can_see() else {}
+    if depth.fluid is not None:
+        asked |= classes_checksums(settings.classes)
+    focal_px = photo.focal_px or depth.focal_px
     moved_by = motion_checksums(_motion_choice(settings))
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
     height, width = photo.rgb.shape[1:]
     scene = scene_from_parts(
-        SceneParts(photo.rgb, depth, motion, photo_camera(height, width, photo.focal_px)),
+        SceneParts(photo.rgb, depth, motion, photo_camera(height, width, focal_px)),
         params,
         num_frames=settings.frames,
         fps=settings.fps,
         device=choose_device(settings.device),
+        fill=settings.fill,
         progress=progress,
     )
     scene = replace(
@@ -278,6 +292,7 @@ def scene_of(
             "assumed": list(directed.assumed),
             "cut_px": asdict(photo.cut),
             "focal_from_exif": photo.focal_px is not None,
+            "focal_from": _focal_from(directed),
         },
     )
     progress("done", 1.0)
@@ -293,6 +308,13 @@ def _said_of_border(cut: Insets) -> tuple[str, ...]:
     )
 
 
+def _focal_from(directed: DirectedPhoto) -> str:
+    """Who said what lens took the photo."""
+    if directed.photo.focal_px is not None:
+        return "EXIF"
+    return directed.source.description if directed.depth.focal_px is not None else "assumed"
+
+
 def scene_from_parts(
     parts: SceneParts,
     params: StageParams,
@@ -300,6 +322,7 @@ def scene_from_parts(
     num_frames: int,
     fps: float,
     device: torch.device = CPU,
+    fill: str | None = None,
     progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
     """The scene of a picture whose depth and motion are known; nothing says where it came from.
@@ -310,8 +333,8 @@ def scene_from_parts(
     progress("cutting into layers", 0.5)
     layers, margin = _layered_canvas(parts.rgb, parts.depth, params)
     progress("filling what is hidden", 0.6)
-    fill, filled_by = open_fill()
-    layers = inpaint_layers(layers, params=params.inpainting, fill=fill)
+    fill_function, filled_by = open_fill(fill)
+    layers = inpaint_layers(layers, params=params.inpainting, fill=fill_function)
     progress("placing points", 0.9)
     scene = assemble_scene(
         layers,

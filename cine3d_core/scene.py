@@ -50,6 +50,7 @@ class DepthMap:
     fluid: Tensor | None = None  # [K, H, W] probability of each of FLUIDS; None: nobody asked
     # [2, H, W] which way it would flow, x right and y down, the longer (up to 1) the surer
     direction: Tensor | None = None
+    focal_px: float | None = None  # of the lens; None when the source knows nothing of it
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,13 @@ class BuildSettings:
         "depth network, model folder or depth picture",
         label="Depth",
         metavar="NAME|FOLDER|IMAGE",
-    )  # None: the shipped network
+    )  # None: the best of the shelf that is here, else the bundled network
+    classes: str | None = _chosen(
+        None, "network that finds what flows", label="What Flows", metavar="NAME"
+    )  # as depth; "compact": the bundled network
+    fill: str | None = _chosen(
+        None, "network that fills what is hidden", label="Fill", metavar="NAME"
+    )  # as depth; "compact": none
     mask: Path | None = _chosen(None, "picture of what moves", label="Mask", metavar="IMAGE")
     hints: Path | None = _chosen(
         None, "arrows, outlines, regions", label="Arrows File", metavar="FILE.json"

@@ -7,15 +7,8 @@ from pathlib import Path
 
 from cine3d_core.settings import CHOICES, DEFAULTS, BuildSettings
 
-MOTION = (
-    "depth",
-    "mask",
-    "hints",
-    "motion",
-    "frames",
-    "size",
-    "border",
-)  # what decides about the motion
+# what decides about the motion
+MOTION = ("depth", "classes", "mask", "hints", "motion", "frames", "size", "border")
 _TYPES = {"mask": Path, "hints": Path, "frames": int, "fps": float, "size": int}
 
 

@@ -25,10 +25,13 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from cine3d_core.depth.geometry_source import open_geometry
 from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_depth
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.models.catalogue import shelf_entries
 from cine3d_core.files.models.runtimes import import_transformers
+from cine3d_core.files.models.shelf import Installed, chosen
 from cine3d_core.files.pictures.kept_depth import read_kept_depth
 from cine3d_core.files.pictures.maps import read_depth_picture
 from cine3d_core.scene import DepthMap
@@ -41,7 +44,7 @@ PREFIXES: dict[str, Reading] = {
     "metric": "metric",
 }
 
-SHIPPED = "compact"
+SHIPPED = "compact"  # as the shelf calls it too
 METRIC_FAMILIES = {"glpn", "zoedepth", "depth_pro", "prompt_depth_anything"}
 PICTURE_SUFFIXES = {".png", ".tif", ".tiff", ".npy", ".pfm", ".exr"}
 PICTURE_SUFFIXES |= {".jpg", ".jpeg", ".webp", ".bmp", ".pgm"}
@@ -199,15 +202,17 @@ def open_depth_source(name: str | None) -> DepthSource:
     """The source that a person named.
 
     Args:
-        name: None or "compact" for the shipped network; a depth picture, perhaps with a prefix
+        name: None for the best of the shelf that is here, else the bundled network; an entry of
+            the shelf; "compact" for the bundled one; a depth picture, perhaps with a prefix
             (see the module); a folder with a `transformers` model; or its name on the hub,
             "organisation/model", where it has been downloaded before: nothing is fetched here.
 
     Raises:
         InputError: nothing of that name, or it cannot be used.
     """
-    if name is None or name == SHIPPED:
-        return BundledDepth()
+    if name is None or name == SHIPPED or name in {entry.name for entry in shelf_entries()}:
+        one = chosen("depth", name)
+        return BundledDepth() if one is None else _open_of_shelf(one)
     prefix, _, rest = name.partition(":")
     is_prefixed = prefix in PREFIXES
     path = Path(rest if is_prefixed else name)
@@ -220,6 +225,16 @@ def open_depth_source(name: str | None) -> DepthSource:
     raise InputError(
         f"unknown depth model {name!r}; give {SHIPPED!r}, a depth picture, or a folder with a "
         "transformers model"
+    )
+
+
+def _open_of_shelf(one: Installed) -> DepthSource:
+    if one.entry.kind == "onnx-moge":
+        return open_geometry(one)
+    return replace(
+        _open_transformers(str(one.folder)),
+        description=f"{one.entry.title} ({one.entry.name})",
+        checksums={one.entry.name: one.checksum},
     )
 
 

@@ -159,7 +159,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the scores of the shipped network, of the analytic guess and of blind guesses."""
-    depth_source = open_depth_source(None)
+    depth_source = open_depth_source("compact")
 
     def analytic(rgb: Tensor) -> ClassMap:
         depth = depth_source(rgb, params=DepthParams())

@@ -281,7 +281,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"constants per class: {constants}")
     refiner = MotionRefiner(load_network(args.model).network)
     bank = read_photos(args.photos, only=args.only)
-    source = open_depth_source(None)
+    source = open_depth_source("compact")
     scores = evaluate(bank, refiner, source, count=args.scenes, seed=args.seed, constants=constants)
     print(f"n = {args.scenes} pictures of {len(bank.photos)} photographs, seed {args.seed}")
     print(table(scores))

@@ -118,7 +118,7 @@ def right_views(pair: StereoPair) -> dict[str, Tensor]:
     camera = photo_camera(height, width)
     unit = float(pair.disparity.max())
     shot = _beside(camera, unit)
-    estimated = open_depth_source(None)(pair.left, params=PRESETS["default"].depth)
+    estimated = open_depth_source("compact")(pair.left, params=PRESETS["default"].depth)
     measured = TrueDisparity(pair.disparity[0].numpy(), pair.known[0].numpy())
     fitted = torch.from_numpy(fit_scale_shift((1 / estimated.depth[0]).numpy(), measured))
     fitted = fitted.float()[None].clamp(min=0.02 * unit)

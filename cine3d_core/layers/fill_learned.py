@@ -9,6 +9,8 @@ from torch import Tensor
 from cine3d_core.layers.fill import FilledPicture, analytic_fill, window_around
 from cine3d_core.layers.uncover import FillFunction
 from cine3d_core.networks.inpainting import MULTIPLE, InpaintingNetwork
+from cine3d_core.networks.shelf.fill import invented
+from cine3d_core.networks.shelf.program import Program
 
 # px around a hole that the network sees; farther off it was never trained to look.
 SURROUNDINGS = 64
@@ -23,6 +25,27 @@ def learned_fill(network: InpaintingNetwork) -> FillFunction:
         corrected = guess.rgb.clone()
         corrected[part] = correct(network, guess.rgb[part], context[part], hole[part])
         return FilledPicture(rgb=corrected, depth=guess.depth)
+
+    return fill
+
+
+def foreign_fill(kind: str, program: Program) -> FillFunction:
+    """A fill whose colours a program of the shelf invents; the depth is the analytic fill's.
+
+    Args:
+        kind: a key of `networks.shelf.fill.FILLS`.
+        program: of that kind.
+    """
+
+    def fill(rgb: Tensor, depth: Tensor, context: Tensor, hole: Tensor) -> FilledPicture:
+        guess = analytic_fill(rgb, depth, context, hole)
+        # such networks look far: as much picture around the hole as the hole is wide
+        part = (slice(None), *window_around(hole, max(SURROUNDINGS, max(hole.shape) // 8)))
+        window = guess.rgb[part].detach().cpu().float()
+        found = invented(kind, program, window, ~context[part].cpu()).to(rgb)
+        filled = guess.rgb.clone()
+        filled[part] = torch.where(hole[part], found, guess.rgb[part])
+        return FilledPicture(rgb=filled, depth=guess.depth)
 
     return fill
 

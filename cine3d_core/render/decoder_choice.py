@@ -9,9 +9,11 @@ import torch
 
 from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.runtimes import OnnxProgram
+from cine3d_core.files.models.shelf import chosen
 from cine3d_core.files.models.store import ModelInfo, find_model, list_models, load_network
 from cine3d_core.layers.fill import analytic_fill
-from cine3d_core.layers.fill_learned import learned_fill
+from cine3d_core.layers.fill_learned import foreign_fill, learned_fill
 from cine3d_core.layers.uncover import FillFunction
 from cine3d_core.networks.decoder import ResidualDecoder
 from cine3d_core.networks.features import (
@@ -29,11 +31,21 @@ DecoderChoice = Literal["scene", "none"]
 FEATURES, DECODER, INPAINTING = "features", "decoder", "inpainting"  # names of models
 
 
-def open_fill() -> tuple[FillFunction, dict[str, str]]:
+def open_fill(choice: str | None = None) -> tuple[FillFunction, dict[str, str]]:
     """What fills hidden surfaces, and the checksum of its network by name.
 
     No network for this ships, since none beat the analytic fill; one that is installed is used.
+
+    Args:
+        choice: a network as `shelf.chosen` has it; None for the best.
+
+    Raises:
+        InputError: the chosen network is not here, or damaged.
     """
+    one = chosen("fill", choice)
+    if one is not None:
+        program = OnnxProgram(one.folder / one.entry.files[0].path, one.entry.title)
+        return foreign_fill(one.entry.kind, program), {one.entry.name: one.checksum}
     if _installed(INPAINTING) is None:
         return analytic_fill, {}
     loaded = load_network(INPAINTING)

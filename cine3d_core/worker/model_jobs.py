@@ -1,13 +1,21 @@
-"""The worker's jobs about the shelf of networks; `models_get` is the consent to fetch."""
+"""Jobs about the shelf of networks, and clicks; asking for `models_get` is the consent to it."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from cine3d_core.files.models.catalogue import find_entry
+from cine3d_core.errors import InputError
+from cine3d_core.files.inputs import input_file
+from cine3d_core.files.models.catalogue import find_entry, shelf_entries
 from cine3d_core.files.models.places import user_models_folder
-from cine3d_core.files.models.shelf import add, get, remove, shelf_state
+from cine3d_core.files.models.runtimes import open_model
+from cine3d_core.files.models.shelf import add, chosen, get, remove, shelf_state
+from cine3d_core.files.pictures.photo import read_photo
+from cine3d_core.networks.shelf.clicks import Click, EncodedPhoto, encode, mask_of
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 
@@ -35,6 +43,47 @@ def models_remove(job: JobInput) -> JobResult:
     return {**_state(), "freed": freed}, {}
 
 
+def click_mask(job: JobInput) -> JobResult:
+    """The thing that `clicks` are on: `mask` [H, W] float32 probability, bottom row first.
+
+    `clicks` are (x, y, inside), shares of the photo's sides, y from the top. The first click on a
+    `photo` at a `size` takes seconds, the others a moment.
+    """
+    path, size = job.arguments["photo"], int(job.arguments["size"])
+    job.progress("Looking at the photo", 0.1)
+    clicker = _clicker(path, size, input_file(path, "photo").stat().st_mtime_ns)
+    job.progress("Finding the outline", 0.9)
+    clicks = tuple(Click(float(x), float(y), bool(inside)) for x, y, inside in _given(job))
+    mask = mask_of(clicker.model, clicker.photo, clicks)
+    return {"network": clicker.name}, {"mask": mask[0].flip(0).contiguous().numpy()}
+
+
+@dataclass(frozen=True)
+class _Clicker:
+    """A model that has looked at a photo."""
+
+    name: str
+    model: Any
+    photo: EncodedPhoto
+
+
+@lru_cache(maxsize=1)  # clicking is a dialogue about one photo
+def _clicker(path: str, size: int, _modified: int) -> _Clicker:
+    one = chosen("click", None)
+    if one is None:
+        names = ", ".join(entry.name for entry in shelf_entries() if entry.task == "click")
+        raise InputError(f"no network for clicks is on this machine; get one: {names}")
+    model = open_model("Sam2Model", one.folder, one.entry.title)
+    return _Clicker(one.entry.name, model, encode(model, read_photo(path, max_side=size).rgb))
+
+
+def _given(job: JobInput) -> list[tuple[float, float, bool]]:
+    clicks = job.arguments["clicks"]
+    if not clicks:
+        raise InputError("no click was given; click on what moves")
+    return clicks
+
+
 def _state() -> dict[str, object]:
     place = folder = user_models_folder()
     while not place.exists():
@@ -48,4 +97,5 @@ MODEL_JOBS: dict[str, JobFunction] = {
     "models_get": models_get,
     "models_add": models_add,
     "models_remove": models_remove,
+    "click_mask": click_mask,
 }

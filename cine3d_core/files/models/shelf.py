@@ -22,11 +22,18 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import writing
 from cine3d_core.files.inputs import input_file, read_json, sha256_of
 from cine3d_core.files.models import hub
-from cine3d_core.files.models.catalogue import ShelfEntry, ShelfFile, Task, shelf_entries
+from cine3d_core.files.models.catalogue import (
+    ShelfEntry,
+    ShelfFile,
+    Task,
+    find_entry,
+    shelf_entries,
+)
 from cine3d_core.files.models.places import model_folders, user_models_folder
 from cine3d_core.progress import Progress, ignore_progress
 
 RECORD = "shelf.json"
+BUNDLED = "compact"  # the name of whatever comes along
 _SPARE_BYTES = 64 << 20  # left free on the disk
 _MODES = {"hub": "got from the hub", "hand": "brought by hand"}
 
@@ -73,6 +80,34 @@ def best_installed(task: Task) -> Installed | None:
         one for one in installed_entries() if one.entry.task == task and has_package(one.entry)
     ]
     return max(usable, key=lambda one: one.entry.rank, default=None)
+
+
+def chosen(task: Task, name: str | None) -> Installed | None:
+    """The network of a task by the one order: a person's choice, the best here, what comes along.
+
+    Args:
+        task: what it is to do.
+        name: an entry's; "compact" for what comes along; None for the best that is here.
+
+    Returns:
+        None for what comes along.
+
+    Raises:
+        InputError: the one chosen is not here, not whole, or for another task.
+    """
+    if name == BUNDLED:
+        return None
+    if name is None:
+        best = best_installed(task)
+        return None if best is None else find_installed(best.entry)
+    entry = find_entry(name)
+    if entry.task != task:
+        fitting = [one.name for one in shelf_entries() if one.task == task]
+        raise InputError(
+            f"{entry.title} is for {entry.task}, not for {task}; there are {BUNDLED}, "
+            f"{', '.join(fitting)}"
+        )
+    return find_installed(entry)
 
 
 def find_installed(entry: ShelfEntry) -> Installed:

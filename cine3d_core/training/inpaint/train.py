@@ -282,7 +282,7 @@ def pack(photos: Path, data: Path, *, silhouettes: int, crops: int, seed: int) -
     paths = sorted(path for path in photos.iterdir() if path.suffix.lower() in (".jpg", ".png"))
     if len(paths) < 2:
         raise InputError(f"{photos} holds fewer than two photographs (.jpg, .png); name another")
-    source = open_depth_source(None)
+    source = open_depth_source("compact")
     disparities = []
     for path in tqdm(paths, unit="depth"):
         depth = source(read_photo(path, max_side=640).rgb, params=PRESETS["default"].depth)

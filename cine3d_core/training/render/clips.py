@@ -108,7 +108,7 @@ def pairs_of_clip(
     frames = read_frames(clip)
     height, width, _ = frames[0].shape
     motion = motion_of_clip(clip, height, width)
-    depths = open_depth_source(None)
+    depths = open_depth_source("compact")
     camera = photo_camera(height, width)
     for _ in range(triplets):
         start, middle, end = drawn_triplet(len(frames), generator)

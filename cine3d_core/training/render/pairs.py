@@ -113,7 +113,7 @@ def open_photograph(path: Path, width: int) -> Photograph:
     size = (2 * width, 2 * height)
     rows = np.asarray(cv2.resize(rows, size, interpolation=cv2.INTER_AREA), np.uint8)
     rgb = averaged_down(rows)
-    depth = open_depth_source(None)(rgb, params=PRESETS["default"].depth).depth.float()
+    depth = open_depth_source("compact")(rgb, params=PRESETS["default"].depth).depth.float()
     # Steps that the texture has left in the depth would tear at every move, in both directions.
     disparity = cv2.bilateralFilter((1 / depth[0]).numpy(), 0, 0.04, 0.004 * width)
     return Photograph(rows, 1 / torch.from_numpy(disparity)[None].clamp(min=1 / 40))

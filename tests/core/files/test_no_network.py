@@ -68,7 +68,7 @@ def test_check_import_preview_and_list_of_the_worker_ask_nobody(
     settings = {"size": 96, "frames": 4, "preset": "draft", "device": "cpu"}
     scene = str(tmp_path / "s.cine3d")
     JOBS["build"](job(photo=str(PHOTO), scene_file=scene, settings=settings))
-    JOBS["propose_mask"](job(photo=str(PHOTO), size=96))
+    JOBS["propose_mask"](job(photo=str(PHOTO), settings={"size": 96}))
     entries = JOBS["models_list"](job())[0]["entries"]
     assert not any(entry["installed"] for entry in entries)
     assert refusing == []

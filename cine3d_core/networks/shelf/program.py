@@ -1,0 +1,21 @@
+"""What all programs for onnxruntime look like from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+
+class Program(Protocol):
+    """Arrays by name in, arrays by name out."""
+
+    @property
+    def inputs(self) -> Mapping[str, np.dtype]:
+        """Name and type of what it wants, in its order."""
+        ...
+
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run it once."""
+        ...
