@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from PIL import Image
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.hints import read_directions, write_directions
+from cine3d_core.motion.scribbles import paint_strokes
 from cine3d_core.scene import Drawing, MotionHint, MotionRegion, Stroke
 
 ORIGINAL = (200, 400)  # height, width
@@ -21,6 +24,16 @@ def read(path: Path, content: object) -> Drawing:
     text = content if isinstance(content, str) else json.dumps(content)
     path.write_text(text)
     return read_directions(path, height=100, width=200, original_size=ORIGINAL)
+
+
+def picture_text(mask: np.ndarray) -> str:
+    """A mask as labelme 5 keeps it."""
+    file = io.BytesIO()
+    Image.fromarray(mask).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+EMPTY = picture_text(np.zeros((4, 4), np.uint8))
 
 
 def labelme(*shapes: dict[str, Any], **extra: object) -> dict[str, object]:
@@ -54,6 +67,30 @@ def test_labelme_is_taken_as_it_is(tmp_path: Path) -> None:
     assert directions.hints == (MotionHint((10, 20), (30, 20)),)
     assert directions.polygons[0] == ((5, 5), (50, 5), (25, 45))
     assert directions.polygons[1] == ((0, 0), (20, 0), (20, 10), (0, 10))
+
+
+def test_labelme_outlines_need_no_arrow_and_may_rest_or_be_ignored(tmp_path: Path) -> None:
+    content = labelme(
+        shape("water", TRIANGLE),
+        shape("Rest", [[2, 2], [12, 2], [12, 8], [2, 8]]),
+        shape("ignore", TRIANGLE),
+        shape("water", [[3, 3]], "point"),
+        shape("rest of it", [[3, 3], [6, 6]], "linestrip"),
+    )
+    drawing = read(tmp_path / "h.json", content)
+    assert len(drawing.polygons) == 1 and drawing.hints == ()
+    assert len(drawing.moves) == len(drawing.rests) == 1
+    covered = paint_strokes(drawing.freeze, 10, 20)  # at half the size that was drawn on
+    assert covered[2:3, 2:5].all() and not covered[:, 8:].any() and not covered[6:].any()
+
+
+def test_masks_of_labelme_5_become_outlines(tmp_path: Path) -> None:
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:5, 2:7] = 255
+    content = labelme(shape("water", [[5, 2], [12, 7]], "mask") | {"mask": picture_text(mask)})
+    ((*outline,),) = read(tmp_path / "h.json", content).polygons
+    xs, ys = zip(*outline, strict=True)
+    assert (min(xs), max(xs), min(ys), max(ys)) == (3.75, 5.75, 1.75, 3.25)  # at half size
 
 
 def test_labelme_drawn_on_a_resized_photo_is_scaled_by_its_own_size(tmp_path: Path) -> None:
@@ -225,11 +262,15 @@ HINT = shape("hint0", [[20, 40], [60, 40]], "line")
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (labelme(shape("motion", TRIANGLE)), "holds no hint"),
-        (labelme(), "holds no hint"),
+        (labelme(), "nothing that moves or rests"),
+        (labelme(shape("ignore me", TRIANGLE)), "nothing that moves or rests"),
+        (labelme(shape("water", [[1, 1], [5, 5]], "mask")), "mask that is no picture"),
+        (labelme(shape("water", [[1, 1]], "mask") | {"mask": "%%%"}), "mask that is no picture"),
+        (labelme(shape("water", [[1, 1]], "mask") | {"mask": "AAAA"}), "mask that is no picture"),
+        (labelme(shape("water", [[1, 1]], "mask") | {"mask": 7}), "mask that is no picture"),
+        (labelme(shape("water", [[1, 1]], "mask") | {"mask": EMPTY}), "empty mask"),
         (labelme(shape("hint0", TRIANGLE)), "an arrow has two"),
-        (labelme(HINT, shape("river", [[1, 1], [2, 2]], "line")), "is a line"),
-        (labelme(HINT, shape("river", [[1, 1]], "point")), "is a point"),
+        (labelme(HINT, shape("river", [[1, 1], [2, 2]], "oriented")), "is a oriented"),
         (labelme(HINT, "oops"), "not an object"),  # type: ignore[arg-type]
         (labelme(HINT, {"label": "x"}), "list of points"),
         (labelme(HINT, imageHeight=200, imageWidth=200), "picture of 200x200"),
