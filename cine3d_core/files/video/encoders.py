@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 _BT709 = 1  # primaries, transfer and matrix, in the numbering of H.273
 _LIMITED_RANGE = 1
 _GIF_TICK = Fraction(1, 100)  # the unit of GIF's delays
-_GIF_MAX_FPS = 50  # players slow down frames shorter than two ticks
+_GIF_SHORTEST = 2  # ticks; players slow down frames that are shorter
 # error diffusion would flicker from frame to frame; an ordered pattern stands still
 _DITHER = "dither=bayer:bayer_scale=2:diff_mode=rectangle"
 
@@ -120,8 +120,10 @@ class GifEncoder:
         self._path = path
         self._staged = path.with_suffix(".mkv")
         self._size = (width, height)
-        self._rate = _rate(min(fps, _GIF_MAX_FPS))
+        self._rate = _rate(fps)
         self._count = 0
+        self._seen = 0
+        self._ticks: list[int] = []  # when each kept picture is shown
         self._palette = _Filter("palettegen=stats_mode=full", [(self._size, "rgb24")])
         self._stage = av.open(self._staged, "w")
         stream = self._stage.add_stream("ffv1", rate=self._rate)
@@ -134,7 +136,12 @@ class GifEncoder:
         return self
 
     def add(self, pixels: np.ndarray) -> None:
-        """Append one picture [H, W, 3] uint8."""
+        """Append one picture [H, W, 3] uint8; faster than players can show, some are left out."""
+        tick = round(self._seen / self._rate / _GIF_TICK)
+        self._seen += 1
+        if self._ticks and tick - self._ticks[-1] < _GIF_SHORTEST:
+            return
+        self._ticks.append(tick)
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         frame.pts = self._count
         self._palette.push(frame)
@@ -170,7 +177,7 @@ class GifEncoder:
                 frame.pts = number
                 painter.push(frame)
                 for painted in painter.ready():
-                    painted.pts = round((painted.pts or 0) / self._rate / _GIF_TICK)
+                    painted.pts = self._ticks[painted.pts or 0]
                     painted.time_base = _GIF_TICK
                     out.mux(stream.encode(painted))
             out.mux(stream.encode(None))
@@ -223,5 +230,8 @@ def _finish(container: OutputContainer, stream: VideoStream, *, complete: bool) 
 
 
 def _rate(fps: float) -> Fraction:
-    """Frames per second as a fraction that files can hold; 23.976 becomes 2997/125."""
+    """Frames per second as a fraction that files can hold; 29.97 becomes 30000/1001."""
+    whole = round(fps * 1.001)  # television's rates are whole ones slowed down by a thousandth
+    if whole and 0 < abs(fps - round(fps)) and abs(fps - whole / 1.001) < 0.005:
+        return Fraction(whole * 1000, 1001)
     return Fraction(fps).limit_denominator(1001)

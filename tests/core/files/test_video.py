@@ -14,6 +14,7 @@ from PIL import Image
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.exr import srgb_to_linear
+from cine3d_core.files.video.encoders import _rate
 from cine3d_core.files.video.frames import frame_name
 from cine3d_core.files.video.writer import FrameWriter, open_frame_writer
 from tests.pictures import picture8, rendered_frame
@@ -69,6 +70,15 @@ def test_fractional_rates_are_kept(tmp_path: Path) -> None:
     assert read_video(tmp_path / "v.mp4")[1].average_rate == Fraction(24000, 1001)
 
 
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [(29.97, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001)),
+     (23.98, Fraction(24000, 1001)), (59.94, Fraction(60000, 1001)), (25.0, Fraction(25)), (12.5, Fraction(25, 2))],
+)  # fmt: skip
+def test_televisions_rates_are_exact(fps: float, rate: Fraction) -> None:
+    assert _rate(fps) == rate
+
+
 def test_mp4_starts_with_its_index(tmp_path: Path) -> None:
     write(tmp_path / "v.mp4")
     data = (tmp_path / "v.mp4").read_bytes()
@@ -82,10 +92,11 @@ def test_gifs_loop_for_ever_at_the_right_speed(tmp_path: Path) -> None:
         assert image.n_frames == 5  # type: ignore[attr-defined]
 
 
-def test_gifs_are_never_faster_than_players_allow(tmp_path: Path) -> None:
-    write(tmp_path / "v.gif", fps=60.0)
+def test_gifs_faster_than_players_allow_keep_their_length(tmp_path: Path) -> None:
+    write(tmp_path / "v.gif", fps=100.0)
     with Image.open(tmp_path / "v.gif") as image:
         assert image.info["duration"] == 20
+        assert image.n_frames == 3  # type: ignore[attr-defined] # of 5 in 0.05 s
 
 
 def test_png_frames_hold_the_picture_exactly(tmp_path: Path) -> None:
