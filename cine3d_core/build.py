@@ -246,7 +246,7 @@ def direct_photo(
     params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
     refine = motion_refiner(_motion_choice(settings))
     motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
-    assumed = (*_said_of_border(photo.cut), *assumed)
+    assumed = (*photo.notes, *_said_of_border(photo.cut), *assumed)
     return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed)
 
 

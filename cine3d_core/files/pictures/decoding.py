@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,6 +23,8 @@ MAX_PIXELS = 100_000_000
 
 _ORIENTATION = 0x0112  # EXIF and TIFF tag
 _BITS_PER_SAMPLE = 258  # TIFF tag
+_PLANAR = 284  # TIFF tag: 1 interleaved, 2 one channel after the other
+_RAW_SUFFIXES = {".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
 # what Pillow and its plugins are known to raise for damaged bytes
 _DAMAGE = (
     OSError,
@@ -49,6 +53,8 @@ def opened_picture(path: str | Path, what: str) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of sizes and odd EXIF; we decide on both
+            _check_no_raw(place, what)
+            _learn_formats()
             with Image.open(place) as image:
                 check_size(image.height, image.width, path, what)
                 yield image
@@ -62,6 +68,26 @@ def opened_picture(path: str | Path, what: str) -> Iterator[Image.Image]:
         raise InputError(
             f"the {what} {path} is damaged or cut off ({error}); export it again"
         ) from error
+
+
+@cache
+def _learn_formats() -> None:
+    """HEIC and JPEG XL, where the packages for them are installed."""
+    with suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    with suppress(ImportError):
+        importlib.import_module("pillow_jxl")  # which registers itself
+
+
+def _check_no_raw(path: Path, what: str) -> None:
+    """InputError for a camera's raw file, of which only the small preview would be read."""
+    if path.suffix.lower() in _RAW_SUFFIXES:
+        raise InputError(
+            f"the {what} {path} is a camera's raw file; develop it first, and save it as TIFF or "
+            "JPEG"
+        )
 
 
 def check_size(height: int, width: int, path: str | Path, what: str) -> None:
@@ -116,6 +142,11 @@ def _is_deep_colour(path: str | Path, image: Image.Image) -> bool:
 def _deep_colour_samples(path: str | Path, image: Image.Image) -> np.ndarray:
     """16-bit colour by way of OpenCV, which leaves EXIF's rotation to us."""
     orientation = image.getexif().get(_ORIENTATION, 1) if image.format == "PNG" else 1
+    if getattr(image, "tag_v2", {}).get(_PLANAR, 1) == 2:  # decoded, it would be stripes
+        raise InputError(
+            f"{path} stores 16-bit channels one after the other (planar), which cannot be read; "
+            "save it with interleaved channels"
+        )
     data = np.fromfile(path, np.uint8)  # imread cannot open every name on Windows
     array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if array is None:
@@ -146,5 +177,15 @@ def _unknown(path: Path, what: str) -> str:
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":
-        return f"the {what} {path} is HEIC or a video; save it as JPEG or PNG first"
+        if head[8:12] in (b"heic", b"heix", b"mif1", b"hevc", b"msf1"):
+            return (
+                f"the {what} {path} is HEIC, and the package for it is not installed; install "
+                "cine3d[pictures], or save it as JPEG first"
+            )
+        return f"the {what} {path} is a video; save one of its frames as JPEG or PNG first"
+    if head[:2] == b"\xff\x0a" or head[4:8] == b"JXL ":
+        return (
+            f"the {what} {path} is JPEG XL, and the package for it is not installed; install "
+            "cine3d[pictures], or save it as PNG first"
+        )
     return f"the {what} {path} is not a picture Cine3D can read; save it as JPEG, PNG or TIFF"

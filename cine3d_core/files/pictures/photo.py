@@ -49,6 +49,7 @@ class Photo:
     sha256: str  # of the file
     original_height: int  # after EXIF's rotation
     original_width: int
+    notes: tuple[str, ...] = ()  # what was decided about the file, in sentences
     cut: Insets = Insets()  # px of the working size around `rgb` that were left out
 
 
@@ -61,7 +62,8 @@ def read_photo(path: str | Path, *, max_side: int | None = None) -> Photo:
     """
     with opened_picture(path, "photo") as image:
         _check_not_tiny(image.height, image.width, path)
-        focal_share = _focal_share(image)
+        _check_flat(image, path)
+        focal_share, animated = _focal_share(image), _is_animated(image)
         values = _srgb(path, image)
     height, width = values.shape[:2]
     size = _working_size(height, width, max_side)
@@ -74,7 +76,33 @@ def read_photo(path: str | Path, *, max_side: int | None = None) -> Photo:
         sha256=sha256_of(path),
         original_height=height,
         original_width=width,
+        notes=_notes(animated, alpha is not None),
     )
+
+
+def _notes(animated: bool, transparent: bool) -> tuple[str, ...]:
+    said = {
+        "the file is an animation, and its first picture is taken": animated,
+        "what is transparent is filled with the colour beside it": transparent,
+    }
+    return tuple(sentence for sentence, true in said.items() if true)
+
+
+def _is_animated(image: Image.Image) -> bool:
+    """Whether a file holds several pictures in time; a phone's gain map beside it is none."""
+    moving = image.format in ("GIF", "PNG", "WEBP", "AVIF", "JXL")
+    return moving and getattr(image, "n_frames", 1) > 1
+
+
+def _check_flat(image: Image.Image, path: str | Path) -> None:
+    """InputError for a panorama of all directions, by what its camera wrote into it."""
+    packet = image.info.get("xmp") or b""
+    text = packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "replace")
+    if b"ProjectionType" in text and b"equirectangular" in text:
+        raise InputError(
+            f"the photo {path} is an equirectangular panorama, which no single lens sees; cut a "
+            "view out of it with a panorama program first"
+        )
 
 
 def without_border(photo: Photo) -> Photo:
