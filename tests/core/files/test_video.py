@@ -73,7 +73,8 @@ def test_fractional_rates_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fps", "rate"),
     [(29.97, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001)),
-     (23.98, Fraction(24000, 1001)), (59.94, Fraction(60000, 1001)), (25.0, Fraction(25)), (12.5, Fraction(25, 2))],
+     (23.98, Fraction(24000, 1001)), (59.94, Fraction(60000, 1001)), (25.0, Fraction(25)),
+     (12.5, Fraction(25, 2))],
 )  # fmt: skip
 def test_televisions_rates_are_exact(fps: float, rate: Fraction) -> None:
     assert _rate(fps) == rate
