@@ -1,4 +1,4 @@
-"""The scene file as numpy sees it: `scene.json` and `.npy` arrays in an uncompressed zip.
+"""The scene file as numpy sees it: `scene.json` and `.npy` arrays in a zip.
 
 A file is hostile until proved otherwise: every name, size, type and shape is compared with what
 `scene.json` states and with the length of the file before anything is allocated. Needs numpy alone,
@@ -12,6 +12,7 @@ import math
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,10 @@ LAYOUT: Layout = {
 # Those of the kinds of motion in place are there where they are used.
 IN_PLACE_LAYOUT: Layout = {kind.name: ("<f4", ("L", kind.planes, "H", "W")) for kind in IN_PLACE}
 VERSION = 3
+_LEVEL = 1  # of compression: higher ones take several times as long for some percent
+# What a file may unpack to: real scenes grow ten times at most, nearly all of it zeros.
+_MOST_GROWTH = 100
+_FREE_GROWTH = 2**26  # bytes that any file may unpack to
 _JSON = "scene.json"
 _JSON_BYTES = 16 * 2**20
 _NPY_HEADER_BYTES = 4096
@@ -60,6 +65,7 @@ _ZIP_DAMAGE = (
     ValueError,
     SyntaxError,
     struct.error,
+    zlib.error,
 )
 
 
@@ -83,7 +89,10 @@ def write_scene_arrays(
         with archive.open(_member(_JSON, len(text)), "w") as file:
             file.write(text)
         for name, array in stored.items():
-            with archive.open(_member(f"{name}.npy", array.nbytes), "w") as file:
+            member = _member(f"{name}.npy", array.nbytes)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member._compresslevel = _LEVEL  # the public name is of Python 3.13
+            with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
 
 
@@ -150,14 +159,17 @@ def _check_directory(archive: zipfile.ZipFile, file_bytes: int) -> None:
     for name in sorted((expected - set(names)) | (set(names) - expected - possible)):
         fate = "missing" if name in expected else "no part of a scene"
         raise _Unsound(f"{name[:60]!r} is {fate}")
+    known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     for member in members:
-        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
-            raise _Unsound(f"{member.filename} is compressed or encrypted")
-        if member.file_size != member.compress_size:
+        if member.compress_type not in known or member.flag_bits & 0x1:
+            raise _Unsound(f"{member.filename} is encrypted or compressed in another way")
+        if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
             raise _Unsound(f"{member.filename} states two sizes")
-    # stored members that share bytes would unpack to more than the file holds
-    if sum(member.file_size for member in members) > file_bytes:
+    # members that share bytes would unpack to more than the file holds
+    if sum(member.compress_size for member in members) > file_bytes:
         raise _Unsound("its members are larger than the file")
+    if sum(member.file_size for member in members) > file_bytes * _MOST_GROWTH + _FREE_GROWTH:
+        raise _Unsound("it unpacks to more than a scene of its size can hold")
 
 
 def _info(archive: zipfile.ZipFile) -> dict[str, Any]:

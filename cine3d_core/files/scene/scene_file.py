@@ -27,6 +27,8 @@ _CLOUD = ("positions", "rgb", "features", "layer", "pixel", "inpainted")
 def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
     """Write a scene; `load_scene` gives the same numbers back, the same scene the same bytes.
 
+    Only the depth of layers in which nothing moves is not kept: motion alone asks for it.
+
     Raises:
         InputError: the place cannot be written. The old file, if any, stays as it was.
     """
@@ -37,6 +39,7 @@ def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
         if name not in scene.in_place
     }
     tensors |= scene.in_place
+    tensors["layer_depth"] = _depth_where_it_moves(scene)
     half = tensors["features"].half()
     if torch.equal(half.float(), tensors["features"]):  # at half the size, if nothing is lost
         tensors["features"] = half
@@ -55,6 +58,16 @@ def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
     }
     check_scene(info, arrays)
     write_scene_arrays(path, info, arrays)
+
+
+def _depth_where_it_moves(scene: CinemagraphScene) -> torch.Tensor:  # [L, 1, H, W]
+    moves = torch.zeros(len(scene.layer_depth), dtype=torch.bool)
+    for planes in (scene.velocity, *scene.in_place.values()):
+        moves |= planes.abs().flatten(1).amax(dim=1).cpu() > 0
+    if bool(moves.all()):
+        return scene.layer_depth
+    one = torch.ones((), dtype=scene.layer_depth.dtype)
+    return torch.where(moves[:, None, None, None], scene.layer_depth.cpu(), one)
 
 
 def load_scene(path: str | Path) -> CinemagraphScene:

@@ -258,11 +258,41 @@ def test_hostile_scenes_are_refused_with_a_sentence(
         load_scene(tmp_path / "s.cine3d")
 
 
-def test_compressed_members_are_refused(tmp_path: Path) -> None:
+def test_members_that_numpy_cannot_read_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.cine3d"
-    rewritten(path, lambda members: None, compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(InputError, match="compressed"):
+    rewritten(path, lambda members: None, compression=zipfile.ZIP_BZIP2)
+    with pytest.raises(InputError, match="compressed in another way"):
         read_scene_info(path)
+
+
+def test_uncompressed_scenes_open_too(tmp_path: Path) -> None:
+    path = tmp_path / "s.cine3d"
+    rewritten(path, lambda members: None, compression=zipfile.ZIP_STORED)
+    assert same(load_scene(path), tiny_scene())
+
+
+def test_a_file_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.cine3d"
+
+    def inflate(members: Members) -> None:
+        members["velocity.npy"] = bytes(80_000_000)
+
+    rewritten(path, inflate, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 200_000
+    with pytest.raises(InputError, match="unpacks to more"):
+        load_scene(path)
+
+
+def test_a_scene_that_hardly_moves_is_a_small_file(tmp_path: Path) -> None:
+    scene = tiny_scene(points=2000)
+    still = dataclasses.replace(scene, velocity=torch.zeros(2, 2, 600, 900))
+    maps = {name: torch.ones(2, 1, 600, 900, dtype=t) for name, t in _MAPS.items()}
+    canvas = dataclasses.replace(scene.canvas_camera, height=600, width=900)
+    save_scene(dataclasses.replace(still, canvas_camera=canvas, **maps), tmp_path / "s.cine3d")
+    assert (tmp_path / "s.cine3d").stat().st_size < 150_000  # 15 MB of maps
+
+
+_MAPS = {"layer_depth": torch.float32, "cycles": torch.int16}
 
 
 def test_doubled_names_are_refused(tmp_path: Path) -> None:
