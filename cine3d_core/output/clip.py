@@ -37,7 +37,7 @@ from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]
-DrawFrame = Callable[[Shot, int, bool], RenderedFrame]  # camera, index, with motion vectors
+DrawFrame = Callable[[Shot, float, bool], RenderedFrame]  # camera, frame, with motion vectors
 
 _MAX_SIDE = 16384  # px of a rendered frame
 
@@ -165,7 +165,7 @@ def frame_drawer(
     cpu = torch.device("cpu")
     if scene.parameters.get("models") == "official":
         draw = published_frames(on_device(scene, device))
-        return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, frame), cpu)
+        return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, round(frame)), cpu)
     network = open_decoder(scene, device, decoder)
     drawn = without_features(scene) if network is pass_through else scene
     level_of = levels_of(drawn, device)

@@ -193,7 +193,7 @@ def _group_in_place(scene: CinemagraphScene, kind: str, cycles: int, index: Tens
     return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
 
 
-def cycle_phase(frame: int, num_frames: int, cycles: int) -> float:
+def cycle_phase(frame: float, num_frames: int, cycles: int) -> float:
     """How much of its current cycle has passed at `frame`, in [0, 1)."""
     return (frame * cycles % num_frames) / num_frames
 
@@ -223,7 +223,7 @@ def _group_lift(group: MovingGroup, lift: Lift) -> Lift:
 def splat_directions(
     prepared: PreparedScene,
     shot: Shot,
-    frame: int,
+    frame: float,
     params: AnimationParams,
     *,
     motion_vectors: bool = False,
@@ -269,7 +269,7 @@ def _placed(
     return place_points(positions, neighbours, camera, zoom=zoom, params=params.splat)
 
 
-def _phases(prepared: PreparedScene, frame: int, params: AnimationParams) -> Tensor:  # [2, 2 G]
+def _phases(prepared: PreparedScene, frame: float, params: AnimationParams) -> Tensor:  # [2, 2 G]
     """Cross-fade weights of each group's points, those that are seen and those invented."""
     count = prepared.scene.num_frames
     passed = torch.tensor([cycle_phase(frame, count, group.cycles) for group in prepared.groups])
@@ -279,7 +279,7 @@ def _phases(prepared: PreparedScene, frame: int, params: AnimationParams) -> Ten
 
 
 def _moving_at(
-    prepared: PreparedScene, frame: int, lift: Lift, backward: bool, *, ahead: int = 0
+    prepared: PreparedScene, frame: float, lift: Lift, backward: bool, *, ahead: int = 0
 ) -> Tensor:
     """Positions of all moving points in one of the clouds, `ahead` frames on its way: [m, 3]."""
     scene = prepared.scene
@@ -308,7 +308,7 @@ def _positions_at(
 def _motion_vectors(
     prepared: PreparedScene,
     shot: Shot,
-    frame: int,
+    frame: float,
     lift: Lift,
     placed: tuple[Points, Points, list[Tensor]],
 ) -> Tensor:

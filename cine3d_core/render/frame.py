@@ -80,7 +80,7 @@ def splat_frame(
 def render_frame(
     prepared: PreparedScene,
     shot: Shot,
-    frame: int,
+    frame: float,
     *,
     decoder: Decoder = pass_through,
     params: AnimationParams | None = None,
@@ -91,7 +91,7 @@ def render_frame(
     Args:
         prepared: from `animation.prepare`.
         shot: the camera now and at the neighbouring frames.
-        frame: index, any integer; frame `num_frames` is frame 0.
+        frame: index, also between two frames; frame `num_frames` is frame 0.
         decoder: draws the colours.
         params: how to splat and blend; None takes what the scene says.
         motion_vectors: fill `motion`, which costs about a third more; else it is zero.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from cine3d_core.device import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.models.store import list_models
 from cine3d_core.files.pictures.exr import srgb_to_linear
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.files.pictures.pixels import rgb_bytes
@@ -38,6 +39,8 @@ from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.guess import guess_mask
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
+from cine3d_core.output.coverage import holes, safe_reach, uncovered
+from cine3d_core.output.matte import matte
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.coarse import preview_of
@@ -47,19 +50,16 @@ from cine3d_core.scene import (
     CinemagraphScene,
     Drawing,
     RenderedFrame,
-    resized_camera,
 )
 from cine3d_core.settings import BuildSettings
+from cine3d_core.worker.film import write_film
 from cine3d_core.worker.model_jobs import MODEL_JOBS
 from cine3d_core.worker.requests import asked, estimated_depth, settings_asked, working_photo
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 MAX_SIDE_PX = 16_384  # of a frame
 PREVIEW_SIDE_PX = 640  # of a picture of the motion
-COVERAGE_SIDE_PX = 160  # of the frames that measure what a camera path uncovers
-MAX_REACH = 1.0  # scene units: as far as the nearest surface
-REACH_STEPS = 6
-SOLID_ALPHA = 0.5  # a pixel with less than this is a hole
+PREVIEW_KEYS = 5  # of the way of a point that is shown, not rendered
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def check(job: JobInput) -> JobResult:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": str(device),
-        "models": scene.models,
+        "models": {model.name: model.sha256 for model in list_models()},
         "seconds": round(time.monotonic() - start, 1),
     }
     if device.type == "cuda":
@@ -109,13 +109,25 @@ def build(job: JobInput) -> JobResult:
     job.progress("Writing the scene file", 0.86)
     save_scene(scene, path)
     job.progress("Preparing the points", 0.9)
-    return _described(scene, path, request.photo)
+    value, arrays = _described(scene, path, request.photo, job.arguments.get("points", "FULL"))
+    if _is_see_through(Path(job.arguments["photo"])):
+        value["assumed"] = [*value["assumed"], "the photo's transparent part is taken as solid"]
+    return value, arrays
+
+
+def _is_see_through(path: Path) -> bool:
+    """Whether a picture has transparent pixels, which a photo of a place cannot have."""
+    with Image.open(path) as picture:
+        if "A" not in picture.getbands() and "transparency" not in picture.info:
+            return False
+        low, _ = picture.convert("RGBA").getchannel("A").getextrema()
+    return bool(low < 255)
 
 
 def open_scene(job: JobInput) -> JobResult:
     """The points of a scene file that exists."""
     path = Path(job.arguments["scene_file"])
-    return _described(load_scene(path), path, None)
+    return _described(load_scene(path), path, None, job.arguments.get("points", "FULL"))
 
 
 def render(job: JobInput) -> JobResult:
@@ -134,7 +146,7 @@ def render(job: JobInput) -> JobResult:
     camera, before, after = (_camera(arguments[name]) for name in ("camera", "previous", "next"))
     frame = scene.draw(
         Shot(camera, before, after),
-        int(arguments["frame"]),
+        _frame(arguments["frame"]),
         "vector" in arguments.get("passes", []),
     )
     job.progress("Handing over", 0.95)
@@ -142,7 +154,7 @@ def render(job: JobInput) -> JobResult:
     planes |= {
         "depth": frame.depth,
         "vector": frame.motion * torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None],
-        "moving": frame.moving,
+        "moving": matte(frame.moving),
     }
     arrays = {name: _rows_up(planes[name]) for name in ["combined", *arguments.get("passes", [])]}
     if region := arguments.get("region"):
@@ -150,7 +162,13 @@ def render(job: JobInput) -> JobResult:
         if width < 1 or height < 1:
             raise InputError("the render region is empty; draw it anew or switch it off")
         arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
-    return _provenance(scene.scene, arguments["scene_file"]), arrays
+    facts = {**_provenance(scene.scene, arguments["scene_file"]), "uncovered": holes(frame.alpha)}
+    return facts, arrays
+
+
+def _frame(value: float) -> float:
+    """A whole frame as a whole number, so that it is drawn as it always was."""
+    return int(value) if value == int(value) else float(value)
 
 
 def _combined(frame: RenderedFrame, transparent: bool) -> Tensor:  # [4, H, W]
@@ -182,45 +200,43 @@ def _write_frame_ply(
 
 
 def coverage(job: JobInput) -> JobResult:
-    """Share of uncovered pixels for each camera: `uncovered` [n], measured on small frames."""
+    """Share of uncovered pixels for each camera: `uncovered` [n]."""
     draw = _preview(job.arguments["scene_file"], "cpu").draw
     cameras = [_camera(record) for record in job.arguments["cameras"]]
     shares = np.zeros(len(cameras), np.float64)
     for index, camera in enumerate(cameras):
         job.progress("Looking for holes", index / len(cameras))
-        shares[index] = _uncovered(draw, camera)
+        shares[index] = uncovered(draw, camera)
     return {}, {"uncovered": shares}
 
 
-def safe_reach(job: JobInput) -> JobResult:
-    """How far the photo's camera may go: `reach` [6, 3] places, - and + along x, y and z.
+def reach_of_camera(job: JobInput) -> JobResult:
+    """How far the photo's camera may go: `reach` [6, 3], see `coverage.safe_reach`.
 
-    In Blender's axes. Searched by halving up to `MAX_REACH` units; each is the farthest place
-    found from which at most the share `uncovered` of the frame is a hole.
+    In Blender's axes.
     """
     preview = _preview(job.arguments["scene_file"], "cpu")
     limit = float(job.arguments["uncovered"])
-    camera, reach = preview.scene.camera, np.zeros((6, 3))
-    for index in range(6):
-        axis, sign = index // 2, 2 * (index % 2) - 1
-        low, high = 0.0, MAX_REACH
-        for step in range(REACH_STEPS):
-            job.progress("Looking for holes", (index + step / REACH_STEPS) / 6)
-            middle = (low + high) / 2
-            pose = camera.world_to_camera.clone()
-            pose[axis, 3] -= sign * middle
-            solid = _uncovered(preview.draw, replace(camera, world_to_camera=pose)) <= limit
-            low, high = (middle, high) if solid else (low, middle)
-        reach[index, axis] = sign * low
+    reach = safe_reach(preview.draw, preview.scene.camera, limit, job.progress)
     return {}, {"reach": reach @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])}
 
 
-def _uncovered(draw: DrawFrame, camera: Camera) -> float:
-    share = min(1.0, COVERAGE_SIDE_PX / max(camera.height, camera.width))
-    height, width = (max(1, round(side * share)) for side in (camera.height, camera.width))
-    small = resized_camera(camera, height, width)
-    alpha = draw(Shot(small, small, small), 0, False).alpha
-    return float((alpha < SOLID_ALPHA).float().mean())
+def film(job: JobInput) -> JobResult:
+    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker_film`."""
+    arguments = job.arguments
+    scene = _drawable(arguments["scene_file"], arguments.get("device", "auto"))
+    path = Path(arguments["path"])
+    write_film(
+        scene.draw,
+        [_camera(record) for record in arguments["cameras"]],
+        [_frame(value) for value in arguments["frames"]],
+        path,
+        fps=float(arguments["fps"]),
+        loops=int(arguments["loops"]),
+        progress=job.progress,
+    )
+    size = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
+    return {"bytes": size}, {}
 
 
 def propose_mask(job: JobInput) -> JobResult:
@@ -249,10 +265,16 @@ def preview_motion(job: JobInput) -> JobResult:
     return {"assumed": list(directed.assumed)}, {"picture": _png(picture)}
 
 
-def _described(scene: CinemagraphScene, path: Path, photo: Photo | None) -> JobResult:
-    """What Blender keeps of a scene: its description, the photo as picture, the points."""
+def _described(scene: CinemagraphScene, path: Path, photo: Photo | None, points: str) -> JobResult:
+    """What Blender keeps of a scene: its description, the photo as picture, the points.
+
+    `points` is FULL for all, PREVIEW for as many as a window of `PREVIEW_SIDE_PX` shows.
+    """
     arrays: dict[str, np.ndarray] = {}
-    groups = viewport_points(prepare(scene))
+    if points == "PREVIEW":
+        groups = viewport_points(prepare(preview_of(scene)), num_keys=PREVIEW_KEYS)
+    else:
+        groups = viewport_points(prepare(scene))
     for number, group in enumerate(groups):
         fields = asdict(group)
         fields.pop("cycles")
@@ -363,7 +385,8 @@ JOBS: dict[str, JobFunction] = {
     "render": render,
     "export_ply": export_ply,
     "coverage": coverage,
-    "safe_reach": safe_reach,
+    "safe_reach": reach_of_camera,
+    "film": film,
     "propose_mask": propose_mask,
     "preview_motion": preview_motion,
     **MODEL_JOBS,
