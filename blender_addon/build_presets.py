@@ -1,4 +1,4 @@
-"""The build settings: what the worker is told of them, and presets that keep them."""
+"""Presets of the build settings: a few come with the add-on, the artist adds others."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from pathlib import Path
 
 import bpy
 from bl_operators.presets import AddPresetBase
-
-from . import preferences
-from .properties import CINE3D_PG_scene
 
 _FOLDER = "cine3d/import"
 _HOME = str(Path(__file__).parent)  # holds the folder "presets"
@@ -30,32 +27,8 @@ class CINE3D_OT_add_build_preset(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Build Preset"
     preset_menu = "CINE3D_MT_build_presets"
     preset_subdir = _FOLDER
-    preset_defines = ["choices = bpy.context.scene.cine3d"]
+    preset_defines = ["choices = bpy.context.scene.cine3d.chosen"]
     preset_values = ["choices.preset", "choices.size", "choices.frames", "choices.fps"]
-
-
-def build_settings(choices: CINE3D_PG_scene) -> dict:
-    """The worker's settings for what was chosen.
-
-    Raises:
-        ValueError: a depth picture or model was announced and not named.
-    """
-    depth = None
-    if choices.depth_source != "SHIPPED":
-        if not choices.depth_path:
-            raise ValueError("no depth picture or model is chosen; choose one or set Depth back")
-        depth = choices.depth_path
-        if choices.depth_source == "FILE":
-            depth = bpy.path.abspath(depth)
-    return {
-        "depth": depth,
-        "frames": choices.frames,
-        "fps": choices.fps,
-        "size": choices.size,
-        "preset": choices.preset,
-        "hints": bpy.path.abspath(choices.hints_file) or None,
-        "device": preferences.get().device,
-    }
 
 
 def draw_presets(layout: bpy.types.UILayout) -> None:

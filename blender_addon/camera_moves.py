@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 
 import bpy
-import numpy as np
 from bpy.props import EnumProperty, FloatProperty
 from mathutils import Matrix, Vector
 
 from cine3d_core.moves import PUBLISHED_MOVES, published_translation
 
-from . import cameras, jobs, photo_scene, relink
-from .compat import fcurves_of
+from . import cameras, photo_scene
+from .compat import fcurves_of, remove_empty_fcurves
 
 # The straight published moves need their two ends only; what bends gets a key per eighth of a turn.
 _KEYS = {"up-down": 2, "zoom-in": 2, "side": 2, "circle": 17, "dolly-zoom": 9, "orbit": 9}
 _CLOSED = {"circle", "orbit"}  # frame N is frame 0 again
 _DOLLY = 0.24  # scene units towards the subject, as the published zoom
 _ORBIT_DEG = 3.0
-_SAMPLES = 9  # frames of a path that are looked at for holes
-WARN_UNCOVERED = 0.01  # share of a frame
 
 _MOVES = (
     ("up-down", "Up and Down", "The published move along the vertical"),
@@ -43,10 +40,12 @@ def key_move(
     distance: float,
     unit: float,
 ) -> None:
-    """Write a move as keyframes of location, rotation and lens, from where the camera is now.
+    """Write a move as keyframes of location, rotation and lens.
+
+    It starts where the camera was before its last move, so that moves replace one another.
 
     Args:
-        camera: keys in its frame range are replaced.
+        camera: keys in the new range are replaced, those of its last move go.
         move: one of the names in `_MOVES`.
         first_frame: where the move begins.
         num_frames: its length; a closed move arrives one frame later where it began.
@@ -54,10 +53,14 @@ def key_move(
         distance: of the subject, scene units; what dolly zoom and orbit keep in place.
         unit: length of a scene unit in the space of the camera's location.
     """
+    take_back(camera)
     start, lens = camera.matrix_basis.copy(), camera.data.lens
     count = _KEYS[move]
     length = num_frames if move in _CLOSED else num_frames - 1
     _clear(camera, camera.data, first_frame, first_frame + num_frames)
+    before = camera.cine3d_move
+    before.is_moved, before.basis, before.lens = True, _flat(start), lens
+    before.first, before.last = first_frame, first_frame + num_frames
     for k in range(count):
         share = k / (count - 1)
         offset, turn, zoom = _pose(move, share, strength, distance)
@@ -73,6 +76,23 @@ def key_move(
         for point in curve.keyframe_points:
             point.interpolation = kind
         curve.update()
+
+
+def take_back(camera: bpy.types.Object) -> bool:
+    """Undo the last move: its keys go, the camera is where it was; whether there was one."""
+    before = camera.cine3d_move
+    if not before.is_moved:
+        return False
+    _clear(camera, camera.data, before.first, before.last)
+    camera.matrix_basis = before.basis
+    camera.data.lens = before.lens
+    before.is_moved = False
+    return True
+
+
+def _flat(matrix: Matrix) -> list[float]:
+    """A matrix as Blender's properties of 16 numbers take it: column by column."""
+    return [value for column in matrix.col for value in column]
 
 
 def _pose(
@@ -119,6 +139,7 @@ def _clear(camera: bpy.types.Object, data: bpy.types.Camera, first: float, last:
                     if first <= point.co.x <= last:
                         points.remove(point, fast=True)
                 curve.update()
+        remove_empty_fcurves(owner)
 
 
 def location_unit(camera: bpy.types.Object, root: bpy.types.Object) -> float:
@@ -126,7 +147,7 @@ def location_unit(camera: bpy.types.Object, root: bpy.types.Object) -> float:
     return 1.0 if camera.parent == root else root.matrix_world.to_scale()[0]
 
 
-class _CameraOperator:
+class NeedsCamera:
     """Operators that need a photo and the scene's camera."""
 
     @classmethod
@@ -140,7 +161,7 @@ class _CameraOperator:
         return True
 
 
-class CINE3D_OT_camera_move(_CameraOperator, bpy.types.Operator):
+class CINE3D_OT_camera_move(NeedsCamera, bpy.types.Operator):
     """Key a camera move over one loop, as ordinary keyframes"""
 
     bl_idname = "cine3d.camera_move"
@@ -175,88 +196,22 @@ class CINE3D_OT_camera_move(_CameraOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CINE3D_OT_check_path(_CameraOperator, jobs.WorkerOperator, bpy.types.Operator):
-    """Look along the camera's path for what the photo cannot show"""
+class CINE3D_OT_camera_back(NeedsCamera, bpy.types.Operator):
+    """Take the camera back to where the photo was taken, without any keys of a move"""
 
-    bl_idname = "cine3d.check_path"
-    bl_label = "Check Camera Path"
-
-    job_name = "coverage"
-
-    @classmethod
-    def poll(cls, context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
-
-    def request(self, context):
-        root, scene = photo_scene.active_root(context), context.scene
-        span = np.linspace(scene.frame_start, scene.frame_end, _SAMPLES)
-        self._frames = sorted({round(frame) for frame in span})
-        now = scene.frame_current
-        records = []
-        for frame in self._frames:
-            scene.frame_set(frame)
-            depsgraph = context.evaluated_depsgraph_get()
-            camera = scene.camera.evaluated_get(depsgraph)
-            matrix = root.evaluated_get(depsgraph).matrix_world
-            records.append(cameras.camera_record(camera, depsgraph, matrix)[0])
-        scene.frame_set(now)
-        return {"scene_file": str(relink.scene_file(root)), "cameras": records}, {}
-
-    def deliver(self, context, value, arrays):
-        shares = arrays["uncovered"]
-        worst = int(np.argmax(shares))
-        text = f"{shares[worst]:.1%} of frame {self._frames[worst]} is not covered by the photo"
-        if shares[worst] > WARN_UNCOVERED:
-            self.report({"WARNING"}, f"{text}; keep the camera nearer to where the photo was taken")
-        else:
-            self.report({"INFO"}, f"The path is safe: at most {text}")
-
-
-class CINE3D_OT_safe_volume(_CameraOperator, jobs.WorkerOperator, bpy.types.Operator):
-    """Show how far the camera may go in each direction before holes show"""
-
-    bl_idname = "cine3d.safe_volume"
-    bl_label = "Show Safe Volume"
+    bl_idname = "cine3d.camera_back"
+    bl_label = "Back to Photo"
     bl_options = {"REGISTER", "UNDO"}
 
-    job_name = "safe_reach"
-
-    @classmethod
-    def poll(cls, context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
-
-    def request(self, context):
-        root = photo_scene.active_root(context)
-        self._root = root.name
-        arguments = {"scene_file": str(relink.scene_file(root)), "uncovered": WARN_UNCOVERED}
-        return arguments, {}
-
-    def deliver(self, context, value, arrays):
-        show_safe_volume(bpy.data.objects[self._root], arrays["reach"])
-
-
-def show_safe_volume(root: bpy.types.Object, reach: np.ndarray) -> bpy.types.Object:
-    """A wire octahedron around the photo's camera; its tips are the farthest safe places.
-
-    Args:
-        root: the photo.
-        reach: [6, 3] tips in the root's space: two for each axis.
-    """
-    name = f"{root.name} Safe Volume"
-    mesh = bpy.data.meshes.new(name)
-    edges = [(a, b) for a in range(6) for b in range(a + 1, 6) if a // 2 != b // 2]
-    mesh.from_pydata(reach.tolist(), edges, [])
-    volume = next((child for child in root.children if child.name == name), None)
-    if volume is None:
-        volume = bpy.data.objects.new(name, mesh)
-        root.users_collection[0].objects.link(volume)
-        volume.parent = root
-    else:
-        old, volume.data = volume.data, mesh
-        bpy.data.meshes.remove(old)
-    volume.hide_render = True
-    volume.display_type = "WIRE"
-    return volume
+    def execute(self, context):
+        root, camera = photo_scene.active_root(context), context.scene.camera
+        take_back(camera)
+        first, length = root.cine3d.first_frame, root.cine3d.num_frames
+        _clear(camera, camera.data, first, first + length)
+        cameras.apply_core_camera(camera, photo_scene.photo_record(root, context.scene))
+        if camera.parent != root:
+            camera.matrix_world = root.matrix_world @ camera.matrix_basis
+        return {"FINISHED"}
 
 
 class CINE3D_PT_camera(bpy.types.Panel):
@@ -275,13 +230,13 @@ class CINE3D_PT_camera(bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         layout.operator_menu_enum("cine3d.camera_move", "move", text="Key Camera Move")
+        layout.operator("cine3d.camera_back", icon="LOOP_BACK")
         layout.operator("cine3d.check_path")
         layout.operator("cine3d.safe_volume")
 
 
 CLASSES = (
     CINE3D_OT_camera_move,
-    CINE3D_OT_check_path,
-    CINE3D_OT_safe_volume,
+    CINE3D_OT_camera_back,
     CINE3D_PT_camera,
 )

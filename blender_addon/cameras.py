@@ -6,7 +6,8 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from mathutils import Matrix, Vector
 
 from . import coordinates
 
@@ -15,6 +16,11 @@ def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
     """Width and height of a whole frame in pixels, resolution percentage applied."""
     share = render.resolution_percentage / 100
     return int(render.resolution_x * share), int(render.resolution_y * share)
+
+
+def loop_frame(scene: bpy.types.Scene, root: bpy.types.Object) -> float:
+    """The frame of a photo's loop that a scene shows; between two where time is stretched."""
+    return round(scene.frame_current_final - root.cine3d.first_frame, 4)
 
 
 def camera_record(
@@ -64,6 +70,19 @@ def camera_record(
         "height": height,
     }
     return record, scale
+
+
+def camera_frame(context, camera: bpy.types.Object) -> list[Vector] | None:
+    """The corners of a camera's picture in pixels of the region, from the lower left around."""
+    corners = camera.data.view_frame(scene=context.scene)  # upper right, lower right, ll, ul
+    # not the object's own scale, which means nothing to a camera
+    location, rotation, _ = camera.matrix_world.decompose()
+    world = [location + rotation @ corner for corner in corners]
+    places = [location_3d_to_region_2d(context.region, context.region_data, p) for p in world]
+    if any(place is None for place in places):
+        return None
+    upper_right, lower_right, lower_left, upper_left = places
+    return [lower_left, lower_right, upper_right, upper_left]
 
 
 def _shift_unit_px(camera: bpy.types.Object, render: bpy.types.RenderSettings) -> float:

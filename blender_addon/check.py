@@ -13,25 +13,26 @@ class CINE3D_OT_check(jobs.WorkerOperator, bpy.types.Operator):
     bl_idname = "cine3d.check"
     bl_label = "Check"
 
-    job_name = "check"
+    bl_options: set[str] = set()
 
-    def request(self, context):
+    def plan(self, context) -> jobs.Plan:
         preferences.get().status = "Checking..."
-        return {"device": preferences.get().device}, {}
 
-    def deliver(self, context, value, arrays):
-        device = value.get("device_name", value["device"])
-        networks = ", ".join(sorted(value["models"])) or "none"
-        text = (
-            f"Works: PyTorch {value['torch']} on {device}, Python {value['python']}, "
-            f"networks: {networks}, {value['seconds']} s."
-        )
-        preferences.get().status = text
-        self.report({"INFO"}, text)
+        def refused(sentence: str) -> None:
+            preferences.get().status = f"Does not work: {sentence}"
 
-    def _refuse(self, sentence):
-        preferences.get().status = f"Does not work: {sentence}"
-        return super()._refuse(sentence)
+        def deliver(context, value, arrays) -> jobs.Told:
+            device = value.get("device_name", value["device"])
+            networks = ", ".join(sorted(value["models"])) or "none"
+            text = (
+                f"Works: PyTorch {value['torch']} on {device}, Python {value['python']}, "
+                f"networks: {networks}, {value['seconds']} s."
+            )
+            preferences.get().status = text
+            return jobs.Told(text)
+
+        arguments = {"device": preferences.get().device}
+        return jobs.Plan("Check", "check", arguments, deliver, refused=refused, changes_file=False)
 
 
 CLASSES = (CINE3D_OT_check,)

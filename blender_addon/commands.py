@@ -94,7 +94,12 @@ def _render(chosen: argparse.Namespace) -> None:
         scene.render.ffmpeg.codec = "WEBM" if container == "WEBM" else "H264"
         scene.render.ffmpeg.constant_rate_factor = "HIGH"
         scene.render.use_file_extension = False
-    bpy.ops.render.render(animation=True)
+    try:
+        bpy.ops.render.render(animation=True)
+    except RuntimeError:
+        if container:  # begun, and of no use to anybody
+            output.unlink(missing_ok=True)
+        raise
 
 
 def _export(chosen: argparse.Namespace) -> None:

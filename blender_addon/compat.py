@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bpy
-from mathutils import Vector
 
 
 def modifier_input(modifier: bpy.types.NodesModifier, name: str) -> tuple[object, str]:
@@ -54,6 +53,20 @@ def fcurves_of(target: bpy.types.ID) -> list[bpy.types.FCurve]:
     ]
 
 
+def remove_empty_fcurves(target: bpy.types.ID) -> None:
+    """Take away animation curves without keys, and the animation data if nothing else is in it."""
+    data = target.animation_data
+    for curve in [curve for curve in fcurves_of(target) if not curve.keyframe_points]:
+        if hasattr(data.action, "fcurves"):
+            data.action.fcurves.remove(curve)
+        else:
+            for bag in (b for la in data.action.layers for st in la.strips for b in st.channelbags):
+                if bag.slot == data.action_slot:
+                    bag.fcurves.remove(curve)
+    if data is not None and not fcurves_of(target) and not (data.drivers or data.nla_tracks):
+        target.animation_data_clear()
+
+
 def set_video_output(settings: bpy.types.ImageFormatSettings) -> None:
     """Let a scene write videos; 5.0 wants the kind of media first."""
     if hasattr(settings, "media_type"):
@@ -72,22 +85,35 @@ def set_multilayer_output(settings: bpy.types.ImageFormatSettings) -> None:
 RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 
-def annotation_strokes(scene: bpy.types.Scene) -> list[list[Vector]]:
-    """World points of all visible annotation strokes in 3D space.
+def annotation_strokes(scene: bpy.types.Scene) -> list:
+    """All visible annotation strokes in 3D space, each with `points` whose `co` is in the world.
 
-    5.0 renamed the scene's property when grease pencil objects got their new data.
+    5.0 renamed the scene's property when grease pencil objects got their new data. Since 4.3 a
+    stroke does not say whether it lies on the screen; such a stroke has no third coordinate.
     """
     data = getattr(scene, "annotation", None) or getattr(scene, "grease_pencil", None)
     if data is None:
         return []
     return [
-        [Vector(point.co) for point in stroke.points]
+        stroke
         for layer in data.layers
         if not (layer.annotation_hide if hasattr(layer, "annotation_hide") else layer.hide)
         and layer.active_frame is not None
         for stroke in layer.active_frame.strokes
-        if stroke.display_mode == "3DSPACE" and len(stroke.points) > 1
+        if len(stroke.points) > 1
+        and getattr(stroke, "display_mode", "3DSPACE") == "3DSPACE"
+        and any(point.co[2] != 0.0 for point in stroke.points)
     ]
+
+
+def set_paint_colors(scene: bpy.types.Scene) -> None:
+    """White to paint with, black on the other key; 5.0 has these settings for each mode."""
+    tools = scene.tool_settings
+    unified = getattr(tools, "unified_paint_settings", None)
+    if unified is None:
+        unified = tools.image_paint.unified_paint_settings
+    unified.use_unified_color = True
+    unified.color, unified.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
 
 def modifier_input_path(modifier: bpy.types.NodesModifier, name: str) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import bpy
 import numpy as np
 
-from . import cameras, jobs, photo_scene, preferences, relink, viewport
+from . import cameras, coverage, jobs, photos, preferences, scene_files, viewport
 from .worker_client import JobCancelled, WorkerError
 
 MOVING_PASS = "Moving"
 _PASSES = {"combined": "Combined", "depth": "Depth", "vector": "Vector", "moving": MOVING_PASS}
 _STALE = "was built anew elsewhere: the points shown are older than the frames; use Build Again"
-_NOTHING = 1e10  # what Blender's engines write as depth where nothing is
+NOTHING = 1e10  # what Blender's engines write as depth where nothing is
 
 
 class CINE3D_RenderEngine(bpy.types.RenderEngine):
@@ -58,32 +57,59 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         if not hasattr(self, "shown"):
             self.shown = viewport.ViewportFrame()
         try:
-            self.shown.draw(self, context, depsgraph, render_root(depsgraph))
+            self.shown.draw(self, context, depsgraph, photos.chosen_photo(depsgraph))
         except (ValueError, WorkerError) as error:
             self.update_stats("Cine3D", str(error))
 
     def _render_views(self, depsgraph) -> None:
         scene = depsgraph.scene
-        root = render_root(depsgraph)
-        scene_file = relink.scene_file(root)
+        chosen = photos.chosen_photos(depsgraph)
         left, bottom, width, height = render_region(scene.render)
         if depsgraph.view_layer.cine3d.use_pass_moving:
             self.add_pass(MOVING_PASS, 1, "X", layer=depsgraph.view_layer.name)
         for view in self._views(scene.render):
             if view:
                 self.active_view_set(view)
-            request, scale = self._request(depsgraph, root)
-            request["scene_file"] = str(scene_file)
-            request["region"] = [left, bottom, width, height]
-            value, arrays = self._drawn(request)
+            drawn = [self._photo(depsgraph, photo, len(chosen) > 1) for photo in chosen]
+            arrays = photos.by_depth([arrays for _, arrays in drawn])
+            if not scene.render.film_transparent:
+                arrays["combined"][..., 3] = 1.0
             result = self.begin_result(
                 0, 0, width, height, layer=depsgraph.view_layer.name, view=view
             )
-            fill_passes(result.layers[0].passes, arrays, scale)
+            fill_passes(result.layers[0].passes, arrays)
             self.end_result(result)
-        self._stamp(value)
-        if value["scene_sha256"] != root.cine3d.scene_sha256:
-            self.report({"WARNING"}, f"Cine3D: {scene_file.name} {_STALE}")
+        values = [value for value, _ in drawn]
+        self._stamp(values)
+        self._warn(scene, chosen, values)
+
+    def _photo(self, depsgraph, photo: photos.Photo, several: bool):
+        """What one photo contributes to a frame: the worker's value, arrays in Blender units."""
+        request, scale = self._request(depsgraph, photo)
+        request["scene_file"] = str(scene_files.scene_file(photo.root))
+        request["region"] = list(render_region(depsgraph.scene.render))
+        if several:  # holes of the near one show the far one
+            request["passes"] = list(dict.fromkeys([*request["passes"], "depth"]))
+            request["transparent"] = True
+        value, arrays = self._drawn(request)
+        if "depth" in arrays:
+            depth = arrays["depth"]
+            arrays["depth"] = np.where(depth > 0, depth * np.float32(scale), np.float32(NOTHING))
+        return value, arrays
+
+    def _warn(self, scene, chosen: list[photos.Photo], values: list[dict[str, Any]]) -> None:
+        """What is right, but not what the artist may expect."""
+        for photo, value in zip(chosen, values, strict=True):
+            if value["scene_sha256"] != photo.root.cine3d.scene_sha256:
+                name = scene_files.scene_file(photo.root).name
+                self.report({"WARNING"}, f"Cine3D: {name} {_STALE}")
+        share = min(value["uncovered"] for value in values)
+        if share > coverage.WARN_UNCOVERED and not scene.render.film_transparent:
+            self.report(
+                {"WARNING"},
+                f"Cine3D: {share:.0%} of frame {scene.frame_current} is not covered by the photo "
+                "and was made up; keep the camera nearer to where it was taken",
+            )
 
     def _views(self, render: bpy.types.RenderSettings) -> list[str]:
         """Names of the eyes of a stereo render; one empty name without stereo."""
@@ -93,31 +119,31 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             return [view.name for view in render.stereo_views if view.use]
         return [view.name for view in render.views if view.use]
 
-    def _request(self, depsgraph, root) -> tuple[dict[str, Any], float]:
+    def _request(self, depsgraph, photo: photos.Photo) -> tuple[dict[str, Any], float]:
         """The job's arguments, and the scale of depths."""
         scene = depsgraph.scene
-        camera, scale = self._camera(depsgraph, root)
+        camera, scale = self._camera(depsgraph, photo)
         before = after = camera
         vectors = depsgraph.view_layer.use_pass_vector
-        frame = scene.frame_current
+        frame, now = scene.frame_current, cameras.loop_frame(scene, photo.root)
         if vectors:
-            before, after = (self._camera_at(depsgraph, root, frame + step) for step in (-1, 1))
+            before, after = (self._camera_at(depsgraph, photo, frame + step) for step in (-1, 1))
             self.frame_set(frame, scene.frame_subframe)
         return {
             "camera": camera,
             "previous": before,
             "next": after,
-            "frame": frame - root.cine3d.first_frame,
+            "frame": now,
             "passes": wanted_passes(depsgraph.view_layer),
             "transparent": scene.render.film_transparent,
             "device": preferences.get().device,
         }, scale
 
-    def _camera_at(self, depsgraph, root, frame: int) -> dict[str, Any]:
+    def _camera_at(self, depsgraph, photo: photos.Photo, frame: int) -> dict[str, Any]:
         self.frame_set(frame, 0.0)
-        return self._camera(depsgraph, root)[0]
+        return self._camera(depsgraph, photo)[0]
 
-    def _camera(self, depsgraph, root) -> tuple[dict[str, Any], float]:
+    def _camera(self, depsgraph, photo: photos.Photo) -> tuple[dict[str, Any], float]:
         override = self.camera_override
         camera = override or depsgraph.scene.camera
         if camera is None:
@@ -129,7 +155,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         return cameras.camera_record(
             camera,
             depsgraph,
-            root.evaluated_get(depsgraph).matrix_world,
+            photo.matrix_now(depsgraph),
             matrix_world=matrix,
             shift_x=shift_x,
         )
@@ -148,20 +174,20 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             interval_s=0.005,
         )
 
-    def _stamp(self, value: dict[str, Any]) -> None:
+    def _stamp(self, values: list[dict[str, Any]]) -> None:
         """Say in the picture's metadata what drew it."""
         result = self.get_result()
-        models = ", ".join(f"{name} {sha[:12]}" for name, sha in value["models"].items())
-        result.stamp_data_add_field("Cine3D:Scene", value["scene_sha256"])
-        result.stamp_data_add_field("Cine3D:Photo", value["photo_sha256"])
+        networks = {name: sha for value in values for name, sha in value["models"].items()}
+        models = ", ".join(f"{name} {sha[:12]}" for name, sha in networks.items())
+        for field in ("scene", "photo"):
+            sums = " ".join(value[f"{field}_sha256"] for value in values)
+            result.stamp_data_add_field(f"Cine3D:{field.capitalize()}", sums)
         result.stamp_data_add_field("Cine3D:Networks", models or "none")
 
 
-def fill_passes(passes, arrays: dict[str, np.ndarray], scale: float) -> None:
+def fill_passes(passes, arrays: dict[str, np.ndarray]) -> None:
     """Copy the worker's arrays into those passes that Blender wants."""
     for name, array in arrays.items():
-        if name == "depth":
-            array = np.where(array > 0, array * np.float32(scale), np.float32(_NOTHING))
         wanted = passes.get(_PASSES[name])
         if wanted is not None:
             wanted.rect.foreach_set(np.ascontiguousarray(array, np.float32).ravel())
@@ -175,31 +201,6 @@ def wanted_passes(view_layer: bpy.types.ViewLayer) -> list[str]:
         "moving": view_layer.cine3d.use_pass_moving,
     }
     return [name for name, asked in wanted.items() if asked]
-
-
-def render_root(depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:
-    """The one photo that is to be rendered.
-
-    Raises:
-        ValueError: there is none, or more than one.
-    """
-    rendered = {obj.name for obj in _rendered_objects(depsgraph.view_layer.layer_collection)}
-    found = [root for root in photo_scene.roots(depsgraph.scene) if root.name in rendered]
-    if not found:
-        raise ValueError("there is no photo in the scene; use File > Import first")
-    if len(found) > 1:
-        names = ", ".join(root.name for root in found)
-        raise ValueError(f"there are several photos ({names}); disable all but one in renders")
-    return found[0]
-
-
-def _rendered_objects(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.Object]:
-    """What neither an object nor a collection above it hides from renders."""
-    if layer.exclude or layer.collection.hide_render:
-        return
-    yield from (obj for obj in layer.collection.objects if not obj.hide_render)
-    for child in layer.children:
-        yield from _rendered_objects(child)
 
 
 def render_region(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
@@ -217,13 +218,12 @@ CLASSES = (CINE3D_RenderEngine,)
 # and objects and their data are edited as under Workbench.
 _CONTEXTS = {"output", "object", "data"}
 _PANELS = {"RENDER_PT_color_management", "RENDER_PT_color_management_curves", "VIEWLAYER_PT_layer"}
-_UNUSED = {  # no depth of field, no lamps, frames as they are numbered
+_UNUSED = {  # no depth of field, no lamps
     "DATA_PT_camera_dof",
     "DATA_PT_camera_dof_aperture",
     "DATA_PT_light",
     "DATA_PT_spot",
     "NODE_DATA_PT_light",
-    "RENDER_PT_time_stretching",
 }
 
 

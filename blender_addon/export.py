@@ -14,7 +14,7 @@ from bpy_extras.io_utils import ExportHelper
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output
 
-from . import coordinates, jobs, photo_scene, relink
+from . import coordinates, jobs, photo_points, photo_scene, scene_files
 from .compat import get_modifier_input, set_modifier_input
 
 _RANGES = (
@@ -50,13 +50,13 @@ class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator,
         name="ASCII", description="Text that people can read; large", default=False
     )
 
-    job_name = "export_ply"
+    bl_options: set[str] = set()
 
     @classmethod
     def poll(cls, context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def request(self, context):
+    def plan(self, context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
         world = np.array(root.matrix_world) if self.apply_transform else np.eye(4)
         path = Path(bpy.path.abspath(self.filepath))
@@ -65,7 +65,7 @@ class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator,
             frames = list(range(scene.frame_start, scene.frame_end + 1))
         numbered = {frame: path.with_name(f"{path.stem}_{frame:04d}.ply") for frame in frames}
         arguments = {
-            "scene_file": str(relink.scene_file(root)),
+            "scene_file": str(scene_files.scene_file(root)),
             "matrix": (world @ coordinates.CORE_TO_BLENDER).tolist(),
             "binary": not self.ascii_text,
             "files": [
@@ -76,10 +76,11 @@ class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator,
                 for frame in frames
             ],
         }
-        return arguments, {}
 
-    def deliver(self, context, value, arrays):
-        self.report({"INFO"}, f"{value['points']:,} points in {value['files']} file(s)")
+        def deliver(context, value, arrays) -> jobs.Told:
+            return jobs.Told(f"{value['points']:,} points in {value['files']} file(s)")
+
+        return jobs.Plan("Export PLY", "export_ply", arguments, deliver, changes_file=False)
 
 
 @contextmanager
@@ -88,10 +89,10 @@ def vertices_only(root: bpy.types.Object) -> Iterator[list[bpy.types.Object]]:
 
     Blender 4.2 to 5.0 write empty files for point clouds.
     """
-    objects = photo_scene.point_objects(root)
+    objects = photo_points.point_objects(root)
     before = {}
     for obj in objects:
-        modifier = obj.modifiers[photo_scene.MODIFIER]
+        modifier = photo_points.points_modifier(obj)
         before[obj] = {name: get_modifier_input(modifier, name) for name in ("As Points",)}
         set_modifier_input(modifier, "As Points", False)
     try:
@@ -99,7 +100,7 @@ def vertices_only(root: bpy.types.Object) -> Iterator[list[bpy.types.Object]]:
     finally:
         for obj, values in before.items():
             for name, value in values.items():
-                set_modifier_input(obj.modifiers[photo_scene.MODIFIER], name, value)
+                set_modifier_input(photo_points.points_modifier(obj), name, value)
 
 
 @contextmanager
@@ -168,7 +169,8 @@ class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
 
 def _draw_menu(self, context):
     self.layout.operator("cine3d.export_ply", text="Cinemagraph Points (.ply)")
-    self.layout.operator("cine3d.export_alembic", text="Cinemagraph Points (.abc)")
+    if hasattr(bpy.ops.wm, "alembic_export"):  # a Blender may be built without
+        self.layout.operator("cine3d.export_alembic", text="Cinemagraph Points (.abc)")
     if hasattr(bpy.ops.wm, "usd_export"):
         self.layout.operator("cine3d.export_usd", text="Cinemagraph Points (.usdc)")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import photo_scene, point_nodes
+from . import point_nodes
 from .compat import modifier_input_path
 
 PROPERTY = "cine3d_engine"
@@ -36,9 +36,17 @@ def guard(obj: bpy.types.Object, modifier: bpy.types.NodesModifier) -> None:
     driver.expression = f"wanted * (engine == {_FALLBACK})"
 
 
+def release(obj: bpy.types.Object, modifier: bpy.types.NodesModifier) -> None:
+    """Take the driver off a modifier, which may be about to get another group."""
+    data, start = obj.animation_data, f'modifiers["{modifier.name}"]'
+    for curve in list(data.drivers) if data is not None else ():
+        if curve.data_path.startswith(start):
+            data.drivers.remove(curve)
+
+
 def _set_property(value_of) -> None:
     for scene in bpy.data.scenes:
-        if photo_scene.roots(scene):
+        if scene.library is None and any(obj.cine3d.is_root for obj in scene.objects):
             scene[PROPERTY] = int(value_of(scene))
 
 

@@ -2,99 +2,103 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from cine3d_core.errors import InputError
-from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.scene.arrays import read_scene_info
-
-from . import build_presets, jobs, motion_drawing, photo_scene
-from .properties import CINE3D_PG_scene
+from . import (
+    build_choices,
+    build_presets,
+    first_look,
+    jobs,
+    motion_drawing,
+    photo_points,
+    photo_scene,
+    scene_files,
+)
+from .properties import CINE3D_PG_choices
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 _OPTIONS = ("set_camera", "set_render_size", "set_timeline", "set_view_transform", "set_engine")
 
 
-def new_scene_file(photo: Path) -> Path:
-    """Where a new scene file goes: beside the saved .blend, else beside the photo.
+def build_plan(
+    context,
+    photo: Path,
+    root: bpy.types.Object | None,
+    choices: CINE3D_PG_choices,
+    options: photo_scene.SceneOptions,
+    *,
+    look: bool,
+) -> jobs.Plan:
+    """What importing and building again share.
 
-    A folder that cannot be written is passed over for the add-on's own one. The scene file of
-    another photo with the same name is left alone.
+    Args:
+        context: with the scene that it is for.
+        photo: the picture's file.
+        root: the photo in the scene, None for a new one.
+        choices: of the build.
+        options: what is set in the scene.
+        look: whether the 3D view shows the result.
+
+    Raises:
+        ValueError: there is no such picture, or a choice cannot be met.
     """
-    if bpy.data.filepath:
-        folder = Path(bpy.data.filepath).parent / "cine3d"
-    elif os.access(photo.parent, os.W_OK):
-        folder = photo.parent
-    else:
-        made = bpy.utils.user_resource("DATAFILES", path="cine3d_scenes", create=True)
-        folder = Path(made)
-    names = itertools.chain([photo.stem], (f"{photo.stem}-{n}" for n in itertools.count(2)))
-    places = (folder / f"{name}.cine3d" for name in names)
-    sha256 = sha256_of(photo)
-    return next(place for place in places if _photo_of(place) in (None, sha256))
+    if not photo.is_file():
+        raise ValueError(f"there is no picture {photo}; choose one that exists")
+    arrays = {} if choices.mask is None else {"mask": motion_drawing.mask_array(choices.mask)}
+    built = scene_files.place_for_build(photo)
+    arguments = {
+        "photo": str(photo),
+        "scene_file": str(built),
+        "settings": build_choices.build_settings(choices),
+        "points": choices.points,
+        "hints": motion_drawing.hints(context, root) if root else [],
+        "regions": motion_drawing.regions(context, root) if root else [],
+    }
+    taken, uid = build_choices.record(choices), root and root.session_uid
+    scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
+
+    def deliver(context, value, arrays) -> jobs.Told:
+        scene = _scene(scene_uid)
+        known = photo_scene.by_session_uid(scene, uid) if uid else None
+        first_look.leave_edit_mode(context)
+        path = scene_files.named_by_content(built, photo, value["scene_sha256"])
+        shown = photo_scene.show_photo(scene, photo, path, value, arrays, options, known=known)
+        build_choices.give(taken, scene, shown, is_new=known is None)
+        told = "; ".join([f"{shown.name}: {_points(shown):,} points", *value["assumed"]])
+        around = first_look.clear_the_view(context, scene, shown, fresh=fresh and known is None)
+        if look:
+            first_look.look_through(context, scene, shown)
+        return jobs.Told("; ".join([told, *around]), "WARNING" if around else "INFO")
+
+    return jobs.Plan("Build", "build", arguments, deliver, arrays)
 
 
-def _photo_of(scene_file: Path) -> str | None:
-    """Checksum of the photo that a scene file shows; None where there is nothing to lose."""
-    if not scene_file.exists():
-        return None
-    try:
-        return read_scene_info(scene_file)["photo_sha256"]
-    except InputError:  # not a scene that we could show
-        return ""
+def _points(root: bpy.types.Object) -> int:
+    return sum(len(obj.data.vertices) for obj in photo_points.point_objects(root))
 
 
-class _BuildOperator(jobs.WorkerOperator):
-    """What importing and building again share."""
+def _scene(session_uid: int) -> bpy.types.Scene:
+    """The scene that a job was started in.
 
-    job_name = "build"
-
-    def photo_path(self, context) -> Path:
-        raise NotImplementedError
-
-    def scene_options(self) -> photo_scene.SceneOptions:
-        raise NotImplementedError
-
-    def request(self, context):
-        self._photo = self.photo_path(context)
-        if not self._photo.is_file():
-            raise ValueError(f"there is no picture {self._photo}; choose one that exists")
-        self._scene_file = new_scene_file(self._photo)
-        self._scene = context.scene.name
-        choices = context.scene.cine3d
-        root = photo_scene.root_of_photo(context.scene, self._photo)
-        arrays = {} if choices.mask is None else {"mask": motion_drawing.mask_array(choices.mask)}
-        arguments = {
-            "photo": str(self._photo),
-            "scene_file": str(self._scene_file),
-            "settings": build_presets.build_settings(choices),
-            "hints": motion_drawing.hints(context, root) if root else [],
-            "regions": motion_drawing.regions(context, root) if root else [],
-        }
-        return arguments, arrays
-
-    def deliver(self, context, value, arrays):
-        scene = bpy.data.scenes.get(self._scene) or context.scene
-        root = photo_scene.show_photo(
-            scene, self._photo, self._scene_file, value, arrays, self.scene_options()
-        )
-        count = sum(len(obj.data.vertices) for obj in photo_scene.point_objects(root))
-        told = "; ".join([f"{root.name}: {count:,} points", *value["assumed"]])
-        self.report({"INFO"}, told)
+    Raises:
+        ValueError: it is gone.
+    """
+    for scene in bpy.data.scenes:
+        if scene.session_uid == session_uid:
+            return scene
+    raise ValueError("the scene was deleted while Cine3D was at work; import the photo again")
 
 
-class CINE3D_OT_import_photo(_BuildOperator, bpy.types.Operator, ImportHelper):
+class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
     """Turn a photo into a moving 3D scene; importing it again updates it"""
 
     bl_idname = "cine3d.import_photo"
     bl_label = "Photo as 3D Cinemagraph"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options: set[str] = set()
 
     filename_ext = ""
     filter_glob: StringProperty(
@@ -102,41 +106,74 @@ class CINE3D_OT_import_photo(_BuildOperator, bpy.types.Operator, ImportHelper):
     )
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     set_camera: BoolProperty(
-        name="Use Camera", description="Look through the photo's camera", default=True
+        name="Scene Camera",
+        description="Make the photo's camera the scene's camera",
+        default=True,
+        options={"SKIP_SAVE"},
     )
     set_render_size: BoolProperty(
-        name="Set Render Size", description="Render in the photo's size", default=True
+        name="Render Size",
+        description="Render in the photo's size, made even so that videos can be written",
+        default=True,
+        options={"SKIP_SAVE"},
     )
     set_timeline: BoolProperty(
-        name="Set Timeline", description="Frame range and rate of one loop", default=True
+        name="Timeline",
+        description="Frame range and rate of one loop",
+        default=True,
+        options={"SKIP_SAVE"},
     )
     set_view_transform: BoolProperty(
-        name="Keep the Photo's Colors",
+        name="Photo's Colors",
         description="Set the view transform to Standard, so that the still looks like the photo",
         default=True,
+        options={"SKIP_SAVE"},
     )
     set_engine: BoolProperty(
-        name="Use Cine3D Engine", description="Render with the Cine3D engine", default=True
+        name="Cine3D Engine",
+        description="Render with the Cine3D engine",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    look: BoolProperty(
+        name="Look Through Camera",
+        description="Show the photo in the 3D view and play it; nothing of it is rendered",
+        default=True,
+        options={"SKIP_SAVE"},
     )
 
     def invoke(self, context, event):
-        if self.filepath:  # dropped: no file browser, the scene's choices count
+        fresh = first_look.is_fresh(context.scene)
+        for name in _OPTIONS:  # a scene that somebody has worked on is changed on demand only
+            if not self.properties.is_property_set(name):
+                setattr(self, name, fresh)
+        if not self.filepath:
+            return ImportHelper.invoke(self, context, event)
+        if fresh:  # dropped into a new file: nothing to ask
             return self.execute(context)
-        return ImportHelper.invoke(self, context, event)
+        return context.window_manager.invoke_props_dialog(self, width=360)
 
-    def photo_path(self, context) -> Path:
-        return Path(bpy.path.abspath(self.filepath))
-
-    def scene_options(self) -> photo_scene.SceneOptions:
-        return photo_scene.SceneOptions(**{name: getattr(self, name) for name in _OPTIONS})
+    def plan(self, context) -> jobs.Plan:
+        photo = Path(bpy.path.abspath(self.filepath))
+        root = photo_scene.root_of_photo(context.scene, photo)
+        choices = context.scene.cine3d
+        if root is not None:
+            build_choices.pass_on(choices, root.cine3d.choices)
+            choices = root.cine3d.choices
+        options = photo_scene.SceneOptions(**{name: getattr(self, name) for name in _OPTIONS})
+        return build_plan(context, photo, root, choices, options, look=self.look)
 
     def draw(self, context):
         layout = self.layout
         layout.use_property_split = True
+        layout.use_property_decorate = False
+        if self.filepath and context.area is not None and context.area.type != "FILE_BROWSER":
+            layout.label(text=Path(self.filepath).name, icon="IMAGE_DATA")
         draw_build_choices(layout, context.scene.cine3d)
-        column = layout.column(heading="Scene")
+        column = layout.column(heading="Change")
         for name in _OPTIONS:
             column.prop(self, name)
+        layout.column(heading="View").prop(self, "look")
 
 
 class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
@@ -144,56 +181,65 @@ class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
 
     bl_idname = "cine3d.import_scene"
     bl_label = "Cine3D Scene (.cine3d)"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options: set[str] = set()
 
     filename_ext = ".cine3d"
     filter_glob: StringProperty(default="*.cine3d", options={"HIDDEN"})
 
-    job_name = "open"
-
-    def request(self, context):
-        self._scene = context.scene.name
-        return {"scene_file": bpy.path.abspath(self.filepath)}, {}
-
-    def deliver(self, context, value, arrays):
+    def plan(self, context) -> jobs.Plan:
         path = Path(bpy.path.abspath(self.filepath))
-        scene = bpy.data.scenes.get(self._scene) or context.scene
-        options = photo_scene.SceneOptions()
-        known = photo_scene.root_of_photo(scene, path, value["photo_sha256"])
-        photo = Path(bpy.path.abspath(known.cine3d.photo)) if known else path
-        root = photo_scene.show_photo(scene, photo, path, value, arrays, options)
-        self.report({"INFO"}, f"{root.name}: {value['num_frames']} frames")
+        scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
+        options = photo_scene.SceneOptions() if fresh else photo_scene.NOTHING_ELSE
+        if bpy.app.background:
+            options = photo_scene.SceneOptions()
+        arguments = {"scene_file": str(path), "points": context.scene.cine3d.points}
+
+        def deliver(context, value, arrays) -> jobs.Told:
+            scene = _scene(scene_uid)
+            known = photo_scene.root_of_photo(scene, path, value["photo_sha256"])
+            photo = scene_files.photo_file(known) if known else path
+            first_look.leave_edit_mode(context)
+            root = photo_scene.show_photo(scene, photo, path, value, arrays, options, known=known)
+            around = first_look.clear_the_view(context, scene, root, fresh=fresh and not known)
+            first_look.look_through(context, scene, root)
+            told = "; ".join([f"{root.name}: {value['num_frames']} frames", *around])
+            return jobs.Told(told, "WARNING" if around else "INFO")
+
+        return jobs.Plan("Import Scene", "open", arguments, deliver)
 
 
-class CINE3D_OT_rebuild(_BuildOperator, bpy.types.Operator):
-    """Build the photo again with the current mask, arrows and settings"""
+class CINE3D_OT_rebuild(jobs.WorkerOperator, bpy.types.Operator):
+    """Build the photo again with its current mask, arrows and settings"""
 
     bl_idname = "cine3d.rebuild"
     bl_label = "Build Again"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options: set[str] = set()
 
     @classmethod
     def poll(cls, context):
-        if photo_scene.active_root(context) is None:
+        root = photo_scene.active_root(context)
+        if root is None:
             cls.poll_message_set("Import a photo first")
+            return False
+        if root.library is not None or root.override_library is not None:
+            cls.poll_message_set("The photo is linked; build it in its own file")
             return False
         return super().poll(context)
 
-    def photo_path(self, context) -> Path:
+    def plan(self, context) -> jobs.Plan:
         root = photo_scene.active_root(context)
-        return Path(bpy.path.abspath(root.cine3d.photo))
-
-    def scene_options(self) -> photo_scene.SceneOptions:
-        return photo_scene.SceneOptions(
+        options = photo_scene.SceneOptions(
             set_camera=False,
             set_render_size=False,
-            set_timeline=True,
+            set_timeline=root.cine3d.choices.frames != root.cine3d.num_frames,
             set_view_transform=False,
             set_engine=False,
         )
+        photo = scene_files.photo_file(root)
+        return build_plan(context, photo, root, root.cine3d.choices, options, look=False)
 
 
-def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_scene) -> None:
+def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_choices) -> None:
     """The choices of a build, for the panel and the file browser."""
     build_presets.draw_presets(layout)
     column = layout.column()
@@ -202,8 +248,10 @@ def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_scene) -> 
     if choices.depth_source != "SHIPPED":
         column.prop(choices, "depth_path", text="Picture or Model")
     column.prop(choices, "size")
-    column.prop(choices, "frames")
-    column.prop(choices, "fps")
+    column.prop(choices, "points")
+    column = layout.column(align=True)
+    column.prop(choices, "frames", text=f"Loop, {choices.frames / choices.fps:.1f} s")
+    column.prop(choices, "fps", text="Rate")
 
 
 class CINE3D_FH_photo(bpy.types.FileHandler):

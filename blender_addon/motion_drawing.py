@@ -1,9 +1,7 @@
-"""Directing the motion: paint what moves, draw arrows over the picture, look at the flow.
+"""Directing the motion: arrows over the picture, and a look at the flow that they make.
 
-The mask is an ordinary image that Blender's brushes paint on. It starts as the darkened photo, so
-that one sees where to paint; white is what moves. Arrows are curve objects of the photo's
-collection, or annotation strokes in 3D space: from tail to tip what is there flows by one arrow
-length in 50 frames, times its speed.
+Arrows are curve objects of the photo's collection, or annotation strokes in 3D space: from tail to
+tip what is there flows by one arrow length in 50 frames, times its speed.
 """
 
 from __future__ import annotations
@@ -16,31 +14,14 @@ from mathutils import Matrix, Vector
 
 from cine3d_core.motion_kinds import FLOW
 
-from . import build_presets, coordinates, jobs, photo_scene
+from . import build_choices, first_look, jobs, masks, photo_pictures, photo_scene, scene_files
 from .compat import annotation_strokes
+from .motion_plane import arrows_of_stroke, local_position, on_plane, photo_position
 
-_DARK = 0.25  # of the photo under a new mask: safely below what counts as painted
-_PAINTED = 0.5
-_MAX_PIECES = 8  # arrows that one curved stroke becomes
-_STRAIGHT = 1.05  # a stroke at most this much longer than its chord is one arrow
-_ARROW_DEPTH = 1.0  # the nearest surface of a photo lies at about this depth
-
-
-def mask_array(image: bpy.types.Image) -> np.ndarray:  # [H, W] uint8, bottom row first
-    """What is painted: 255 where it moves.
-
-    Raises:
-        ValueError: nothing is painted.
-    """
-    width, height = image.size
-    pixels = np.empty(width * height * 4, np.float32)
-    image.pixels.foreach_get(pixels)
-    painted = pixels.reshape(height, width, 4)[..., :3].max(axis=2) >= _PAINTED
-    if not painted.any():
-        raise ValueError(
-            f"the mask {image.name!r} is empty; paint what moves in white, or clear the Mask field"
-        )
-    return painted.astype(np.uint8) * 255
+mask_array = masks.mask_array
+_FIRST_ARROW = (0.4, 0.75)
+_ARROW_WAY = 0.2  # of the photo's width
+_NEXT_ARROW = 0.06  # of its height above the one before, so that no arrow hides another
 
 
 def hints(context: bpy.types.Context, root: bpy.types.Object) -> list[list[float]]:
@@ -69,9 +50,9 @@ def _arrows(context, root) -> dict[tuple, list[list[float]]]:
     """Arrows by mode, cycles and, if in place, speed."""
     found: dict[tuple, list[list[float]]] = {}
     to_root = root.matrix_world.inverted()
-    for points, arrow in _strokes(context, root):
-        track = np.array([photo_position(root, to_root @ point) for point in points])
-        speed = (1.0 if arrow is None else arrow.speed) * context.scene.cine3d.speed
+    for points, arrow in strokes(context.scene, root):
+        track = np.array([photo_position(root, on_plane(to_root @ point)) for point in points])
+        speed = (1.0 if arrow is None else arrow.speed) * root.cine3d.choices.speed
         if arrow is not None and arrow.mode != FLOW.name:
             key, factor = (arrow.mode, arrow.cycles, speed), 1.0
         else:
@@ -82,162 +63,47 @@ def _arrows(context, root) -> dict[tuple, list[list[float]]]:
     return found
 
 
-def _lens(root: bpy.types.Object) -> tuple[Sequence[float], Sequence[int]]:
-    """Intrinsics and size of the photo in pixels.
-
-    Raises:
-        ValueError: the .blend has lost them.
-    """
-    lens, size = tuple(root.cine3d.intrinsics), tuple(root.cine3d.photo_size)
-    if min(lens[:2]) <= 0 or min(size) < 1:
-        raise ValueError(f"{root.name!r} has lost the size of its photo; import the photo again")
-    return lens, size
-
-
-def photo_position(root: bpy.types.Object, local: Vector) -> tuple[float, float]:
-    """Where a point of the root's space lies on the photo, as shares of width and height."""
-    x, y, z = np.linalg.inv(coordinates.CORE_TO_BLENDER)[:3, :3] @ np.array(local)
-    (focal_x, focal_y, centre_x, centre_y), (width, height) = _lens(root)
-    z = max(z, 1e-6)
-    return (focal_x * x / z + centre_x) / width, (focal_y * y / z + centre_y) / height
+def arrow_objects(root: bpy.types.Object) -> list[bpy.types.Object]:
+    """The curves that direct a photo."""
+    parts = {obj.session_uid: obj for obj in root.children_recursive}
+    parts |= {obj.session_uid: obj for obj in photo_scene.collection_of(root).all_objects}
+    return [
+        obj
+        for obj in parts.values()
+        if obj.type == "CURVE"
+        and obj.cine3d_arrow.is_arrow
+        and photo_scene.root_of(obj) in (None, root)
+    ]
 
 
-def local_position(root: bpy.types.Object, x: float, y: float) -> Vector:
-    """The point of the root's space at a place of the photo, at the depth where arrows lie."""
-    (focal_x, focal_y, centre_x, centre_y), (width, height) = _lens(root)
-    core = np.array([(x * width - centre_x) / focal_x, (y * height - centre_y) / focal_y, 1.0])
-    return Vector(coordinates.points_to_blender(core * _ARROW_DEPTH))
-
-
-def arrows_of_stroke(track: np.ndarray, speed: float) -> list[list[float]]:
-    """One arrow of a straight stroke [n, 2], several along a curved one, each of its full length.
-
-    Arrows that would reach beyond the photo are shortened at its border.
-    """
-    steps = np.linalg.norm(np.diff(track, axis=0), axis=1)
-    length, chord = steps.sum(), np.linalg.norm(track[-1] - track[0])
-    if length < 1e-6:
-        return []
-    pieces = 1 if length <= _STRAIGHT * chord else min(_MAX_PIECES, len(track) - 1)
-    along = np.concatenate([[0.0], np.cumsum(steps)]) / length
-    knots = np.linspace(0, 1, pieces + 1)
-    places = np.stack([np.interp(knots, along, track[:, axis]) for axis in (0, 1)], axis=1)
-    arrows = []
-    for tail, tip in zip(places[:-1], places[1:], strict=True):
-        if np.all((tail > 0) & (tail < 1)):
-            vector = (tip - tail) * pieces * speed
-            arrows.append([*tail.tolist(), *(tail + vector * _room(tail, vector)).tolist()])
-    return arrows
-
-
-def _room(tail: np.ndarray, vector: np.ndarray) -> float:
-    """Share of a vector, at most 1, that stays on the photo."""
-    limits = np.where(vector > 0, 1 - tail, tail)
-    with np.errstate(divide="ignore"):
-        return float(min(1.0, np.min(limits / np.maximum(np.abs(vector), 1e-12))))
-
-
-def _strokes(context, root) -> Iterator[tuple[Sequence[Vector], bpy.types.PropertyGroup | None]]:
+def strokes(
+    scene: bpy.types.Scene, root: bpy.types.Object
+) -> Iterator[tuple[Sequence[Vector], bpy.types.PropertyGroup | None]]:
     """World points and settings (none for annotations) of every stroke that directs a photo."""
-    for obj in root.users_collection[0].all_objects:
-        if obj.type == "CURVE" and obj.cine3d_arrow.is_arrow:
-            for spline in obj.data.splines:
-                points = spline.bezier_points if spline.type == "BEZIER" else spline.points
-                track = [obj.matrix_world @ point.co.to_3d() for point in points]
-                if len(track) > 1:
-                    yield track, obj.cine3d_arrow
-    for stroke in annotation_strokes(context.scene):
-        yield stroke, None
+    for obj in arrow_objects(root):
+        for spline in obj.data.splines:
+            points = spline.bezier_points if spline.type == "BEZIER" else spline.points
+            track = [obj.matrix_world @ point.co.to_3d() for point in points]
+            if len(track) > 1:
+                yield track, obj.cine3d_arrow
+    if root.cine3d.choices.use_annotations:
+        for stroke in annotation_strokes(scene):
+            yield [Vector(point.co) for point in stroke.points], None
 
 
-def photo_image(root: bpy.types.Object) -> bpy.types.Image | None:
-    """The packed picture of the photo."""
-    return bpy.data.images.get(f"{root.name} Photo")
+def lay_annotations_on(scene: bpy.types.Scene, root: bpy.types.Object) -> None:
+    """Move strokes that lie in the camera onto the photo, where one sees them."""
+    if not root.cine3d.choices.use_annotations:
+        return
+    to_root = root.matrix_world.inverted()
+    for stroke in annotation_strokes(scene):
+        for point in stroke.points:
+            local = to_root @ Vector(point.co)
+            if (moved := on_plane(local)) != local:
+                point.co = root.matrix_world @ moved
 
 
-class _RootOperator:
-    """Operators that need a photo."""
-
-    @classmethod
-    def poll(cls, context):
-        if photo_scene.active_root(context) is None:
-            cls.poll_message_set("Import a photo first")
-            return False
-        return True
-
-
-class CINE3D_OT_new_mask(_RootOperator, bpy.types.Operator):
-    """Make a picture to paint what moves in white, and show it in an Image Editor"""
-
-    bl_idname = "cine3d.new_mask"
-    bl_label = "New Mask"
-    bl_options = {"REGISTER", "UNDO"}
-
-    def execute(self, context):
-        root = photo_scene.active_root(context)
-        context.scene.cine3d.mask = image = new_mask(root)
-        editors = [area for area in context.screen.areas if area.type == "IMAGE_EDITOR"]
-        for area in editors:
-            area.spaces.active.image = image
-            area.spaces.active.ui_mode = "PAINT"
-        where = "Paint what moves in white" if editors else "Open an Image Editor to paint on it"
-        self.report({"INFO"}, f"{image.name}: {where}")
-        return {"FINISHED"}
-
-
-def new_mask(root: bpy.types.Object, moving: np.ndarray | None = None) -> bpy.types.Image:
-    """The photo, darkened, with what moves in white.
-
-    Args:
-        root: the photo.
-        moving: [H, W] share that moves, bottom row first; None for nothing yet.
-    """
-    width, height = root.cine3d.photo_size
-    rgba = np.zeros((height, width, 4), np.float32)
-    rgba[..., 3] = 1.0
-    photo = photo_image(root)
-    if photo is not None and tuple(photo.size) == (width, height):
-        photo.pixels.foreach_get(rgba.ravel())
-        rgba[..., :3] *= _DARK
-    if moving is not None:
-        rgba[moving > _PAINTED, :3] = 1.0
-    name = f"{root.name} Mask"
-    image = bpy.data.images.get(name)
-    if image is None or tuple(image.size) != (width, height):
-        image = bpy.data.images.new(name, width, height)
-    image.pixels.foreach_set(rgba.ravel())
-    image.pack()
-    return image
-
-
-class CINE3D_OT_propose_mask(_RootOperator, jobs.WorkerOperator, bpy.types.Operator):
-    """Let Cine3D find water, sky and smoke, as a mask to paint on"""
-
-    bl_idname = "cine3d.propose_mask"
-    bl_label = "Propose Mask"
-    bl_options = {"REGISTER", "UNDO"}
-
-    job_name = "propose_mask"
-
-    @classmethod
-    def poll(cls, context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
-
-    def request(self, context):
-        root = photo_scene.active_root(context)
-        self._root = root.name
-        photo = bpy.path.abspath(root.cine3d.photo)
-        settings = build_presets.build_settings(context.scene.cine3d)
-        settings["size"] = max(root.cine3d.photo_size)
-        return {"photo": photo, "settings": settings}, {}
-
-    def deliver(self, context, value, arrays):
-        root = bpy.data.objects[self._root]
-        context.scene.cine3d.mask = new_mask(root, arrays["moving"])
-        self.report({"INFO"}, value["description"])
-
-
-class CINE3D_OT_add_arrow(_RootOperator, bpy.types.Operator):
+class CINE3D_OT_add_arrow(masks.NeedsPhoto, bpy.types.Operator):
     """Add an arrow over the picture; move its points in Edit Mode"""
 
     bl_idname = "cine3d.add_arrow"
@@ -245,14 +111,32 @@ class CINE3D_OT_add_arrow(_RootOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     start: bpy.props.FloatVectorProperty(
-        name="Tail", description="Place on the photo", size=2, default=(0.4, 0.75), min=0, max=1
+        name="Tail",
+        description="Place on the photo",
+        size=2,
+        default=_FIRST_ARROW,
+        min=0,
+        max=1,
+        options={"SKIP_SAVE"},
     )
     end: bpy.props.FloatVectorProperty(
-        name="Tip", description="Place on the photo", size=2, default=(0.6, 0.75), min=0, max=1
+        name="Tip",
+        description="Place on the photo",
+        size=2,
+        default=(_FIRST_ARROW[0] + _ARROW_WAY, _FIRST_ARROW[1]),
+        min=0,
+        max=1,
+        options={"SKIP_SAVE"},
     )
 
     def execute(self, context):
         root = photo_scene.active_root(context)
+        if not self.properties.is_property_set("start"):
+            y = (_FIRST_ARROW[1] - len(arrow_objects(root)) * _NEXT_ARROW) % 1
+            self.start, self.end = (_FIRST_ARROW[0], y), (_FIRST_ARROW[0] + _ARROW_WAY, y)
+        if context.mode != "OBJECT":
+            self.report({"ERROR"}, "Leave Edit Mode first, then add the next arrow")
+            return {"CANCELLED"}
         try:
             arrow = add_arrow(root, [tuple(self.start), tuple(self.end)])
         except ValueError as error:
@@ -282,45 +166,52 @@ def add_arrow(root: bpy.types.Object, places: Sequence[tuple[float, float]]) -> 
     arrow.cine3d_arrow.is_arrow = True
     arrow.hide_render = True
     arrow.show_in_front = True
-    root.users_collection[0].objects.link(arrow)
+    photo_scene.collection_of(root).objects.link(arrow)
     arrow.parent = root
     arrow.matrix_parent_inverse = Matrix.Identity(4)
     return arrow
 
 
-class CINE3D_OT_preview_motion(_RootOperator, jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator):
     """Show where everything would flow, over the picture, without building anything"""
 
     bl_idname = "cine3d.preview_motion"
     bl_label = "Preview Motion"
-    bl_options = {"REGISTER", "UNDO"}
-
-    job_name = "preview_motion"
+    bl_options: set[str] = set()
 
     @classmethod
     def poll(cls, context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def request(self, context):
-        root = photo_scene.active_root(context)
-        self._root = root.name
-        mask = context.scene.cine3d.mask
-        arrays = {} if mask is None else {"mask": mask_array(mask)}
+    def plan(self, context) -> jobs.Plan:
+        root, scene = photo_scene.active_root(context), context.scene
+        uid, choices = root.session_uid, root.cine3d.choices
+        lay_annotations_on(scene, root)
         arguments = {
-            "photo": bpy.path.abspath(root.cine3d.photo),
+            "photo": str(scene_files.photo_file(root)),
             "hints": hints(context, root),
             "regions": regions(context, root),
-            "settings": build_presets.build_settings(context.scene.cine3d),
+            "settings": build_choices.build_settings(choices),
         }
-        return arguments, arrays
+        arrays = {} if choices.mask is None else {"mask": mask_array(choices.mask)}
 
-    def deliver(self, context, value, arrays):
-        root = bpy.data.objects[self._root]
-        photo_scene.show_overlay(root, arrays["picture"])
-        self.report({"INFO"}, "; ".join(value["assumed"]) or "The arrows are followed")
+        def deliver(context, value, arrays) -> jobs.Told:
+            root = photo_scene.by_session_uid(context.scene, uid)
+            camera = photo_scene.photo_camera(root)
+            if camera is None:
+                raise ValueError(f"the camera of {root.name!r} is gone; press Build Again")
+            photo_pictures.show_overlay(root, camera, arrays["picture"])
+            told = "; ".join(value["assumed"]) or "The arrows are followed"
+            if context.scene.camera != camera and first_look.look_through(
+                context, context.scene, root, play=False
+            ):
+                told += "; the view looks through the photo's camera, which is not the scene's"
+            return jobs.Told(told)
+
+        return jobs.Plan("Preview Motion", "preview_motion", arguments, deliver, arrays)
 
 
-class CINE3D_OT_hide_motion(_RootOperator, bpy.types.Operator):
+class CINE3D_OT_hide_motion(masks.NeedsPhoto, bpy.types.Operator):
     """Take the preview of the motion off the picture"""
 
     bl_idname = "cine3d.hide_motion"
@@ -328,14 +219,8 @@ class CINE3D_OT_hide_motion(_RootOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context):
-        photo_scene.hide_overlay(photo_scene.active_root(context))
+        photo_pictures.hide_overlay(photo_scene.active_root(context))
         return {"FINISHED"}
 
 
-CLASSES = (
-    CINE3D_OT_new_mask,
-    CINE3D_OT_propose_mask,
-    CINE3D_OT_add_arrow,
-    CINE3D_OT_preview_motion,
-    CINE3D_OT_hide_motion,
-)
+CLASSES = (CINE3D_OT_add_arrow, CINE3D_OT_preview_motion, CINE3D_OT_hide_motion)

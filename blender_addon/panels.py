@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from . import import_photo, jobs, photo_scene
+from . import (
+    first_look,
+    import_photo,
+    jobs,
+    photo_points,
+    photo_scene,
+    point_nodes,
+    preferences,
+    scene_files,
+)
 from .compat import modifier_input
 
 
@@ -32,19 +41,76 @@ class CINE3D_PT_photo(_Sidebar, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         layout.use_property_split = True
+        layout.use_property_decorate = False
         root = photo_scene.active_root(context)
+        jobs.draw_progress(layout)
+        if root is None:
+            draw_start(layout)
+            return
         layout.operator("cine3d.import_photo", text="Import Photo", icon="IMAGE_DATA")
-        if jobs.running():
-            row = layout.row(align=True)
-            job = jobs.current
-            row.progress(factor=job.fraction, type="BAR", text=job.stage)
-            row.operator("cine3d.cancel", text="", icon="X")
-        if root is not None:
-            layout.prop(root.cine3d, "photo")
-            layout.prop(root.cine3d, "scene_file")
-            row = layout.row(align=True)
-            row.operator("cine3d.rebuild")
-            row.operator("cine3d.relink", text="", icon="FILE_FOLDER")
+        if root.library is not None:
+            layout.label(text=f"{root.name} is linked", icon="LINKED")
+            return
+        layout.prop(root.cine3d, "photo")
+        row = layout.row(align=True)
+        row.prop(root.cine3d, "scene_file")
+        row.operator("cine3d.relink", text="", icon="FILE_FOLDER")
+        if not draw_advice(layout, context, root):
+            layout.label(text=_size_of_files(root))
+        layout.operator("cine3d.rebuild")
+
+
+def draw_start(layout: bpy.types.UILayout) -> None:
+    """The way to a first loop, in three steps, where there is no photo yet."""
+    column = layout.column(align=True)
+    column.scale_y = 1.3
+    column.operator("cine3d.import_photo", text="1  Import Photo", icon="IMAGE_DATA")
+    column.operator("cine3d.propose_mask", text="2  Propose Motion", icon="BRUSH_DATA")
+    column.operator("cine3d.render_loop", text="3  Render Loop", icon="RENDER_ANIMATION")
+    if not preferences.is_set_up():
+        layout.label(text="Cine3D is not set up yet", icon="ERROR")
+        layout.operator("cine3d.show_preferences", text="Set Up", icon="PREFERENCES")
+
+
+def draw_advice(layout: bpy.types.UILayout, context, root: bpy.types.Object) -> bool:
+    """What needs the artist's attention, a line each; whether there is anything."""
+    lines = advice(context.scene, root)
+    for line in lines:
+        layout.label(text=line, icon="INFO")
+    return bool(lines)
+
+
+def advice(scene: bpy.types.Scene, root: bpy.types.Object) -> list[str]:
+    """What the Cine3D engine draws differently from what the 3D view shows."""
+    lines = []
+    if scene_files.find(root, "scene_file") is None:
+        lines.append("Scene file is missing: Relink or Build")
+    elif root.cine3d.layout < photo_scene.LAYOUT:
+        lines.append("Made by an earlier Cine3D: Build Again")
+    if scene.render.engine == "CINE3D":
+        lines += [f"Not rendered: {edit}" for edit in photo_points.edits_of(root)]
+        if others := other_objects(scene):
+            lines.append(f"Not rendered: {others} other object(s)")
+    return lines
+
+
+def other_objects(scene: bpy.types.Scene) -> int:
+    """How many objects would be rendered by any engine but ours."""
+    kinds = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME"}
+    return sum(
+        obj.type in kinds and not obj.hide_render and photo_scene.root_of(obj) is None
+        for obj in scene.objects
+    )
+
+
+def _size_of_files(root: bpy.types.Object) -> str:
+    """Points in the view and megabytes on disk."""
+    return f"{root.cine3d.num_points / 1e6:.2f} M points, {_megabytes(root):.0f} MB on disk"
+
+
+def _megabytes(root: bpy.types.Object) -> float:
+    path = scene_files.find(root, "scene_file")
+    return path.stat().st_size / 1e6 if path else 0.0
 
 
 class CINE3D_PT_build(_Sidebar, bpy.types.Panel):
@@ -57,7 +123,10 @@ class CINE3D_PT_build(_Sidebar, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         layout.use_property_split = True
-        import_photo.draw_build_choices(layout, context.scene.cine3d)
+        layout.use_property_decorate = False
+        root = photo_scene.active_root(context)
+        choices = context.scene.cine3d if root is None else root.cine3d.choices
+        import_photo.draw_build_choices(layout, choices)
         layout.operator("cine3d.free_memory")
 
 
@@ -69,40 +138,87 @@ class CINE3D_PT_motion(_PhotoSidebar, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         layout.use_property_split = True
-        choices = context.scene.cine3d
+        layout.use_property_decorate = False
+        root = photo_scene.active_root(context)
+        choices = root.cine3d.choices
+        layout.label(text="Mask: what moves is white")
         layout.template_ID(choices, "mask", open="image.open")
-        layout.prop(choices, "hints_file")
         row = layout.row(align=True)
-        row.operator("cine3d.new_mask")
-        row.operator("cine3d.propose_mask")
-        layout.operator("cine3d.add_arrow", icon="FORWARD")
-        layout.prop(choices, "speed", text="Speed of All Arrows")
+        row.operator("cine3d.propose_mask", text="Propose")
+        row.operator("cine3d.new_mask", text="New")
+        row.operator("cine3d.paint_mask", text="Paint")
+        row = layout.row(align=True)
+        row.operator("cine3d.add_arrow", icon="FORWARD")
+        row.prop(root.cine3d, "show_directions", text="", icon="HIDE_OFF")
+        column = layout.column()
+        column.prop(choices, "speed", text="All Arrows")
         obj = context.object
         if obj is not None and obj.cine3d_arrow.is_arrow:
-            layout.prop(obj.cine3d_arrow, "speed", text="Speed of This Arrow")
-            layout.prop(obj.cine3d_arrow, "mode")
-            layout.prop(obj.cine3d_arrow, "cycles")
+            column.prop(obj.cine3d_arrow, "speed", text="This Arrow")
+            column.prop(obj.cine3d_arrow, "mode")
+            column.prop(obj.cine3d_arrow, "cycles")
+        column.prop(choices, "use_annotations")
+        column.prop(choices, "hints_file")
         row = layout.row(align=True)
         row.operator("cine3d.preview_motion")
         row.operator("cine3d.hide_motion", text="", icon="HIDE_ON")
+        layout.operator("cine3d.rebuild")
 
 
 class CINE3D_PT_points(_PhotoSidebar, bpy.types.Panel):
     """How the points look"""
 
-    bl_label = "Points"
+    bl_label = "Points and Time"
 
     def draw(self, context):
         layout = self.layout
         layout.use_property_split = True
+        layout.use_property_decorate = False
         root = photo_scene.active_root(context)
-        layout.operator("cine3d.points_look")
-        layout.operator("cine3d.set_timeline")
-        for obj in photo_scene.point_objects(root):
+        column = layout.column(align=True)
+        column.prop(root.cine3d, "first_frame")
+        frames = root.cine3d.num_frames
+        seconds = frames * context.scene.render.fps_base / context.scene.render.fps
+        column.label(text=f"Loop: {frames} frames, {seconds:.1f} s")
+        for obj in photo_points.point_objects(root):
             column = layout.column(heading=obj.name)
-            for name in ("Point Size", "Viewport Density", "Render Density"):
-                owner, attribute = modifier_input(obj.modifiers[photo_scene.MODIFIER], name)
+            for name in point_nodes.LOOKS:
+                owner, attribute = modifier_input(photo_points.points_modifier(obj), name)
                 column.prop(owner, attribute, text=name)
+        row = layout.row(align=True)
+        row.operator("cine3d.points_look", text="Set All")
+        row.operator("cine3d.set_timeline", text="Set Timeline")
+
+
+class CINE3D_PT_loop(_PhotoSidebar, bpy.types.Panel):
+    """The finished loop in one click"""
+
+    bl_label = "Render"
+
+    def draw(self, context):
+        layout = self.layout
+        layout.operator("cine3d.render_loop", icon="RENDER_ANIMATION")
+        layout.operator("cine3d.look_through", icon="VIEW_CAMERA")
+        draw_advice(layout, context, photo_scene.active_root(context))
+
+
+class CINE3D_OT_look_through(bpy.types.Operator):
+    """Look through the photo's camera, in colour, and play"""
+
+    bl_idname = "cine3d.look_through"
+    bl_label = "Look and Play"
+    bl_options: set[str] = set()
+
+    @classmethod
+    def poll(cls, context):
+        return photo_scene.active_root(context) is not None
+
+    def execute(self, context):
+        root = photo_scene.active_root(context)
+        if not first_look.look_through(context, context.scene, root, play=True):
+            self.report({"WARNING"}, "There is no 3D view to show it in, or no camera")
+            return {"CANCELLED"}
+        return {"FINISHED"}
 
 
 class CINE3D_OT_points_look(bpy.types.Operator):
@@ -143,7 +259,7 @@ class CINE3D_OT_points_look(bpy.types.Operator):
             "Viewport Density": self.viewport_density,
             "Render Density": self.render_density,
         }
-        photo_scene.set_look(root, values)
+        photo_points.set_look(root, values)
         return {"FINISHED"}
 
 
@@ -210,6 +326,8 @@ CLASSES = (
     CINE3D_PT_build,
     CINE3D_PT_motion,
     CINE3D_PT_points,
+    CINE3D_PT_loop,
+    CINE3D_OT_look_through,
     CINE3D_OT_points_look,
     CINE3D_OT_set_timeline,
     CINE3D_PT_passes,

@@ -5,6 +5,8 @@ NAME                empty; the root: move, turn and scale the whole picture with
 NAME Static         points that rest
 NAME Moving 1, ...  points that flow, one object for each number of cycles per loop
 NAME Camera         the camera that took the photo, with the photo as background picture
+
+The names are for people only; everything is found by pointers and parents.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import cameras, coordinates, farm_guard, point_nodes
-from .compat import get_modifier_input, set_modifier_input
+from . import cameras, photo_pictures, photo_points, scene_files
+from .compat import set_modifier_input
+from .photo_points import point_objects, points_modifier
 
-MODIFIER = "Cine3D Points"
-_BACKGROUND_ALPHA = 0.5
+LAYOUT = 2  # of the properties of a photo's root; see `old_files`
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,53 @@ class SceneOptions:
     set_engine: bool = True
 
 
+NOTHING_ELSE = SceneOptions(False, False, False, False, False)
+
+
 def roots(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """Root objects of all photos in a scene."""
     return [obj for obj in scene.objects if obj.cine3d.is_root]
 
 
-def active_root(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The photo that the active object belongs to, else the scene's only or first one."""
-    obj = context.object
-    while obj is not None:
-        if obj.cine3d.is_root:
-            return obj
+def root_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The photo that an object is a part of."""
+    while obj is not None and not obj.cine3d.is_root:
         obj = obj.parent
+    return obj
+
+
+def active_root(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The photo of the active object, else that of the scene's camera, else the first one."""
+    for obj in (getattr(context, "object", None), context.scene.camera):
+        if (root := root_of(obj)) is not None:
+            return root
     found = roots(context.scene)
     return found[0] if found else None
 
 
-def point_objects(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """The meshes of a photo: resting points first, then by the number of cycles."""
-    found = [child for child in root.children if MODIFIER in child.modifiers]
-    return sorted(found, key=lambda obj: obj.cine3d_points.cycles)
+def by_session_uid(scene: bpy.types.Scene, uid: int) -> bpy.types.Object:
+    """A photo by the number that outlives undo and new names.
+
+    Raises:
+        ValueError: it was deleted in the meantime.
+    """
+    for root in roots(scene):
+        if root.session_uid == uid:
+            return root
+    raise ValueError("the photo was deleted while Cine3D was at work; nothing has changed")
 
 
 def photo_camera(root: bpy.types.Object) -> bpy.types.Object | None:
     """The camera that took the photo; None when the artist deleted it."""
+    known = root.cine3d.camera
+    if known is not None and known.parent == root:
+        return known
     return next((child for child in root.children if child.type == "CAMERA"), None)
+
+
+def collection_of(root: bpy.types.Object) -> bpy.types.Collection:
+    """Where new parts of a photo go."""
+    return root.users_collection[0]
 
 
 def show_photo(
@@ -68,49 +92,55 @@ def show_photo(
     value: dict[str, Any],
     arrays: dict[str, np.ndarray],
     options: SceneOptions,
+    *,
+    known: bpy.types.Object | None = None,
 ) -> bpy.types.Object:
     """Make or update the objects of a photo from what the worker answered; gives the root.
 
-    A photo that the scene already has (same file or same content) keeps its root, camera and
-    animation; its points are replaced.
+    A photo that the scene already has (`known`, same file or same content) keeps its root, camera
+    and animation; its points are replaced.
     """
     sha256 = value["photo_sha256"]
-    root = root_of_photo(scene, photo, sha256) or _new_root(scene, photo)
+    known = known or root_of_photo(scene, photo, sha256)
+    root = known or _new_root(scene, photo, sha256)
     settings = root.cine3d
-    settings.photo, settings.scene_file = stored_path(photo), stored_path(scene_file)
+    scene_files.keep_path(root, "photo", photo)
+    scene_files.keep_path(root, "scene_file", scene_file)
     settings.photo_sha256, settings.scene_sha256 = sha256, value["scene_sha256"]
     settings.num_frames = value["num_frames"]
     settings.models = ", ".join(f"{name} {sha[:12]}" for name, sha in value["models"].items())
     record = value["camera"]
     settings.photo_size = record["width"], record["height"]
     settings.intrinsics = [record["K"][row][col] for row, col in ((0, 0), (1, 1), (0, 2), (1, 2))]
-    _replace_points(root, value, arrays)
-    camera = _matched_camera(root, value["camera"])
+    photo_points.replace_points(root, value, arrays)
+    if options.set_render_size:
+        record = even_sized(record)
+    camera = _matched_camera(root, record)
     if "photo" in arrays:
-        _set_background(camera, root.name, arrays["photo"])
-    _apply_options(scene, root, camera, value, options)
+        photo_pictures.set_background(root, camera, arrays["photo"])
+    photo_pictures.hide_overlay(root)  # it shows the motion of the former build
+    if known and scene.camera is None:  # the artist deleted it
+        scene.camera = camera
+    _apply_options(scene, root, camera, record, value["fps"], options)
     return root
+
+
+def even_sized(record: dict[str, Any]) -> dict[str, Any]:
+    """A camera without its last odd row and column: video formats want even sizes."""
+    return {**record, **{side: record[side] // 2 * 2 for side in ("width", "height")}}
 
 
 def set_timeline(scene: bpy.types.Scene, root: bpy.types.Object) -> None:
     """Frame range of one loop; the motion begins at its first frame."""
     scene.frame_end = scene.frame_start + root.cine3d.num_frames - 1
-    set_first_frame(root, scene.frame_start)
+    root.cine3d.first_frame = scene.frame_start
 
 
-def set_look(root: bpy.types.Object, values: dict[str, float]) -> None:
-    """Set modifier inputs of all points of a photo, by the names they show."""
-    for obj in point_objects(root):
-        for name, value in values.items():
-            set_modifier_input(obj.modifiers[MODIFIER], name, value)
-
-
-def set_first_frame(root: bpy.types.Object, frame: int) -> None:
-    """Let the loop begin at a scene frame."""
-    root.cine3d.first_frame = frame
+def pass_on_first_frame(root: bpy.types.Object) -> None:
+    """Tell the points at which scene frame the loop begins."""
     for obj in point_objects(root):
         if obj.cine3d_points.cycles:
-            set_modifier_input(obj.modifiers[MODIFIER], "First Frame", frame)
+            set_modifier_input(points_modifier(obj), "First Frame", root.cine3d.first_frame)
 
 
 def root_of_photo(
@@ -118,99 +148,40 @@ def root_of_photo(
 ) -> bpy.types.Object | None:
     """The root of a photo that the scene has already, by file or by content."""
     for root in roots(scene):
-        known = Path(bpy.path.abspath(root.cine3d.photo)).resolve()  # a stored path may have ".."
+        if root.library is not None:
+            continue
+        known = scene_files.photo_file(root).resolve()  # a stored path may have ".."
         if known == photo.resolve() or root.cine3d.photo_sha256 == sha256:
             return root
     return None
 
 
-def stored_path(path: Path) -> str:
-    """A path as a .blend should keep it: relative where the .blend has a place."""
-    if bpy.data.filepath:
-        try:
-            return bpy.path.relpath(str(path))
-        except ValueError:
-            return str(path)  # another drive on Windows
-    return str(path)
-
-
-def _new_root(scene: bpy.types.Scene, photo: Path) -> bpy.types.Object:
+def _new_root(scene: bpy.types.Scene, photo: Path, sha256: str) -> bpy.types.Object:
     collection = bpy.data.collections.new(photo.stem)
     scene.collection.children.link(collection)
     root = bpy.data.objects.new(photo.stem, None)
     root.empty_display_size = 0.25
-    root.cine3d.is_root = True
-    root.cine3d.first_frame = scene.frame_start
+    settings = root.cine3d
+    settings.is_root, settings.layout = True, LAYOUT
+    settings.first_frame = scene.frame_start
+    settings.choices.use_annotations = not any(
+        other.cine3d.choices.use_annotations for other in roots(scene)
+    )
     collection.objects.link(root)
+    _adopt(scene, root, sha256)
     return root
 
 
-def _replace_points(
-    root: bpy.types.Object, value: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> None:
-    looks = ("Point Size", "Viewport Density", "Render Density")
-    keep = {name: _settings_of(root, name) for name in looks}
-    for obj in point_objects(root):
-        mesh = obj.data
-        bpy.data.objects.remove(obj)
-        if mesh.users == 0:
-            bpy.data.meshes.remove(mesh)
-    for number, cycles in enumerate(value["cycles"]):
-        if len(arrays[f"positions_{number}"]):
-            obj = _points_object(root, cycles, number, arrays)
-            modifier = obj.modifiers[MODIFIER]
-            if cycles:
-                set_modifier_input(modifier, "First Frame", root.cine3d.first_frame)
-                set_modifier_input(modifier, "Loop Frames", value["num_frames"])
-            for name, kept in keep.items():
-                if kept is not None:
-                    set_modifier_input(modifier, name, kept)
-
-
-def _settings_of(root: bpy.types.Object, name: str) -> float | None:
-    existing = point_objects(root)
-    return get_modifier_input(existing[0].modifiers[MODIFIER], name) if existing else None
-
-
-def _points_object(
-    root: bpy.types.Object, cycles: int, number: int, arrays: dict[str, np.ndarray]
-) -> bpy.types.Object:
-    name = f"{root.name} Moving {cycles}" if cycles else f"{root.name} Static"
-    mesh = points_mesh(name, number, arrays)
-    obj = bpy.data.objects.new(name, mesh)
-    root.users_collection[0].objects.link(obj)
-    obj.parent = root
-    obj.cine3d_points.cycles = cycles
-    modifier = obj.modifiers.new(MODIFIER, "NODES")
-    modifier.node_group = point_nodes.moving_group() if cycles else point_nodes.static_group()
-    if cycles:
-        set_modifier_input(modifier, "Cycles", cycles)
-        set_modifier_input(modifier, "Keys", len(arrays[f"forward_{number}"]))
-    farm_guard.guard(obj, modifier)
-    return obj
-
-
-def points_mesh(name: str, number: int, arrays: dict[str, np.ndarray]) -> bpy.types.Mesh:
-    """A mesh of vertices alone, with everything that the node groups read."""
-    positions = coordinates.points_to_blender(arrays[f"positions_{number}"])
-    mesh = bpy.data.meshes.new(name)
-    mesh.vertices.add(len(positions))
-    mesh.attributes["position"].data.foreach_set("vector", positions.ravel())
-    rgba = np.ones((len(positions), 4), np.float32)
-    np.multiply(arrays[f"rgb_{number}"], np.float32(1 / 255), out=rgba[:, :3])
-    color = mesh.attributes.new(point_nodes.COLOR, "BYTE_COLOR", "POINT")
-    color.data.foreach_set("color_srgb", rgba.ravel())
-    radius = mesh.attributes.new(point_nodes.RADIUS, "FLOAT", "POINT")
-    radius.data.foreach_set("value", arrays[f"radius_{number}"])
-    layer = mesh.attributes.new("layer", "INT", "POINT")
-    layer.data.foreach_set("value", arrays[f"layer_{number}"].astype(np.int32))
-    for prefix, direction in (("fwd_", "forward"), ("bwd_", "backward")):
-        for k, key in enumerate(arrays[f"{direction}_{number}"]):
-            attribute = mesh.attributes.new(f"{prefix}{k}", "FLOAT_VECTOR", "POINT")
-            attribute.data.foreach_set("vector", coordinates.points_to_blender(key).ravel())
-    mesh.materials.append(point_nodes.points_material())
-    mesh.update()
-    return mesh
+def _adopt(scene: bpy.types.Scene, root: bpy.types.Object, sha256: str) -> None:
+    """What a deleted empty has left of this photo belongs to the new one."""
+    for obj in list(scene.objects):
+        if obj.cine3d_points.photo_sha256 == sha256 and root_of(obj) is None:
+            obj.parent = root
+            for old in obj.users_collection:
+                old.objects.unlink(obj)
+            collection_of(root).objects.link(obj)
+            if obj.type == "CAMERA":
+                root.cine3d.camera = obj
 
 
 def _matched_camera(root: bpy.types.Object, record: dict[str, Any]) -> bpy.types.Object:
@@ -218,77 +189,54 @@ def _matched_camera(root: bpy.types.Object, record: dict[str, Any]) -> bpy.types
     if camera is None:
         name = f"{root.name} Camera"
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
-        root.users_collection[0].objects.link(camera)
+        collection_of(root).objects.link(camera)
         camera.parent = root
         camera.data.display_size = 0.25
+        # the nearest surface is 1 away: Blender's eyes would be far too far apart
+        stereo = camera.data.stereo
+        stereo.interocular_distance, stereo.convergence_distance = 0.02, 1.5
         cameras.apply_core_camera(camera, record)
     if camera.animation_data is None and camera.data.animation_data is None:
         cameras.apply_core_camera(camera, record)
+    camera.cine3d_points.photo_sha256 = root.cine3d.photo_sha256
+    root.cine3d.camera = camera
     return camera
 
 
-def _set_background(camera: bpy.types.Object, name: str, png: np.ndarray) -> None:
-    """The photo behind the points, packed into the .blend: upright and present everywhere."""
-    image = packed_image(f"{name} Photo", png)
-    backgrounds = camera.data.background_images
-    if not any(background.image == image for background in backgrounds):
-        background = backgrounds.new()
-        background.image, background.alpha = image, _BACKGROUND_ALPHA
-    camera.data.show_background_images = True
-
-
-def packed_image(name: str, png: np.ndarray) -> bpy.types.Image:
-    """An image of that name whose content is a PNG file [n] uint8 inside the .blend."""
-    image = bpy.data.images.get(name)
-    if image is None:
-        image = bpy.data.images.new(name, 1, 1)
-    image.pack(data=png.tobytes(), data_len=len(png))
-    image.source = "FILE"  # only now: Blender would look for a file
-    image.buffers_free()  # what it showed before
-    return image
-
-
-def show_overlay(root: bpy.types.Object, png: np.ndarray) -> None:
-    """A picture of the motion in front of the points, for who looks through the photo's camera."""
-    camera = photo_camera(root)
-    if camera is None:
-        raise ValueError(f"the camera of {root.name!r} is gone; import the photo again")
-    image = packed_image(f"{root.name} Motion", png)
-    backgrounds = camera.data.background_images
-    overlay = next((b for b in backgrounds if b.image == image), None)
-    if overlay is None:
-        overlay = backgrounds.new()
-        overlay.image, overlay.display_depth, overlay.alpha = image, "FRONT", 1.0
-    overlay.show_background_image = True
-    camera.data.show_background_images = True
-
-
-def hide_overlay(root: bpy.types.Object) -> None:
-    """Take the picture of the motion away."""
-    camera = photo_camera(root)
-    for background in camera.data.background_images if camera else ():
-        if background.image is not None and background.image.name == f"{root.name} Motion":
-            background.show_background_image = False
+def photo_record(root: bpy.types.Object, scene: bpy.types.Scene) -> dict[str, Any]:
+    """The core's camera of a photo, cut to an even size where the scene renders that size."""
+    focal_x, focal_y, centre_x, centre_y = root.cine3d.intrinsics
+    width, height = root.cine3d.photo_size
+    record = {
+        "K": [[focal_x, 0, centre_x], [0, focal_y, centre_y], [0, 0, 1]],
+        "world_to_camera": np.eye(4).tolist(),
+        "width": width,
+        "height": height,
+    }
+    size = scene.render.resolution_x, scene.render.resolution_y
+    even = even_sized(record)
+    return even if size == (even["width"], even["height"]) else record
 
 
 def _apply_options(
     scene: bpy.types.Scene,
     root: bpy.types.Object,
     camera: bpy.types.Object,
-    value: dict[str, Any],
+    record: dict[str, Any],
+    fps: float,
     options: SceneOptions,
 ) -> None:
     if options.set_camera:
         scene.camera = camera
     if options.set_render_size:
-        scene.render.resolution_x = value["camera"]["width"]
-        scene.render.resolution_y = value["camera"]["height"]
+        scene.render.resolution_x = record["width"]
+        scene.render.resolution_y = record["height"]
         scene.render.resolution_percentage = 100
         scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
     if options.set_timeline:
         set_timeline(scene, root)
-        scene.render.fps = max(1, round(value["fps"]))
-        scene.render.fps_base = scene.render.fps / value["fps"]
+        scene.render.fps = max(1, round(fps))
+        scene.render.fps_base = scene.render.fps / fps
     if options.set_view_transform:
         scene.view_settings.view_transform = "Standard"
     if options.set_engine:

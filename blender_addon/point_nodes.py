@@ -22,18 +22,23 @@ import bpy
 STATIC_GROUP = "Cine3D Static Points"
 MOVING_GROUP = "Cine3D Moving Points"
 MATERIAL = "Cine3D Points"
-LAYOUT_VERSION = 1  # of the node groups; a group of another version is built anew
+LAYOUT = "cine3d_layout"  # property of our node groups: their version
+LAYOUT_VERSION = 2  # a group of another version is built anew
 
 COLOR, RADIUS, WEIGHT = "Col", "point_radius", "weight"
 
 GUARD = "Missing Engine"
+PLAYING = "Playing Share"  # of the density, while the scene plays
 MISSING_MATERIAL = "Cine3D Engine Is Missing"
 
+# What an artist may change in the modifier; the rest is told to it by the photo.
+LOOKS = ("Point Size", "Viewport Density", "Render Density")
 # Modifier inputs: name, socket type, default, minimum, maximum, description.
 _COMMON_INPUTS = (
     ("Point Size", "NodeSocketFloat", 1.0, 0.0, 10.0, "Radius; 1 closes the gaps of the photo"),
     ("Viewport Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points shown"),
     ("Render Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points rendered"),
+    (PLAYING, "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the shown points while playing"),
     ("As Points", "NodeSocketBool", True, None, None, "Off: a mesh of vertices, for exporters"),
     (GUARD, "NodeSocketFloat", 0.0, 0.0, 1.0, "Render in magenta: the engine is missing"),
 )
@@ -123,16 +128,17 @@ def _group(
     name: str, inputs: tuple, build: Callable[[_Builder, bpy.types.Node], bpy.types.NodeSocket]
 ) -> bpy.types.NodeTree:
     tree = bpy.data.node_groups.get(name)
-    if tree is not None and tree.get("cine3d_layout") == LAYOUT_VERSION:
+    if tree is not None and tree.get(LAYOUT) == LAYOUT_VERSION:
         return tree
     tree = bpy.data.node_groups.new(name, "GeometryNodeTree")
-    tree["cine3d_layout"] = LAYOUT_VERSION
+    tree[LAYOUT] = LAYOUT_VERSION
     tree.is_modifier = True
     interface = tree.interface
     interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
     for label, kind, default, low, high, description in inputs:
         socket = interface.new_socket(label, in_out="INPUT", socket_type=kind)
         socket.default_value, socket.description = default, description
+        socket.hide_in_modifier = label not in LOOKS
         if low is not None:
             socket.min_value, socket.max_value = low, high
     interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
@@ -215,7 +221,7 @@ def _thin_out(build: _Builder, given, geometry) -> bpy.types.NodeSocket:
         "GeometryNodeSwitch",
         build.node("GeometryNodeIsViewport").outputs[0],
         given.outputs["Render Density"],
-        given.outputs["Viewport Density"],
+        build.math("MULTIPLY", given.outputs["Viewport Density"], given.outputs[PLAYING]),
         input_type="FLOAT",
     ).outputs[0]
     chance = build.node("FunctionNodeRandomValue", 0.0, 1.0, data_type="FLOAT")

@@ -1,9 +1,7 @@
-"""Where a photo's scene file is, also after .blend and files moved to another folder or machine."""
+"""Say where the scene file of a photo is now."""
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 import bpy
@@ -13,30 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 from cine3d_core.errors import InputError
 from cine3d_core.files.scene.arrays import read_scene_info
 
-from . import photo_scene
-
-
-def scene_file(root: bpy.types.Object) -> Path:
-    """The scene file of a photo: where it was, else beside the .blend or in its folder `cine3d`.
-
-    Raises:
-        ValueError: it is at none of these places.
-    """
-    stored = root.cine3d.scene_file
-    known = Path(bpy.path.abspath(stored))
-    # a .blend saved on Windows names its files with backslashes
-    candidates = [known, Path(bpy.path.abspath(stored.replace("\\", "/")))]
-    name = re.split(r"[\\/]", stored)[-1]
-    if bpy.data.filepath and name:
-        home = Path(bpy.data.filepath).parent
-        candidates += [home / name, home / "cine3d" / name]
-    for candidate in candidates:
-        if os.path.isfile(candidate):  # Path.is_file raises for names that are too long
-            return candidate
-    raise ValueError(
-        f"the scene file {known} of {root.name!r} is not there; use Relink Scene File in the "
-        "Cine3D tab to say where it is, or import the photo again"
-    )
+from . import photo_scene, scene_files
 
 
 class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
@@ -51,8 +26,12 @@ class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
 
     @classmethod
     def poll(cls, context):
-        if photo_scene.active_root(context) is None:
+        root = photo_scene.active_root(context)
+        if root is None:
             cls.poll_message_set("Import a photo first")
+            return False
+        if root.library is not None:
+            cls.poll_message_set("The photo is linked; make a library override first")
             return False
         return True
 
@@ -63,7 +42,7 @@ class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
         except InputError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        root.cine3d.scene_file = photo_scene.stored_path(Path(self.filepath))
+        scene_files.keep_path(root, "scene_file", Path(self.filepath))
         if info["photo_sha256"] != root.cine3d.photo_sha256:
             self.report({"WARNING"}, "This scene file was built from another photo")
         else:

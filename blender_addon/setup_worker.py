@@ -6,12 +6,15 @@ environment lies in the extension's user folder; removing that folder removes it
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +28,7 @@ TORCH_REQUIREMENTS = Path(__file__).with_name("worker_torch.txt")
 TORCH_WITH_CUDA = "torch==2.13.0"
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _CUDA_BUILD = "cu126"
+TIMER_S = 0.2
 
 
 def environment_folder() -> Path:
@@ -38,6 +42,61 @@ def environment_python() -> Path:
     """The interpreter that Set Up makes, whether it exists or not."""
     folder = environment_folder()
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def is_complete() -> bool:
+    """Whether Set Up has once come to its end: a half-made Python has no PyTorch."""
+    folder = environment_folder()
+    found = itertools.chain(folder.glob("lib/*/site-packages/torch"), folder.glob("Lib/*/torch"))
+    return environment_python().is_file() and next(found, None) is not None
+
+
+def reason_of(log: Iterable[str], code: int) -> str:
+    """Why a step failed and what to do, from all that it printed."""
+    lines = [line.strip() for line in log if line.strip()]
+    text = "\n".join(lines)
+    for pattern, reason in _REASONS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return reason.format(version=f"{sys.version_info.major}.{sys.version_info.minor}")
+    return lines[-1] if lines else f"exit code {code}"
+
+
+# What the tools print, and what it means. Networks come before "no matching distribution", which
+# pip says last when it has reached no index at all.
+_REASONS = (
+    (
+        "ensurepip is not available|No module named '?(ensurepip|venv)",
+        "Blender's Python cannot make environments; install your system's package for it "
+        "(Debian and Ubuntu: sudo apt install python{version}-venv), or choose another Python",
+    ),
+    (
+        r"No space left on device|Errno 28|disk quota",
+        "the disk is full; make room (3 GB at most are needed) and try again",
+    ),
+    (
+        "NewConnectionError|ConnectionError|Max retries|name resolution|Network is unreachable"
+        "|ProxyError|Read timed out|getaddrinfo|Connection (refused|reset|broken)",
+        "the package index cannot be reached; check the network or proxy, then try again",
+    ),
+    (
+        "SSL|CERTIFICATE_VERIFY_FAILED",
+        "the connection is not trusted; check the system's clock and certificates, then try again",
+    ),
+    (
+        "DO NOT MATCH THE HASHES",
+        "a package is not the one that was tested, so it was refused; try again, and report it "
+        "if it happens twice",
+    ),
+    (
+        "Permission denied|Errno 13|Read-only file system",
+        "the folder cannot be written; see its permissions, or choose another Python",
+    ),
+    (
+        "No matching distribution found",
+        "there is no build of a needed package for Python {version} here; choose another Python "
+        "(3.11 is tested)",
+    ),
+)
 
 
 def torch_index(platform: str, has_nvidia: bool) -> str | None:
@@ -74,7 +133,7 @@ class Installation:
     error: str | None = None
     cancelled: bool = False
     done: threading.Event = field(default_factory=threading.Event)
-    log: deque[str] = field(default_factory=lambda: deque(maxlen=50))
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=400))
     _process: subprocess.Popen | None = None
 
     def start(self) -> None:
@@ -114,8 +173,8 @@ class Installation:
             for line in process.stdout:
                 self.log.append(line.rstrip())
         if process.returncode and not self.cancelled:
-            last = self.log[-1] if self.log else f"exit code {process.returncode}"
-            self.error = f"{self.stage} failed: {last}"
+            reason = reason_of(self.log, process.returncode)
+            self.error = f"{self.stage} failed: {reason}"
         return process.returncode == 0
 
 
@@ -158,6 +217,7 @@ class CINE3D_OT_set_up(bpy.types.Operator):
 
     bl_idname = "cine3d.set_up"
     bl_label = "Set Up"
+    bl_options: set[str] = set()
 
     @classmethod
     def poll(cls, context):
@@ -185,31 +245,33 @@ class CINE3D_OT_set_up(bpy.types.Operator):
         current.start()
         if bpy.app.background:
             current.done.wait()
-            return self._finish()
-        self._timer = context.window_manager.event_timer_add(0.2, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context, event):
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        for area in context.screen.areas:
-            area.tag_redraw()
-        if not current.done.is_set():
-            return {"PASS_THROUGH"}
-        context.window_manager.event_timer_remove(self._timer)
-        return self._finish()
-
-    def _finish(self) -> set[str]:
-        if current.cancelled:
-            _status("Set Up was cancelled.")
-            return {"CANCELLED"}
-        if current.error:
-            _status(current.error)
-            self.report({"ERROR"}, current.error)
-            return {"CANCELLED"}
-        _status("Set Up is done. Press Check.")
+            _tell_end()
+            if current.error:
+                self.report({"ERROR"}, current.error)
+            return {"CANCELLED"} if current.error or current.cancelled else {"FINISHED"}
+        bpy.app.timers.register(_tick, first_interval=TIMER_S, persistent=True)
         return {"FINISHED"}
+
+
+def _tick() -> float | None:
+    """Watch the installation, whatever window it was started in."""
+    from . import jobs  # which needs this module
+
+    if not current.done.is_set():
+        jobs.show_progress(f"{current.stage} {current.fraction:.0%}")
+        return TIMER_S
+    _tell_end()
+    if current.error:
+        jobs.tell_soon(jobs.Told(current.error, "ERROR"))
+    jobs.show_progress(None)
+    return None
+
+
+def _tell_end() -> None:
+    if current.cancelled:
+        _status("Set Up was cancelled.")
+    else:
+        _status(current.error or "Set Up is done. Press Check.")
 
 
 class CINE3D_OT_cancel_set_up(bpy.types.Operator):

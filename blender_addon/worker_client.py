@@ -177,9 +177,7 @@ class _Process:
     def taken_back(self) -> list[Job]:
         """The jobs that somebody still waits for, so that another process may do them."""
         with self.lock:
-            waiting = [
-                job for job in self.jobs.values() if not (job.done.is_set() or job.unwanted)
-            ]
+            waiting = [job for job in self.jobs.values() if not (job.done.is_set() or job.unwanted)]
             for job in waiting:
                 del self.jobs[job.id]
         return waiting

@@ -3,9 +3,14 @@
 import faulthandler
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# A profile of the tests' own, and of this process alone: builds that wait for a save lie in it.
+_PROFILE = tempfile.TemporaryDirectory(prefix="cine3d-profile-")
+os.environ.setdefault("BLENDER_USER_RESOURCES", _PROFILE.name)
 
 try:
     import bpy

@@ -67,5 +67,6 @@ def import_river(scene, river: River, frames=12) -> bpy.types.Object:
     choices.depth_source, choices.depth_path = "FILE", str(river.depth)
     choices.frames, choices.size = frames, WIDTH
     choices.mask = bpy.data.images.load(str(river.mask))
+    choices.mask.pack()  # the .blend is copied to other folders
     assert bpy.ops.cine3d.import_photo(filepath=str(river.photo)) == {"FINISHED"}
     return next(obj for obj in scene.objects if obj.cine3d.is_root)

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import cameras, photo_scene, relink
+from blender_addon import cameras, photo_scene, scene_files
 from tests.blender.river_photo import read_png
 
 pytestmark = pytest.mark.blender
@@ -49,7 +49,7 @@ def test_the_engine_and_the_command_line_draw_the_same_frame(river, repository, 
     record, _ = cameras.camera_record(camera, depsgraph, root.matrix_world)
     path = {"version": 1, "width": record["width"], "height": record["height"]}
     (tmp_path / "path.json").write_text(json.dumps({**path, "frames": [record] * 5}))
-    command = [WORKER_PYTHON, "-m", "cine3d_core.cli", "render", str(relink.scene_file(root))]
+    command = [WORKER_PYTHON, "-m", "cine3d_core.cli", "render", str(scene_files.scene_file(root))]
     command += ["-o", str(tmp_path / "cli"), "--camera", str(tmp_path / "path.json")]
     run(*command, "--frames", "4", "--format", kind, cwd=repository)
     theirs = tmp_path / "cli" / f"frame_0004.{kind}"

@@ -6,7 +6,7 @@ import shutil
 import bpy
 import pytest
 
-from blender_addon import commands, photo_scene
+from blender_addon import commands, photo_points, photo_scene
 from tests.blender.river_photo import read_png
 
 pytestmark = pytest.mark.blender
@@ -39,7 +39,7 @@ def test_arrows_and_outlines_come_from_a_file(scene, river_files, tmp_path):
     arguments = ["import", str(river_files.photo), "-o", str(blend), "--preset", "draft"]
     assert commands.main([*arguments, "--hints", str(hints)]) == commands.OK
     (root,) = photo_scene.roots(bpy.context.scene)
-    moving = [obj for obj in photo_scene.point_objects(root) if obj.cine3d_points.cycles > 0]
+    moving = [obj for obj in photo_points.point_objects(root) if obj.cine3d_points.cycles > 0]
     assert sum(len(obj.data.vertices) for obj in moving) > 1000
 
 

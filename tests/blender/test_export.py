@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import export, photo_scene
+from blender_addon import export, photo_points, photo_scene
 from blender_addon.compat import get_modifier_input
 
 pytestmark = pytest.mark.blender
@@ -37,7 +37,7 @@ def test_ply_holds_every_point_where_the_object_stands(river, tmp_path):
     path = tmp_path / "points.ply"
     assert bpy.ops.cine3d.export_ply(filepath=str(path)) == {"FINISHED"}
     table = read_ply(path)
-    meshes = [obj.data for obj in photo_scene.point_objects(root)]
+    meshes = [obj.data for obj in photo_points.point_objects(root)]
     assert len(table) == sum(len(mesh.vertices) for mesh in meshes)
     expected = np.concatenate([mesh_rest(mesh) for mesh in meshes]) + (10, 20, 30)
     got = np.stack([table["x"], table["y"], table["z"]], axis=1)
@@ -66,11 +66,11 @@ def test_moving_points_come_back_from_exchange_formats(river, tmp_path, kind):
         pytest.skip(f"this Blender was built without {kind}")
     river.frame_end = 4
     root = photo_scene.roots(river)[0]
-    obj = photo_scene.point_objects(root)[1]
+    obj = photo_points.point_objects(root)[1]
     path = tmp_path / ("points.abc" if kind == "alembic" else "points.usdc")
     operator = getattr(bpy.ops.cine3d, f"export_{kind}")
     assert operator(filepath=str(path)) == {"FINISHED"}
-    assert get_modifier_input(obj.modifiers[photo_scene.MODIFIER], "As Points") is True
+    assert get_modifier_input(photo_points.points_modifier(obj), "As Points") is True
     expected = {}
     with export.vertices_only(root) as objects:
         for frame in (1, 3):

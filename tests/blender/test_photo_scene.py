@@ -6,7 +6,16 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import camera_moves, cameras, motion_drawing, photo_scene, point_nodes
+from blender_addon import (
+    cameras,
+    coverage,
+    masks,
+    motion_drawing,
+    motion_plane,
+    photo_points,
+    photo_scene,
+    point_nodes,
+)
 from blender_addon.compat import fcurves_of, get_modifier_input, set_modifier_input
 from tests.blender.synthetic_scene import NUM_FRAMES, expected_points, show
 
@@ -63,9 +72,9 @@ def test_the_matched_camera_is_the_photos_camera(scene, size):
 
 def test_points_are_a_function_of_the_frame_number(scene):
     root, value, arrays = show(scene)
-    objects = photo_scene.point_objects(root)
+    objects = photo_points.point_objects(root)
     for obj in objects:
-        set_modifier_input(obj.modifiers[photo_scene.MODIFIER], "As Points", False)
+        set_modifier_input(photo_points.points_modifier(obj), "As Points", False)
     for frame in (7, 2, 12, 1, 5, NUM_FRAMES + 2, -3):
         scene.frame_set(frame)
         for number, obj in enumerate(objects):
@@ -78,8 +87,8 @@ def test_points_are_a_function_of_the_frame_number(scene):
 
 def test_the_frame_after_the_loop_is_its_first(scene):
     root, _, _ = show(scene)
-    for obj in photo_scene.point_objects(root):
-        set_modifier_input(obj.modifiers[photo_scene.MODIFIER], "As Points", False)
+    for obj in photo_points.point_objects(root):
+        set_modifier_input(photo_points.points_modifier(obj), "As Points", False)
         scene.frame_set(1)
         first, _ = evaluated_positions(obj)
         scene.frame_set(1 + NUM_FRAMES)
@@ -88,8 +97,8 @@ def test_the_frame_after_the_loop_is_its_first(scene):
 
 def test_density_keeps_its_share_of_the_points_and_the_same_ones(scene):
     root, _, _ = show(scene, num_static=4000)
-    obj = photo_scene.point_objects(root)[0]
-    modifier = obj.modifiers[photo_scene.MODIFIER]
+    obj = photo_points.point_objects(root)[0]
+    modifier = photo_points.points_modifier(obj)
     set_modifier_input(modifier, "As Points", False)
     set_modifier_input(modifier, "Viewport Density", 0.25)
     set_modifier_input(modifier, "Render Density", 0.25)
@@ -106,13 +115,13 @@ def test_importing_again_updates_points_and_keeps_the_artists_work(scene):
     scene.camera.keyframe_insert("location", frame=1)
     root.location = (1, 2, 3)
     looks = {"Point Size": 2.0, "Viewport Density": 0.5, "Render Density": 0.25}
-    photo_scene.set_look(root, looks)
+    photo_points.set_look(root, looks)
     again, _, arrays = show(scene, num_static=100, seed=1)
     assert again == root and tuple(root.location) == (1, 2, 3)
     assert len(photo_scene.roots(scene)) == 1
-    objects = photo_scene.point_objects(root)
+    objects = photo_points.point_objects(root)
     assert len(objects) == 3 and len(objects[0].data.vertices) == 100
-    modifier = objects[0].modifiers[photo_scene.MODIFIER]
+    modifier = photo_points.points_modifier(objects[0])
     assert {name: get_modifier_input(modifier, name) for name in looks} == looks
     assert scene.camera.location.x == pytest.approx(0.1)
     assert not [mesh for mesh in bpy.data.meshes if mesh.users == 0]
@@ -120,10 +129,10 @@ def test_importing_again_updates_points_and_keeps_the_artists_work(scene):
 
 def test_the_background_shows_the_new_picture_after_importing_again(scene):
     root, _, arrays = show(scene, seed=4)
-    image = motion_drawing.photo_image(root)
+    image = root.cine3d.picture
     before = np.array(image.pixels[:])
     show(scene, seed=5)
-    assert motion_drawing.photo_image(root) == image
+    assert root.cine3d.picture == image
     assert np.abs(np.array(image.pixels[:]) - before).max() > 0.1
     show(scene, seed=6, width=80, height=50)
     assert tuple(image.size) == (80, 50)
@@ -143,7 +152,7 @@ def test_set_timeline_starts_the_loop_at_the_first_frame(scene):
     scene.frame_start = 101
     bpy.ops.cine3d.set_timeline()
     assert scene.frame_end == 100 + NUM_FRAMES and root.cine3d.first_frame == 101
-    modifier = photo_scene.point_objects(root)[1].modifiers[photo_scene.MODIFIER]
+    modifier = photo_points.points_modifier(photo_points.point_objects(root)[1])
     assert get_modifier_input(modifier, "First Frame") == 101
 
 
@@ -175,7 +184,7 @@ def test_the_safe_volume_is_six_tips_around_the_camera(scene):
     root, _, _ = show(scene)
     tips = np.vstack([sign * np.eye(3)[axis] * 0.1 for axis in range(3) for sign in (-1, 1)])
     for _ in range(2):
-        volume = camera_moves.show_safe_volume(root, tips)
+        volume = coverage.show_safe_volume(root, tips)
     assert len(volume.data.vertices) == 6 and len(volume.data.edges) == 12
     assert volume.hide_render and volume.parent == root
 
@@ -188,7 +197,7 @@ def test_an_arrow_comes_back_where_it_was_put(scene):
     arrows = motion_drawing.hints(bpy.context, root)
     np.testing.assert_allclose(arrows, [[0.25, 0.5, 0.5, 0.75]], atol=1e-5)
     bpy.context.object.cine3d_arrow.speed = 0.5
-    scene.cine3d.speed = 0.5
+    root.cine3d.choices.speed = 0.5
     arrows = motion_drawing.hints(bpy.context, root)
     np.testing.assert_allclose(arrows, [[0.25, 0.5, 0.3125, 0.5625]], atol=1e-5)
 
@@ -211,7 +220,7 @@ def test_arrows_that_sway_or_choose_their_cycles_are_regions(scene):
 def test_a_bent_stroke_becomes_arrows_along_it():
     angles = np.linspace(0, np.pi / 2, 20)
     track = 0.5 + 0.2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    arrows = np.array(motion_drawing.arrows_of_stroke(track, 1.0))
+    arrows = np.array(motion_plane.arrows_of_stroke(track, 1.0))
     lengths = np.linalg.norm(arrows[:, 2:] - arrows[:, :2], axis=1)
     assert len(arrows) == 8
     np.testing.assert_allclose(lengths, 0.2 * np.pi / 2, rtol=0.02)
@@ -219,20 +228,20 @@ def test_a_bent_stroke_becomes_arrows_along_it():
 
 
 def test_arrows_end_at_the_border_of_the_photo():
-    (arrow,) = motion_drawing.arrows_of_stroke(np.array([[0.5, 0.5], [0.9, 0.5]]), 3.0)
+    (arrow,) = motion_plane.arrows_of_stroke(np.array([[0.5, 0.5], [0.9, 0.5]]), 3.0)
     np.testing.assert_allclose(arrow, [0.5, 0.5, 1.0, 0.5])
 
 
 def test_a_new_mask_is_empty_until_something_is_painted_white(scene):
-    show(scene)
+    root, _, _ = show(scene)
     bpy.ops.cine3d.new_mask()
-    image = scene.cine3d.mask
+    image = root.cine3d.choices.mask
     with pytest.raises(ValueError, match="empty"):
-        motion_drawing.mask_array(image)
+        masks.mask_array(image)
     pixels = np.array(image.pixels[:], np.float32).reshape(90, 160, 4)
     pixels[:30, :, :3] = 1.0
     image.pixels.foreach_set(pixels.ravel())
-    mask = motion_drawing.mask_array(image)
+    mask = masks.mask_array(image)
     assert mask[:30].min() == 255 and mask[30:].max() == 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import farm_guard, photo_scene, relink
+from blender_addon import farm_guard, photo_scene, scene_files
 
 pytestmark = pytest.mark.blender
 
@@ -86,13 +86,13 @@ def test_a_file_saved_for_eevee_shows_its_points_without_the_addon(river, tmp_pa
 
 def test_a_moved_scene_file_is_found_beside_the_blend_or_by_relink(river, tmp_path):
     root = photo_scene.roots(river)[0]
-    original = relink.scene_file(root)
+    original = scene_files.scene_file(root)
     root.cine3d.scene_file = "/gone/lost.cine3d"
     with pytest.raises(ValueError, match="Relink"):
-        relink.scene_file(root)
+        scene_files.scene_file(root)
     elsewhere = shutil.copy(original, tmp_path / "renamed.cine3d")
     assert bpy.ops.cine3d.relink(filepath=str(elsewhere)) == {"FINISHED"}
-    assert relink.scene_file(root).samefile(elsewhere)
+    assert scene_files.scene_file(root).samefile(elsewhere)
     with pytest.raises(RuntimeError, match="scene file"):
         bpy.ops.cine3d.relink(filepath=__file__)
 

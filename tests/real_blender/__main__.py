@@ -1,11 +1,11 @@
-"""A real Blender with a real window: install the zip, import, play, render, save, quit, reopen.
+"""A real Blender with a real window, keys and mouse: the first minute, and an artist at work.
 
     python -m tests.real_blender --zip dist/cine3d-0.1.0.zip --out out/real [--root FOLDER]
 
-Needs `blender`, `xvfb-run` and ImageMagick's `import`. With --root they are those of a system in
-that folder, as `debian.sh` beside this file makes it; only root may do that. What of this machine
-the system must see is mounted there for the time. Leaves screenshots, the .blend and two frames in
---out, and fails unless the frame of the reopened file is the frame of before.
+Needs `blender`, `xvfb-run`, `xdotool` and ImageMagick's `import`. With --root they are those of a
+system in that folder, as `debian.sh` beside this file makes it; only root may do that. What of this
+machine the system must see is mounted there for the time. Leaves screenshots, the .blend and frames
+in --out, and fails unless the frame of the reopened file is the frame of before.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ DRIVE = Path(__file__).with_name("drive.py")
 LIMIT_S = 1800  # for each session
 SCREEN = "-screen 0 1400x900x24 +extension GLX"
 WINDOW = ("--window-geometry", "0", "0", "1400", "900")
-SHOTS = ("1-progress", "2-imported", "3-playing", "4-reopened")
-PROGRAMS = ("xvfb-run", "import")
+SHOTS = (
+    *("1-progress", "2-first-minute", "3-playing", "4-reopened", "5-after-repeating"),
+    *("6-annotation-and-preview", "7-mask", "8-drop-asks"),
+)
+PROGRAMS = ("xvfb-run", "import", "xdotool")
 
 
 def missing(chosen: argparse.Namespace) -> str | None:
@@ -139,6 +142,7 @@ def main() -> int:
     with mounted(chosen.root or Path("/"), needed(chosen) if chosen.root else []):
         run_session("first", chosen, profile)
         run_session("second", chosen, profile)
+        run_session("artist", chosen, profile)
     check_results(chosen.out)
     print(f"passed; look at {chosen.out}")
     return 0

@@ -23,5 +23,5 @@ mount --bind /dev "$root/dev"
 trap 'umount --lazy "$root/dev" "$root/proc"' EXIT
 chroot "$root" apt-get -q update
 DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -q --no-install-recommends \
-    blender python3-numpy libgl1-mesa-dri libegl1 xvfb xauth imagemagick
+    blender python3-numpy libgl1-mesa-dri libegl1 xvfb xauth xdotool imagemagick
 echo "ready: $root"

@@ -1,7 +1,8 @@
 """Drives a Blender with a window, one step per tick of its timer; run by `__main__.py`.
 
 `blender -P drive.py`, with the session and its places in the environment variable CINE3D_DRIVE.
-Every step is what a person would do: operators of the interface, then waiting and looking.
+Every step is what a person would do: operators of the interface, keys and the mouse, then waiting
+and looking. What an artist does beyond the first minute is in `artist.py`.
 """
 
 import json
@@ -18,14 +19,20 @@ ADDON = "bl_ext.user_default.cine3d"
 PLACES = json.loads(os.environ["CINE3D_DRIVE"])
 OUT = Path(PLACES["out"])
 BLEND = OUT / "sample.blend"
-PLAYED_FRAMES = 12
-PLAY_S = 600  # at most, on a busy machine without a graphics card
+FRAMES = 24
+PLAY_S = 900  # at most, on a busy machine without a graphics card
 COLOURS_S = 30  # to draw materials for the first time, without a graphics card
+WATCH_S = 10.0  # of playing from memory
 
 
 def shot(name):
     """A picture of the whole screen; Blender's own operator gives a black one without a GPU."""
     subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
+
+
+def hand(*words):
+    """Keys and the mouse of the person in front of the screen."""
+    subprocess.run(["xdotool", *map(str, words)], check=True)
 
 
 def view():
@@ -40,8 +47,20 @@ def in_view():
     return bpy.context.temp_override(window=window, area=area, region=region)
 
 
-def jobs():
-    return sys.modules[f"{ADDON}.jobs"]
+def on_screen(x, y):
+    """Pixel of the screen, counted from the top, of a share of the 3D view."""
+    window, _, region = view()
+    across = region.x + x * region.width
+    return round(across), round(window.height - region.y - (1 - y) * region.height)
+
+
+def part(name):
+    """A module of the installed add-on."""
+    return sys.modules[f"{ADDON}.{name}"]
+
+
+def root():
+    return next(obj for obj in bpy.context.scene.objects if obj.cine3d.is_root)
 
 
 def install():
@@ -62,33 +81,25 @@ def enable():
         assert bpy.ops.preferences.addon_enable(module=ADDON) == {"FINISHED"}
     preferences = bpy.context.preferences.addons[ADDON].preferences
     preferences.python_path = PLACES["python"]
-    for obj in list(bpy.data.objects):
-        bpy.data.objects.remove(obj)
-    view()[1].spaces.active.show_region_ui = True
-    return 1.0
-
-
-def show_tab():
-    sidebar = next(region for region in view()[1].regions if region.type == "UI")
-    sidebar.active_panel_category = "Cine3D"
     bpy.ops.wm.save_userpref()
     return 1.0
 
 
-def import_photo():
+def drop_photo():
+    """As a drop does it: nothing is asked in a new scene, the start-up cube is still there."""
     scene = bpy.context.scene
-    scene.cine3d.size, scene.cine3d.frames = 320, 24
+    assert "Cube" in scene.objects
+    scene.cine3d.size, scene.cine3d.frames = 320, FRAMES
     scene.cine3d.hints_file = PLACES["hints"]
     with in_view():
-        assert bpy.ops.cine3d.import_photo("INVOKE_DEFAULT", filepath=PLACES["photo"]) == {
-            "RUNNING_MODAL"
-        }
+        done = bpy.ops.cine3d.import_photo("INVOKE_DEFAULT", filepath=PLACES["photo"])
+    assert done == {"FINISHED"}, done
     return 1.5
 
 
 def let_it_begin():
-    """The sidebar shows the progress once the worker has told some."""
-    return 2.0 if jobs().current.fraction > 0.02 or not jobs().running() else None
+    """The header shows the progress once the worker has told some."""
+    return 2.0 if part("jobs").current.fraction > 0.02 or not part("jobs").running() else None
 
 
 def look_at_progress():
@@ -97,39 +108,65 @@ def look_at_progress():
 
 
 def wait_for_job():
-    if jobs().running():
+    if part("jobs").running():
         return None  # this step again
-    assert jobs().current.error is None, jobs().current.error
+    assert part("jobs").current.error is None, part("jobs").current.error
     return 1.0
 
 
-def look_through_camera():
-    assert bpy.context.scene.render.engine == "CINE3D" and bpy.context.scene.camera
-    space = view()[1].spaces.active
-    space.region_3d.view_perspective = "CAMERA"
-    space.shading.type = "MATERIAL"
-    return 6.0
-
-
-def play():
-    shot("2-imported")
-    play.first = bpy.context.scene.frame_current
-    play.seen = {play.first}
-    play.until = time.monotonic() + PLAY_S
-    with in_view():
-        bpy.ops.screen.animation_play()
-    return 0.05
+def look_at_first_minute():
+    """Through the photo's camera, in colour, playing, and the cube is out of the way."""
+    window, area, _ = view()
+    space, scene = area.spaces.active, bpy.context.scene
+    assert scene.render.engine == "CINE3D" and scene.camera == root().cine3d.camera
+    assert space.region_3d.view_perspective == "CAMERA" and space.shading.type == "RENDERED"
+    assert window.screen.is_animation_playing
+    assert not scene.objects["Cube"].visible_get() and scene.objects["Cube"].hide_render
+    watch_playing.until = time.monotonic() + PLAY_S
+    return 0.5
 
 
 def watch_playing():
-    play.seen.add(bpy.context.scene.frame_current)
-    if len(play.seen) < PLAYED_FRAMES and time.monotonic() < play.until:
+    """All frames of the loop are drawn once ..."""
+    frames = part("viewport").store._frames
+    if len({frame for _, frame in frames}) < FRAMES and time.monotonic() < watch_playing.until:
         return None
+    assert len({frame for _, frame in frames}) == FRAMES, sorted(frames)
+    shot("2-first-minute")
+    bpy.app.handlers.frame_change_post.append(count_frames)
+    count_frames.seen = []
+    count_frames.start = time.monotonic(), time.process_time()
+    return WATCH_S
+
+
+def count_frames(scene, *_args):
+    count_frames.seen.append(scene.frame_current)
+
+
+def look_at_speed():
+    """... and then played from memory."""
+    bpy.app.handlers.frame_change_post.remove(count_frames)
+    took, busy = time.monotonic() - count_frames.start[0], time.process_time()
+    count, busy = len(count_frames.seen), busy - count_frames.start[1]
+    text = f"{count} frames in {took:.1f} s, {busy / max(1, count):.2f} s of processor time each"
+    (OUT / "rate.txt").write_text(text + "\n")
+    print("RATE", text, flush=True)
     shot("3-playing")
     with in_view():
         bpy.ops.screen.animation_cancel()
-    assert len(play.seen) >= PLAYED_FRAMES, sorted(play.seen)
+    assert count and busy / count < 2, text  # the whole window by a processor alone
     return 0.5
+
+
+def open_sidebar():
+    view()[1].spaces.active.show_region_ui = True
+    return 1.0
+
+
+def show_tab():
+    sidebar = next(region for region in view()[1].regions if region.type == "UI")
+    sidebar.active_panel_category = "Cine3D"
+    return 1.0
 
 
 def render():
@@ -142,6 +179,7 @@ def render():
 
 def save():
     assert bpy.ops.wm.save_as_mainfile(filepath=str(BLEND)) == {"FINISHED"}
+    assert root().cine3d.scene_file.startswith("//cine3d/"), root().cine3d.scene_file
     return 0.5
 
 
@@ -179,29 +217,41 @@ def quit_blender():
 
 SESSIONS = {
     "first": [
-        install, enable, show_tab, import_photo, let_it_begin, look_at_progress, wait_for_job,
-        look_through_camera, play, watch_playing, render, save, quit_blender,
+        install, enable, drop_photo, let_it_begin, look_at_progress, wait_for_job,
+        look_at_first_minute, watch_playing, look_at_speed, open_sidebar, show_tab, render, save,
+        quit_blender,
     ],
     "second": [reopen, look_at_colours, look_at_reopened, render, copy_system_info, quit_blender],
 }  # fmt: skip
-steps = iter(SESSIONS[PLACES["session"]])
-current = next(steps)
 
 
-def tick():
-    """Do the current step; a step that gives None is done again."""
-    global current
-    try:
-        pause = current()
-        if pause is None:
-            return 0.05
-        print("DID", current.__name__, flush=True)
-        current = next(steps, None)
-        return pause if current else None  # None ends the timer
-    except Exception:  # a window that waits for ever would tell nobody
-        traceback.print_exc()
-        os._exit(3)
+def run(steps):
+    """Do the steps, one a tick; a step that gives None is done again."""
+    left = iter(steps)
+    current = next(left)
+
+    def tick():
+        nonlocal current
+        try:
+            pause = current()
+            if pause is None:
+                return 0.05
+            print("DID", current.__name__, flush=True)
+            current = next(left, None)
+            return pause if current else None  # None ends the timer
+        except Exception:  # a window that waits for ever would tell nobody
+            traceback.print_exc()
+            os._exit(3)
+
+    bpy.context.preferences.view.show_splash = False
+    bpy.app.timers.register(tick, first_interval=2.0, persistent=True)
 
 
-bpy.context.preferences.view.show_splash = False
-bpy.app.timers.register(tick, first_interval=2.0, persistent=True)
+if __name__ == "__main__":
+    sys.modules["drive"] = sys.modules[__name__]
+    sys.path.insert(0, str(Path(__file__).parent))
+    if PLACES["session"] == "artist":
+        import artist
+
+        SESSIONS["artist"] = artist.STEPS
+    run(SESSIONS[PLACES["session"]])

@@ -2,7 +2,7 @@
 
 import bpy
 
-choices = bpy.context.scene.cine3d
+choices = bpy.context.scene.cine3d.chosen
 choices.preset = "draft"
 choices.size = 640
 choices.frames = 60

@@ -2,7 +2,7 @@
 
 import bpy
 
-choices = bpy.context.scene.cine3d
+choices = bpy.context.scene.cine3d.chosen
 choices.preset = "default"
 choices.size = 1280
 choices.frames = 180
