@@ -41,7 +41,6 @@ from cine3d_core.scene import (
     CinemagraphScene,
     DepthMap,
     Drawing,
-    LayeredDepthImage,
     MotionField,
 )
 from cine3d_core.see.classes import better_classes, classes_checksums
@@ -331,7 +330,9 @@ def scene_from_parts(
     does with true depth and true motion.
     """
     progress("cutting into layers", 0.5)
-    layers, margin = _layered_canvas(parts.rgb, parts.depth, params)
+    margin = round(params.margin * max(parts.rgb.shape[1:]))
+    canvas = extend_canvas(parts.rgb, parts.depth.depth, margin)
+    layers = build_layers(canvas.rgb, canvas.depth, params.layering)
     progress("filling what is hidden", 0.6)
     fill_function, filled_by = open_fill(fill)
     layers = inpaint_layers(layers, params=params.inpainting, fill=fill_function)
@@ -341,6 +342,7 @@ def scene_from_parts(
         parts.motion,
         parts.camera,
         margin_px=margin,
+        source=canvas.source,
         num_frames=num_frames,
         fps=fps,
         photo_sha256="",
@@ -389,12 +391,3 @@ def _build_official(
 
 def _is_installed(model: str) -> bool:
     return any(info.name == model for info in list_models())
-
-
-def _layered_canvas(
-    rgb: Tensor, depth: DepthMap, params: StageParams
-) -> tuple[LayeredDepthImage, int]:
-    """Layers of the photo with its margin, nothing hidden filled yet; and the margin in px."""
-    margin = round(params.margin * max(rgb.shape[1:]))
-    canvas = extend_canvas(rgb, depth.depth, margin)
-    return build_layers(canvas.rgb, canvas.depth, params.layering), margin

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.imaging.nearest import nearest_pixel
+from cine3d_core.layers.border import border_source, continued
 from cine3d_core.layers.fill import FilledPicture, analytic_fill, context_mean, window_around
 from cine3d_core.scene import LayeredDepthImage
 
@@ -55,6 +56,7 @@ class ExtendedCanvas:
     rgb: Tensor  # [3, H + 2m, W + 2m]
     depth: Tensor  # [1, H + 2m, W + 2m]
     inpainted: Tensor  # [1, H + 2m, W + 2m] bool, True in the margin
+    source: Tensor  # [H + 2m, W + 2m] int64 which of the photo's pixels is shown, row-major
 
 
 @dataclass(frozen=True)
@@ -114,23 +116,18 @@ def extend_canvas(
     depth: Tensor,  # [1, H, W]
     margin_px: int,
 ) -> ExtendedCanvas:
-    """The photo mirrored into a margin on every side, its depth with it.
+    """The photo continued into a margin on every side, its depth with it.
 
-    Colour and depth are mirrored together, so that depth edges stay on the picture's edges.
+    Colour and depth are continued together, so that depth edges stay on the picture's edges.
     """
     seen = torch.zeros_like(depth, dtype=torch.bool)
+    source = border_source(rgb, margin_px)
     return ExtendedCanvas(
-        rgb=mirrored(rgb, margin_px),
-        depth=mirrored(depth, margin_px),
+        rgb=continued(rgb, source),
+        depth=continued(depth, source),
         inpainted=F.pad(seen, (margin_px,) * 4, value=True),
+        source=source,
     )
-
-
-def mirrored(image: Tensor, margin_px: int) -> Tensor:
-    """A picture [C, H, W] mirrored into a margin on every side: [C, H + 2m, W + 2m]."""
-    rows = _mirror_indices(image.shape[1], margin_px, image.device)
-    columns = _mirror_indices(image.shape[2], margin_px, image.device)
-    return image[:, rows][:, :, columns]
 
 
 def _copy(ldi: LayeredDepthImage) -> _Stack:
@@ -280,12 +277,6 @@ def _store(
 def _pixels(share: float, image: Array) -> int:
     """A share of the long side in whole pixels, at least one."""
     return max(1, round(share * max(image.shape)))
-
-
-def _mirror_indices(size: int, margin: int, device: torch.device) -> Tensor:
-    """Source row of every canvas row: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..., for any margin."""
-    period = torch.arange(-margin, size + margin, device=device) % (2 * size)
-    return torch.minimum(period, 2 * size - 1 - period)
 
 
 def _window_max(values: Array, radius: int) -> Array:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
-from cine3d_core.layers.uncover import mirrored
+from cine3d_core.layers.border import continued
 from cine3d_core.points.backing import with_bed
 from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.scene import (
@@ -35,6 +35,7 @@ def assemble_scene(
     photo_sha256: str,
     models: dict[str, str],
     parameters: dict[str, Any],
+    source: Tensor | None = None,
     bed: bool = False,
 ) -> CinemagraphScene:
     """A scene from inpainted layers of the canvas and the motion of the photo.
@@ -49,10 +50,15 @@ def assemble_scene(
         photo_sha256: of the photo's file.
         models: checksums of the networks that took part.
         parameters: JSON-able record of how the scene was made.
+        source: from `border_source`, which of the photo's pixels the canvas shows; needed where
+            there is a margin.
         bed: whether what flows covers what lies behind it also where it flows away (`backing`).
     """
     canvas_camera = padded_camera(camera, margin_px)
-    extended = extend_motion(motion, margin_px)
+    extended = motion
+    if margin_px > 0:
+        assert source is not None
+        extended = extend_motion(motion, margin_px, source)
     layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
     if bed:
@@ -75,17 +81,19 @@ def assemble_scene(
     )
 
 
-def extend_motion(motion: MotionField, margin_px: int) -> MotionField:
+def extend_motion(
+    motion: MotionField,
+    margin_px: int,
+    source: Tensor,  # [Hc, Wc] int64, from `border_source`
+) -> MotionField:
     """The motion of the photo continued over the canvas's margin by its border.
 
-    Only what shows something that moves does so: a bank that is mirrored into the margin rests,
+    Only what shows something that moves does so: a bank that is seen again in the margin rests,
     though water reaches the border there, and does not flow back into the picture.
     """
-    if margin_px == 0:
-        return motion
     pad = (margin_px,) * 4
     moving = functional.pad(motion.moving[None].float(), pad, mode="replicate")[0] > 0.5
-    moving &= mirrored(motion.moving, margin_px)
+    moving &= continued(motion.moving, source)
     cycles = functional.pad(motion.cycles[None].float(), pad, mode="replicate")[0]
     velocity = functional.pad(motion.velocity[None], pad, mode="replicate")[0] * moving
     in_place = {

@@ -169,7 +169,7 @@ def test_the_analytic_fill_looks_at_the_context_only():
 
 
 @pytest.mark.parametrize("margin", [0, 3, 30])
-def test_the_canvas_holds_the_photo_and_its_mirror_image(margin: int):
+def test_the_canvas_holds_the_photo_and_its_continuation(margin: int):
     rgb, depth = noise(8, 3, 7, 9), 1 + noise(9, 1, 7, 9)
     canvas = extend_canvas(rgb, depth, margin)
     inside = (slice(None), slice(margin, margin + 7), slice(margin, margin + 9))
@@ -178,7 +178,10 @@ def test_the_canvas_holds_the_photo_and_its_mirror_image(margin: int):
     assert not canvas.inpainted[inside].any()
     assert canvas.inpainted.sum() == canvas.inpainted.numel() - 63
     if margin:
-        assert torch.equal(canvas.rgb[:, margin - 1], canvas.rgb[:, margin])
+        beside = canvas.source[margin - 1, inside[2]]  # of the row right above the photo
+        assert int((beside // 9).max()) == 0
+    assert torch.equal(canvas.rgb, rgb.flatten(1)[:, canvas.source])
+    assert torch.equal(canvas.depth, depth.flatten(1)[:, canvas.source])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (33, 20)])

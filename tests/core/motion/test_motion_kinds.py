@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.files.scene.arrays import IN_PLACE_LAYOUT, LAYOUT
+from cine3d_core.layers.border import border_source
 from cine3d_core.motion import in_place
 from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.flow import MotionParams
@@ -62,7 +63,9 @@ def test_a_new_kind_needs_no_more_than_its_entry_to_be_directed():
     field, _ = direct_motion(torch.rand(3, *SIZE), flat, drawing, MotionParams())
     assert int(field.swinging.sum()) == 100 and not field.moving.any()
     assert set(field.cycles[field.swinging].tolist()) == {3}
-    assert extend_motion(field, 4).in_place["bob"].shape == (3, 28, 38)
+    assert extend_motion(field, 4, border_source(torch.zeros(3, 20, 30), 4)).in_place[
+        "bob"
+    ].shape == (3, 28, 38)
 
 
 @pytest.mark.usefixtures("bob")
