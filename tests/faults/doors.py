@@ -19,12 +19,13 @@ from tests.faults import (
     outputs,
     photos,
     scenes,
+    shelf,
 )
 from tests.faults.case import Case, Deed, problem_of, sound_scene
 
 _CASES: tuple[Case | Deed, ...] = tuple(
     case
-    for module in (photos, masks, drawings, scenes, cameras, networks, messages, outputs)
+    for module in (photos, masks, drawings, scenes, cameras, networks, messages, outputs, shelf)
     for case in module.CASES
 )
 DOORS = (*dict.fromkeys(case.door for case in _CASES), elsewhere.BLENDS, elsewhere.KILLS)
