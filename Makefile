@@ -111,9 +111,11 @@ faults: setup
 # here is what it needs, since Set Up installs it alone.
 NEEDED_BY_TORCH := filelock fsspec jinja2 networkx setuptools sympy typing-extensions
 
+# What the networks of the shelf run with, and the pictures of phones: Set Up installs it too.
+SHELF := transformers onnxruntime pillow-heif
 pins: setup
 	(grep -v '^ *"torch>' pyproject.toml | sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",/\1/p'; \
-		printf '%s\n' $(NEEDED_BY_TORCH)) | \
+		printf '%s\n' $(SHELF) $(NEEDED_BY_TORCH)) | \
 		$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --constraint constraints.txt - \
 		--output-file blender_addon/worker_requirements.txt
