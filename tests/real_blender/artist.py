@@ -10,7 +10,7 @@ import time
 
 import bpy
 import drive
-from drive import BLEND, OUT, hand, in_view, on_screen, part, root, shot, view
+from drive import BLEND, OUT, drag, hand, in_view, on_screen, part, root, shot, view
 
 WAIT_S = 300
 OTHER = OUT / "other"
@@ -126,15 +126,8 @@ def draw_annotation():
     bpy.context.scene.cursor.location = (0, 0, 0)
     with in_view():
         bpy.ops.wm.tool_set_by_id(name="builtin.annotate")
-    draw_annotation.tail, draw_annotation.tip = (0.3, 0.8), (0.6, 0.8)
-    x, y = on_screen(*draw_annotation.tail)
-    hand("mousemove", x, y)
-    hand("mousedown", 1)
-    to_x, to_y = on_screen(*draw_annotation.tip)
-    for step in range(1, 11):
-        hand("mousemove", x + (to_x - x) * step // 10, y + (to_y - y) * step // 10, "sleep", 0.05)
-    hand("mouseup", 1)
-    return 1.0
+    drag(on_screen(0.3, 0.8), on_screen(0.6, 0.8))
+    return 6.0
 
 
 def preview_motion():
@@ -147,9 +140,10 @@ def preview_motion():
 
 def see_the_annotation_followed():
     hints = part("motion_drawing").hints(bpy.context, root())
-    across = [tip[0] - tail[0] for *tail, tip in ((h[0], h[1], h[2:]) for h in hints)]
-    assert hints and all(step > 0 for step in across), hints
-    assert all(0 <= value <= 1 for hint in hints for value in hint), hints
+    assert hints and all(0 <= value <= 1 for hint in hints for value in hint), hints
+    assert all(tip > tail for tail, _, tip, _ in hints), hints
+    heights = [hint[1] for hint in hints]
+    assert max(heights) - min(heights) < 0.02, hints  # a level stroke stays level
     shot("6-annotation-and-preview")
     with in_view():
         bpy.ops.cine3d.hide_motion()
@@ -178,12 +172,9 @@ def paint():
         bpy.ops.image.view_all(fit_view=True)
     middle = region.y + region.height // 2
     y = window.height - middle
-    hand("mousemove", region.x + region.width // 3, y)
-    hand("mousedown", 1)
-    for step in range(1, 9):
-        hand("mousemove", region.x + region.width // 3 + 15 * step, y, "sleep", 0.1)
-    hand("mouseup", 1)
-    return 2.0
+    x = region.x + region.width // 3
+    drag((x, y), (x + 120, y))
+    return 6.0
 
 
 def see_the_paint():

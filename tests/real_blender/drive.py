@@ -35,6 +35,15 @@ def hand(*words):
     subprocess.run(["xdotool", *map(str, words)], check=True)
 
 
+def drag(start, end, steps=10):
+    """Hold the button from one pixel to another, while Blender goes on looking at its events."""
+    words = ["mousemove", *start, "sleep", 0.3, "mousedown", 1]
+    for step in range(1, steps + 1):
+        place = [round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True)]
+        words += ["mousemove", *place, "sleep", 0.1]
+    subprocess.Popen(["xdotool", *map(str, [*words, "mouseup", 1])])
+
+
 def view():
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
