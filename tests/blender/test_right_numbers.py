@@ -131,8 +131,8 @@ def test_annotations_on_the_screen_are_not_arrows(scene):
     """Fault 2: no stroke type of any version may stop a build."""
     from blender_addon.compat import annotation_strokes
 
-    data = getattr(bpy.data, "annotations", None) or bpy.data.grease_pencils
-    notes = data.new("Notes")
+    data = "annotations" if hasattr(bpy.data, "annotations") else "grease_pencils"
+    notes = getattr(bpy.data, data).new("Notes")
     notes.layers.new("Layer").frames.new(1)
     name = "annotation" if hasattr(scene, "annotation") else "grease_pencil"
     setattr(scene, name, notes)
