@@ -29,8 +29,8 @@ NOWHERE = 0.05  # a plane that stays below it names nothing, so its borders do n
 SKY, WATER, FALLS, SMOKE, FIRE = range(len(FLUIDS))
 # water and falls are one body: they are decided together, and told apart afterwards
 GROUPS = ((SKY,), (WATER, FALLS), (SMOKE,), (FIRE,))
-LEAST = (0.5, 0.5, 0.5, 0.5)  # probability from which a pixel is of a group
-SURE = (0.7, 0.7, 0.65, 0.65)  # mean probability of a region that is kept
+LEAST = (0.45, 0.4, 0.5, 0.5)  # probability from which a pixel is of a group
+SURE = (0.62, 0.65, 0.65, 0.65)  # mean probability of a region that is kept
 MIN_AREA = (0.004, 0.008, 0.01, 0.003)  # share of the picture; smaller regions are dropped
 
 THIN = 0.006  # of the long side: half the width of what counts as thin
