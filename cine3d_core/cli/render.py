@@ -85,6 +85,12 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which = export.add_mutually_exclusive_group()
     which.add_argument("--frame", type=int, default=0, metavar="T", help="frame to write (0)")
     which.add_argument("--frames", metavar="A:B", help="one file per frame: CLOUD_0000.ply, ...")
+    export.add_argument(
+        "--up",
+        default="camera",
+        choices=("camera", "y", "z"),
+        help="axis that points up; camera: x right, y down, z forward (camera)",
+    )
     kind = export.add_mutually_exclusive_group()
     kind.add_argument("--binary", dest="binary", action="store_true", default=True)
     kind.add_argument("--ascii", dest="binary", action="store_false")
@@ -93,7 +99,7 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _export(args: argparse.Namespace) -> None:
-    from cine3d_core.files.scene.ply import write_ply
+    from cine3d_core.files.scene.ply import turned, write_ply
     from cine3d_core.files.scene.scene_file import load_scene
     from cine3d_core.output import clip
     from cine3d_core.render.animation import prepare
@@ -109,7 +115,8 @@ def _export(args: argparse.Namespace) -> None:
             progress(f"frame {frame}", count / len(frames))
             numbered = args.output.with_stem(f"{args.output.stem}_{frame:04d}")
             output = numbered if args.frames else args.output
-            write_ply(output, clip.cloud_at(prepared, frame), binary=args.binary)
+            points = turned(clip.cloud_at(prepared, frame), args.up)
+            write_ply(output, points, binary=args.binary, up=args.up)
         progress("done", 1.0)
     tell(f"{args.output}: {len(scene.cloud.positions)} points, {len(frames)} files", args)
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from cine3d_core.files.atomic import replacing
 
 _TYPES = {"u1": "uchar", "i2": "short", "i4": "int", "f4": "float", "f8": "double"}
+Up = Literal["camera", "y", "z"]
+AXES: dict[Up, str] = {
+    "camera": "x right, y down, z forward",
+    "y": "x right, y up, z backward",
+    "z": "x right, y forward, z up",
+}
 _BLOCK = 100_000  # rows turned into text at a time
 
 
@@ -32,8 +39,30 @@ def cloud_vertices(
     }
 
 
-def write_ply(path: str | Path, vertices: dict[str, np.ndarray], *, binary: bool = True) -> None:
+def turned(vertices: dict[str, np.ndarray], up: Up) -> dict[str, np.ndarray]:
+    """Positions and flow of columns in the camera's axes, for viewers in which `up` is up."""
+    result = dict(vertices)
+    for prefix in ("", "flow_"):
+        x, y, z = (vertices[f"{prefix}{axis}"] for axis in "xyz")
+        places = {"camera": (x, y, z), "y": (x, -y, -z), "z": (x, z, -y)}[up]
+        result |= {f"{prefix}{axis}": place for axis, place in zip("xyz", places, strict=True)}
+    return result
+
+
+def write_ply(
+    path: str | Path,
+    vertices: dict[str, np.ndarray],
+    *,
+    binary: bool = True,
+    up: Up | None = None,
+) -> None:
     """Write columns [N] as the vertices of a PLY file, little-endian binary or ASCII.
+
+    Args:
+        path: to write.
+        vertices: by name, in the order of the file.
+        binary: else text.
+        up: which axes they are in, for the file's comment; None says nothing.
 
     Raises:
         InputError: the place cannot be written.
@@ -45,16 +74,18 @@ def write_ply(path: str | Path, vertices: dict[str, np.ndarray], *, binary: bool
     for name, column in vertices.items():
         table[name] = column
     with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(_header(table, binary))
+        file.write(_header(table, binary, AXES.get(up) if up else None))
         for start in range(0, len(table), _BLOCK):
             rows = table[start : start + _BLOCK]
             file.write(rows.tobytes() if binary else _text(rows))
 
 
-def _header(table: np.ndarray, binary: bool) -> bytes:
+def _header(table: np.ndarray, binary: bool, axes: str | None) -> bytes:
     kind = "binary_little_endian" if binary else "ascii"
     properties = [f"property {_TYPES[code]} {name}" for name, code in _columns(table)]
-    lines = ["ply", f"format {kind} 1.0", "comment Cine3D", f"element vertex {len(table)}"]
+    lines = ["ply", f"format {kind} 1.0", "comment Cine3D"]
+    lines += [f"comment axes: {axes}"] if axes else []
+    lines.append(f"element vertex {len(table)}")
     return "\n".join([*lines, *properties, "end_header", ""]).encode("ascii")
 
 

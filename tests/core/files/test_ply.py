@@ -6,7 +6,7 @@ import pytest
 import trimesh
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.scene.ply import cloud_vertices, write_ply
+from cine3d_core.files.scene.ply import AXES, Up, cloud_vertices, turned, write_ply
 
 N = 500
 
@@ -61,3 +61,16 @@ def test_the_same_cloud_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         write_ply(tmp_path / "missing" / "cloud.ply", columns(3))
+
+
+@pytest.mark.parametrize(("up", "place"), [("y", (1, -2, -3)), ("z", (1, 3, -2))])
+def test_points_stand_upright_and_the_file_says_its_axes(
+    tmp_path: Path, up: Up, place: tuple[int, int, int]
+) -> None:
+    points = {name: np.full(2, n, np.float32) for n, name in enumerate("xyz", start=1)}
+    points |= {f"flow_{axis}": points[axis] for axis in "xyz"}
+    found = turned(points, up)
+    assert tuple(float(found[axis][0]) for axis in "xyz") == place
+    assert tuple(float(found[f"flow_{axis}"][0]) for axis in "xyz") == place
+    write_ply(tmp_path / "c.ply", found, up=up)
+    assert f"comment axes: {AXES[up]}".encode() in (tmp_path / "c.ply").read_bytes()
