@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -12,10 +12,8 @@ from cine3d_core.scene import MotionRegion
 class PointMotion(Protocol):
     """Motion of a group of points in one direction of time."""
 
-    @property
-    def keeps_depth(self) -> bool:
-        """Whether a point stays at its depth; else it follows the surface that it moves on."""
-        ...
+    # whether a point stays at its depth; else it follows the surface that it moves on
+    keeps_depth: ClassVar[bool]
 
     def displacement(self, time: float) -> Tensor:
         """[n, 2] canvas px, `time` >= 0 frames after the points were at rest (before, backward)."""
