@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -40,7 +40,8 @@ def choose_device(name: str) -> torch.device:
 def on_device(record: Record, device: torch.device) -> Record:
     """A record with all its tensors on `device`; cameras, which are read on the CPU, stay."""
     if isinstance(record, dict):
-        return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in record.items()}
+        moved = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in record.items()}
+        return cast(Record, moved)
     if not is_dataclass(record) or isinstance(record, (Camera, type)):
         return record
     changes: dict[str, Any] = {}

@@ -42,7 +42,7 @@ class SplattedFrame:
 def splat_frame(
     prepared: PreparedScene,
     shot: Shot,
-    frame: int,  # of the loop
+    frame: float,  # of the loop, also between two
     params: AnimationParams,
     *,
     backward: PreparedScene | None = None,

@@ -46,7 +46,7 @@ def draw_sized(
     level_of: LevelOf,
     scene: CinemagraphScene,
     shot: Shot,
-    frame: int,
+    frame: float,
     *,
     decoder: Decoder = pass_through,
     motion_vectors: bool = False,

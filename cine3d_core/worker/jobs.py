@@ -120,8 +120,8 @@ def _is_see_through(path: Path) -> bool:
     with Image.open(path) as picture:
         if "A" not in picture.getbands() and "transparency" not in picture.info:
             return False
-        low, _ = picture.convert("RGBA").getchannel("A").getextrema()
-    return bool(low < 255)
+        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+    return bool((alpha < 255).any())
 
 
 def open_scene(job: JobInput) -> JobResult:

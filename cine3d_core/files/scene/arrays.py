@@ -91,7 +91,8 @@ def write_scene_arrays(
         for name, array in stored.items():
             member = _member(f"{name}.npy", array.nbytes)
             member.compress_type = zipfile.ZIP_DEFLATED
-            member._compresslevel = _LEVEL  # the public name is of Python 3.13
+            # the public name is of Python 3.13
+            member._compresslevel = _LEVEL  # pyright: ignore[reportAttributeAccessIssue]
             with archive.open(member, "w") as file:
                 np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
 

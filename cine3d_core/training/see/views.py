@@ -80,7 +80,7 @@ def view_of(photo: NotedPhoto, size: tuple[int, int], random: Generator) -> View
         return cv2.warpAffine(plane, warp, size[::-1], flags=flags | cv2.WARP_INVERSE_MAP,
                               borderMode=border, borderValue=value)  # fmt: skip
 
-    picture = warped(rgb, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101) / np.float32(255)
+    picture = warped(rgb, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101).astype(np.float32) / 255
     classes = warped(photo.classes, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, UNKNOWN)
     disparity = np.zeros(size, np.float32)
     weight = np.zeros(size, np.float32)
@@ -91,7 +91,7 @@ def view_of(photo: NotedPhoto, size: tuple[int, int], random: Generator) -> View
                         cv2.BORDER_CONSTANT)  # fmt: skip
         weight = inside.astype(np.float32)
     return View(
-        rgb=picture,
+        rgb=np.asarray(picture, np.float32),
         classes=classes.astype(np.uint8),
         disparity=disparity,
         weight=weight,
