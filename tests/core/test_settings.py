@@ -36,7 +36,16 @@ def test_options_become_settings_of_their_types():
     words = "--depth d --mask m.png --hints h.json --motion analytic --frames 9 --fps 12.5".split()
     words += "--size 64 --models official --preset draft --device cpu".split()
     assert settings_from(parser.parse_args(words)) == BuildSettings(
-        "d", Path("m.png"), Path("h.json"), "analytic", 9, 12.5, 64, "official", "draft", "cpu"
+        depth="d",
+        mask=Path("m.png"),
+        hints=Path("h.json"),
+        motion="analytic",
+        frames=9,
+        fps=12.5,
+        size=64,
+        models="official",
+        preset="draft",
+        device="cpu",
     )
 
 

@@ -26,5 +26,5 @@ def test_the_photos_own_camera_covers_its_frame_and_one_beside_it_does_not(
 
 
 def test_the_safe_reach_goes_somewhere_in_every_direction(sample_scene: Path) -> None:
-    _, arrays = jobs.safe_reach(job(scene_file=str(sample_scene), uncovered=0.01))
+    _, arrays = jobs.reach_of_camera(job(scene_file=str(sample_scene), uncovered=0.01))
     assert (np.abs(arrays["reach"]).max(axis=1) > 0.02).all()

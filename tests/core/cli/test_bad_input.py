@@ -90,7 +90,6 @@ BUILD_OPTIONS = {
     "arrow outside the picture": arrow([5, 5], [5, 500]),
     "arrow without length": arrow([5, 5], [5, 5]),
     "arrow of words": hints({"hints": [{"start": ["a", 1], "end": [2, 3]}]}),
-    "labelme without hints": hints({"shapes": [AREA], "imageHeight": HEIGHT, "imageWidth": WIDTH}),
     "malformed JSON": hints('{"hints": [{"start"'),
     "JSON of something else": hints({"colour": "blue"}),
     "JSON list": hints([1, 2]),

@@ -242,7 +242,8 @@ def test_ctrl_c_keeps_what_came_and_the_next_command_goes_on(models: Path, tiny_
     state.pause_s, state.sent = 0.0, 0
     state.released.set()
     assert main(["models", "get", "tiny"]) == 0 and got(models)
-    assert state.sent == len(WEIGHTS) - kept
+    # the cut connection may still have a piece under way; it was not begun anew
+    assert len(WEIGHTS) - kept <= state.sent < len(WEIGHTS)
 
 
 def test_two_at_once_do_not_write_into_one_file(

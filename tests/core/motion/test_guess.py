@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from cine3d_core.motion.directions import guess_directions
@@ -92,6 +93,9 @@ def test_a_drawn_mask_is_kept_and_its_regions_named():
     assert (guess.kind[:, 20, 30] == SKY).all() and (guess.kind[:, 130, 60] == WATER).all()
 
 
+@pytest.mark.parametrize(
+    ("foot", "inside", "outside"), [((160, 30), 20, 150), ((160, 140), 150, 20)]
+)
 def test_an_arrow_without_a_mask_moves_what_it_stands_on(foot, inside, outside):
     rgb, depth = landscape(water=True)
     hint = MotionHint(foot, (foot[0] + 20, foot[1]))

@@ -49,5 +49,5 @@ def test_what_fits_is_decoded_at_once_and_stays_the_same_to_the_bit():
 
 
 def test_a_device_without_memory_is_told_in_a_sentence():
-    with pytest.raises(InputError, match="8x300.*--size"):
+    with pytest.raises(InputError, match="8x300; choose a smaller size"):
         decode_in_parts(SmallDevice(100), picture(300, 8), CHANNELS)
