@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -51,7 +52,13 @@ def _on_torch_threads(dispatcher: Callable[..., object]) -> Callable[..., object
         threads = torch.get_num_threads()
         most: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made by its loader
         numba.set_num_threads(min(threads, most))
-        result = dispatcher(*args)
+        try:
+            result = dispatcher(*args)
+        except OSError as error:
+            # compiled, but no room to keep that for the next process: it runs all the same
+            if error.errno not in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
+                raise
+            result = dispatcher(*args)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         return result

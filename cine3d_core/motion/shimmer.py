@@ -64,6 +64,8 @@ def shimmer_field(
 def _of_region(
     region: Mask, disparity: Array, long_side: int, speed: float, params: ShimmerParams
 ) -> Array:  # [3, h, w], zero outside the region
+    if min(region.shape) < 3:  # a line has no waves
+        return np.zeros((3, *region.shape))
     nearness, normal = _water_plane(region, disparity, long_side)
     phase = _phase(nearness, normal, long_side, params)
     slope_y, slope_x = np.gradient(phase)

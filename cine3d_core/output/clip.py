@@ -73,7 +73,7 @@ def open_camera_path(
             f"a strength of {strength:g} was asked for; choose from {-MAX_STRENGTH:g} "
             f"to {MAX_STRENGTH:g}"
         )
-    move = move_named(name or "circle", published=_is_published(scene))
+    move = move_named("circle" if name is None else name, published=_is_published(scene))
     if move is not None:
         framing = framing_of(scene)
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
+from cine3d_core.errors import InputError
+from cine3d_core.files.models.store import (
+    LoadedNetwork,
+    find_model,
+    list_models,
+    load_network,
+)
 from cine3d_core.networks.see import predict
 from cine3d_core.see.regions import sharpen
 
@@ -55,6 +62,17 @@ def can_see() -> bool:
     return any(info.name == BUNDLED for info in list_models())
 
 
-@lru_cache(maxsize=1)
 def _loaded() -> LoadedNetwork:
+    info = find_model(BUNDLED)
+    # another folder of models, or other weights, may have come since
+    return _of_folder(info.folder, info.network, info.sha256)
+
+
+@lru_cache(maxsize=1)
+def _of_folder(folder: Path, network: str, sha256: str) -> LoadedNetwork:
+    if network != BUNDLED:
+        raise InputError(
+            f"the model in {folder} is of the kind {network!r}, but the photo is looked at by one "
+            f"of the kind {BUNDLED!r}; install the model that comes with Cine3D again"
+        )
     return load_network(BUNDLED)

@@ -56,6 +56,12 @@ def test_a_cycle_ends_where_it_began_without_a_fade():
     assert sway_at(sway, 11.0).abs().max() > 0.1
 
 
+def test_a_line_of_water_rests():
+    mask = torch.zeros(1, 40, 60, dtype=torch.bool)
+    mask[:, 10, 5:50] = True
+    assert not shimmer_field(mask, torch.ones(1, 40, 60)).any()
+
+
 def test_water_seen_from_straight_above_shimmers_too():
     mask, disparity = lake()
     field = shimmer_field(torch.ones_like(mask), torch.full_like(disparity, 0.5))

@@ -101,7 +101,8 @@ def test_a_cropped_inpainting_equals_that_of_the_full_frame(kind):
     full, cropped = net(value, context, hole), layering._cropped(net, value, context, hole)
     there = (context + hole).expand_as(value) > 0
     assert (cropped == 0).any(), "nothing was cropped"
-    assert_close(cropped[there], full[there], rtol=1e-5, atol=1e-5)
+    # sums of a convolution differ by size, and that by processor: 3e-5 was seen
+    assert_close(cropped[there], full[there], rtol=1e-4, atol=1e-4)
 
 
 def test_layer_edges_do_not_depend_on_how_ties_are_searched(monkeypatch):
