@@ -10,7 +10,7 @@ import pytest
 
 from blender_addon import build_choices, jobs, photo_points, photo_scene, scene_files
 from cine3d_core.files.scene.arrays import read_scene_info
-from tests.blender.river_photo import HEIGHT, WIDTH, import_river, write_river
+from tests.blender.river_photo import WIDTH, import_river, write_river
 
 pytestmark = pytest.mark.blender
 
@@ -139,15 +139,21 @@ def test_preview_motion_and_proposed_mask_need_no_build(river):
     assert not shown[f"{root.name} Motion"]
 
 
-def test_a_proposed_mask_takes_the_place_of_the_painted_one(river):
-    painted = river.cine3d.mask
+def test_a_proposed_mask_takes_the_place_of_the_painted_one(scene, repository):
+    scene.cine3d.size, scene.cine3d.frames = WIDTH, 8
+    photo = repository / "docs" / "sample" / "photo.jpg"
+    assert bpy.ops.cine3d.import_photo(filepath=str(photo)) == {"FINISHED"}
+    root = photo_scene.roots(scene)[0]
+    assert bpy.ops.cine3d.new_mask() == {"FINISHED"}
+    painted = root.cine3d.choices.mask
     assert bpy.ops.cine3d.propose_mask() == {"FINISHED"}
-    proposed = river.cine3d.mask
-    assert proposed != painted and tuple(proposed.size) == (WIDTH, HEIGHT)
-    pixels = np.array(proposed.pixels[:], np.float32).reshape(HEIGHT, WIDTH, 4)
-    painted_white = (pixels[..., :3] > 0.9).all(axis=-1)
-    dark = pixels[..., :3].max(axis=-1) < 0.5  # the photo under it, to paint on
-    assert bool((painted_white | dark).all()) and bool(dark.any())
+    proposed = root.cine3d.choices.mask
+    assert proposed != painted and tuple(proposed.size) == tuple(root.cine3d.photo_size)
+    width, height = proposed.size
+    pixels = np.array(proposed.pixels[:], np.float32).reshape(height, width, 4)
+    white = (pixels[..., :3] == 1.0).all(axis=-1)
+    black = (pixels[..., :3] == 0.0).all(axis=-1)
+    assert (white | black).all() and 0.02 < white.mean() < 0.98
 
 
 def test_the_camera_path_is_checked_for_holes(river, capfd):
