@@ -37,6 +37,9 @@ THIN = 0.006  # of the long side: half the width of what counts as thin
 THIN_DARK = 0.10  # luminance below what is round it
 THIN_BRIGHT = 0.22  # the same above it: clouds have bright wisps
 HOLDS = 0.0005  # share of the picture: what is smaller holds nothing
+ROUND = 0.08  # of the long side: how far round a place its sky is looked at
+UNLIKE = 0.2  # distance in RGB that no sky spans
+SPREADS = 2.5  # and this many times the spread of the sky there
 SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 
 
@@ -59,8 +62,29 @@ def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3]
         sharp.append(predict_from_colour(resized(regression, height, width), colour))
     planes = np.clip(np.stack(sharp), 0, 1).astype(np.float32)
     if planes[SKY].max() > 0.5:
-        planes[SKY] *= ~thin_things(planes[SKY] > 0.5, colour)
+        sky = planes[SKY] > 0.5
+        planes[SKY] *= ~(thin_things(sky, colour) | unlike_sky(sky, colour))
     return planes
+
+
+def unlike_sky(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
+    """What has another colour than the sky round it: domes and lamps, the sun, the moon, stars.
+
+    The sky round it is known by mean and spread of its colours, so that clouds belong to it.
+    """
+    sigma = ROUND * max(sky.shape) / 4
+    size = (max(1, sky.shape[1] // 4), max(1, sky.shape[0] // 4))
+    weight = sky.astype(np.float32)[..., None]
+    planes = np.concatenate([colour * weight, np.square(colour) * weight, weight], -1)
+    small = np.dstack(
+        [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in cv2.split(planes)]
+    )
+    soft = cv2.GaussianBlur(small, (0, 0), sigma)
+    soft = np.dstack([cv2.resize(p, sky.shape[::-1]) for p in cv2.split(soft)])
+    mean = soft[..., :3] / np.maximum(soft[..., 6:], 1e-3)
+    spread = np.maximum(soft[..., 3:6] / np.maximum(soft[..., 6:], 1e-3) - np.square(mean), 0)
+    distance = np.square(colour - mean).sum(-1)
+    return sky & (distance > UNLIKE**2 + SPREADS**2 * spread.sum(-1))
 
 
 def thin_things(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]

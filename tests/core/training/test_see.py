@@ -12,7 +12,7 @@ import torch
 from cine3d_core.errors import InputError
 from cine3d_core.networks import see as networks
 from cine3d_core.scene import FLUIDS
-from cine3d_core.see.regions import kinds_of, sharpen, thin_things
+from cine3d_core.see.regions import kinds_of, sharpen, thin_things, unlike_sky
 from cine3d_core.training.see import losses, views
 from cine3d_core.training.see.photos import (
     NOT_SKY,
@@ -279,3 +279,14 @@ def test_a_mast_stands_out_of_the_sky_and_a_wisp_of_cloud_does_not():
     assert thin[80:210, 198:202].all()
     assert not thin[60:110, 30:130].any()
     assert thin.mean() < 0.03
+
+
+def test_a_lit_dome_is_no_sky_and_a_cloud_is():
+    colour = np.full((300, 400, 3), (0.1, 0.1, 0.3), np.float32)
+    colour[100:130, 200:228] = 0.95
+    cloud = np.zeros((300, 400), np.float32)
+    cloud[60:160, 20:150] = 0.35
+    colour += cv2.GaussianBlur(cloud, (0, 0), 12)[..., None]
+    unlike = unlike_sky(np.ones((300, 400), bool), colour)
+    assert unlike[102:128, 202:226].mean() > 0.95
+    assert unlike.mean() < 0.02
