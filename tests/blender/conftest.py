@@ -17,7 +17,14 @@ try:
 except ImportError:  # the core's tests run without Blender
     collect_ignore_glob = ["test_*.py"]
 else:
-    faulthandler.dump_traceback_later(900, exit=True)  # a hanging Blender must end by itself
+
+    def pytest_runtest_setup():
+        """A hanging Blender must end by itself: every test has 15 minutes, the exit too."""
+        faulthandler.dump_traceback_later(900, exit=True)
+
+    def pytest_runtest_teardown():
+        """Anew, because pytest takes the time limit away where a test fails."""
+        faulthandler.dump_traceback_later(900, exit=True)
 
 
 @pytest.fixture(scope="session")
