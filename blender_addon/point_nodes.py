@@ -111,7 +111,8 @@ def missing_engine_material() -> bpy.types.Material:
 
 def _emission_material(name: str) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if material.node_tree is None:  # from 5.0 on there always is one
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     nodes.clear()
     emission = nodes.new("ShaderNodeEmission")
