@@ -3,8 +3,9 @@
 Nothing here fetches anything; `shelf` does, when a person asks. Only licences that allow commercial
 use are on the shelf.
 
-A file is pinned by its SHA-256 where one is written here: those were compared between several
-public projects that publish the checksum of the same file. Where none is written, the hub's own
+A file is pinned by its SHA-256 where one is written here: public projects publish these checksums
+of the same file, two of them for some files and one for others. None was computed by us, and no
+real file was fetched while this was written. Where none is written, the hub's own
 statement about the file (its size and SHA-256, sent before the file) is what it is checked against,
 and what came is recorded beside it.
 
