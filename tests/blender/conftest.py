@@ -20,11 +20,11 @@ else:
 
     def pytest_runtest_setup():
         """A hanging Blender must end by itself: every test has 15 minutes, the exit too."""
-        faulthandler.dump_traceback_later(900, exit=True)
+        faulthandler.dump_traceback_later(900, exit=True, file=sys.__stderr__)
 
     def pytest_runtest_teardown():
         """Anew, because pytest takes the time limit away where a test fails."""
-        faulthandler.dump_traceback_later(900, exit=True)
+        faulthandler.dump_traceback_later(900, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")
