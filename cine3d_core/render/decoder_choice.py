@@ -114,7 +114,8 @@ def open_decoder(
     assert isinstance(network, ResidualDecoder), type(network)
     # torch's annotations of Module.to lack this argument
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return LearnedDecoder(network.to(device))
+    network = network.to(device)
+    return LearnedDecoder(network.half() if device.type == "cuda" else network)
 
 
 def describe_decoder(scene: CinemagraphScene) -> str:
