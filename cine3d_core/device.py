@@ -50,3 +50,21 @@ def on_device(record: Record, device: torch.device) -> Record:
         moved = value.to(device) if isinstance(value, torch.Tensor) else on_device(value, device)
         changes[entry.name] = moved
     return replace(record, **changes)
+
+
+def bytes_of(record: Any) -> int:
+    """Memory of the tensors of a record and of the records in it; shared ones count once."""
+    found: dict[int, int] = {}
+    _collect(record, found)
+    return sum(found.values())
+
+
+def _collect(value: Any, found: dict[int, int]) -> None:
+    if isinstance(value, torch.Tensor):
+        found[id(value)] = value.numel() * value.element_size()
+    elif is_dataclass(value) and not isinstance(value, type):
+        for entry in fields(value):
+            _collect(getattr(value, entry.name), found)
+    elif isinstance(value, tuple):
+        for part in value:
+            _collect(part, found)

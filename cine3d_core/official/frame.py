@@ -14,6 +14,7 @@ from torch import Tensor
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import load_network
 from cine3d_core.geometry import NEAR_PLANE, project
+from cine3d_core.imaging.launch import upload
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.blend import ALPHA, DISPARITY, blend
 from cine3d_core.official.build import Loader, published_decoder
@@ -27,6 +28,8 @@ from cine3d_core.official.lift import (
 )
 from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
+
+Limit = float | Tensor  # a number, on a device where that is
 
 BORDER = 32  # px that the authors cut from every side of a finished frame
 JITTERED_FRAMES, JITTER = 0.4, 0.1  # share of frames; largest relative change of a radius
@@ -179,27 +182,36 @@ def _jittered(views: list[_View], generator: torch.Generator) -> list[_View]:
     result = []
     for view in views:
         noise = torch.rand(len(view.points.radius), generator=generator) * 2 - 1
-        radius = view.points.radius * (1 + JITTER * noise.to(view.points.radius))
+        radius = view.points.radius * (1 + JITTER * upload(noise, view.points.radius.device))
         points = Points(view.points.pixels, view.points.depth, radius)
         result.append(_View(points, view.disparity, view.drawn))
     return result
 
 
-def _disparity_limits(views: list[_View]) -> tuple[float, float]:
+def _disparity_limits(views: list[_View]) -> tuple[Limit, Limit]:
     """Smallest and largest disparity of both clouds of this frame."""
+    if views[0].drawn.device.type != "cpu":  # choosing the drawn would wait for the device
+        every = torch.cat([view.disparity for view in views])
+        drawn = torch.cat([view.drawn for view in views])
+        return every.where(drawn, torch.inf).amin(), every.where(drawn, -torch.inf).amax()
     disparity = torch.cat([view.disparity[view.drawn] for view in views])
     if len(disparity) == 0:
         return 0.0, 1.0
     return float(disparity.min()), float(disparity.max())
 
 
+def _range(limits: tuple[Limit, Limit]) -> Limit:
+    low, high = limits
+    return (high - low).clamp(min=1e-9) if isinstance(high, Tensor) else max(high - low, 1e-9)
+
+
 def _splat(
-    prepared: PreparedPublished, view: _View, camera: Camera, limits: tuple[float, float]
+    prepared: PreparedPublished, view: _View, camera: Camera, limits: tuple[Limit, Limit]
 ) -> tuple[Tensor, Tensor]:
     """A cloud's channels [1, 3 + 1 + C + 1, H, W] (see `blend`) and its moving share [1, H, W]."""
-    low, high = limits
+    low = limits[0]
     fragments = rasterize(view.points, camera.height, camera.width, params=PUBLISHED_SPLAT)
-    disparity = (view.disparity - low) / max(high - low, 1e-9)
+    disparity = (view.disparity - low) / _range(limits)
     own = torch.stack((disparity.float(), prepared.moving), dim=1)
     carried, alpha = composite(fragments, prepared.carried, PUBLISHED_SPLAT)
     own, _ = composite(fragments, own, PUBLISHED_SPLAT)
@@ -209,7 +221,7 @@ def _splat(
 def _finished(
     blended: Tensor,  # [1, C, H, W]
     moving: Tensor,  # [1, H, W]
-    limits: tuple[float, float],
+    limits: tuple[Limit, Limit],
     decoder: ImageDecoder,
 ) -> RenderedFrame:
     """The decoded frame. The method has no motion vectors: `motion` is zero."""

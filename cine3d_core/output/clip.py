@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from cine3d_core import __version__
 from cine3d_core.cameras import framing_of, move_camera
-from cine3d_core.device import on_device
+from cine3d_core.device import bytes_of, on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import list_models
 from cine3d_core.files.scene.camera_path import read_camera_path
@@ -22,6 +23,7 @@ from cine3d_core.files.video.writer import FrameWriter
 from cine3d_core.memory import keep_freed_memory
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
 from cine3d_core.official.frame import published_frames
+from cine3d_core.output.hand_over import FrameDrawer, Promise
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.render.decode import pass_through
@@ -34,10 +36,9 @@ from cine3d_core.render.decoder_choice import (
 )
 from cine3d_core.render.sized import draw_sized, levels_of
 from cine3d_core.render.stored import animation_of
-from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
+from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]
-DrawFrame = Callable[[Shot, float, bool], RenderedFrame]  # camera, frame, with motion vectors
 
 _MAX_SIDE = 16384  # px of a rendered frame
 
@@ -153,7 +154,7 @@ def shot_of(path: CameraPath, frame: int) -> Shot:
 
 def frame_drawer(
     scene: CinemagraphScene, device: torch.device, *, decoder: DecoderChoice = "scene"
-) -> DrawFrame:
+) -> FrameDrawer:
     """What draws the frames of a scene, with the networks that it was built with.
 
     The frames are on the CPU. Scenes of the authors' networks have no motion vectors, and always
@@ -162,22 +163,29 @@ def frame_drawer(
     Raises:
         InputError: the scene needs a network that is not installed.
     """
-    cpu = torch.device("cpu")
     if scene.parameters.get("models") == "official":
-        draw = published_frames(on_device(scene, device))
-        return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, round(frame)), cpu)
+        there = on_device(scene, device)
+        draw = published_frames(there)
+        return FrameDrawer(
+            lambda shot, frame, motion_vectors: draw(shot.camera, round(frame)),
+            device,
+            held_bytes=2 * bytes_of(there),  # and about as much that it works out
+        )
     network = open_decoder(scene, device, decoder)
     drawn = without_features(scene) if network is pass_through else scene
     level_of = levels_of(drawn, device)
     keep_freed_memory()
-    return lambda shot, frame, motion_vectors: on_device(
-        draw_sized(level_of, drawn, shot, frame, decoder=network, motion_vectors=motion_vectors),
-        cpu,
+    return FrameDrawer(
+        lambda shot, frame, motion_vectors: draw_sized(
+            level_of, drawn, shot, frame, decoder=network, motion_vectors=motion_vectors
+        ),
+        device,
+        held_bytes=2 * bytes_of(drawn),  # two sizes at most, and what is worked out of them
     )
 
 
 def render_clip(
-    draw: DrawFrame,
+    drawer: FrameDrawer,
     path: CameraPath,
     frames: Sequence[int],
     writer: FrameWriter,
@@ -185,11 +193,27 @@ def render_clip(
     motion_vectors: bool,
     progress: Progress,
 ) -> None:
-    """Renders frames in order into an open writer, leaving out what it already has."""
+    """Renders frames in order into an open writer, leaving out what it already has.
+
+    A card draws the next frame while one is copied and another encoded.
+    """
+    under_way: deque[tuple[int, Promise]] = deque()
+
+    def write_oldest() -> None:
+        frame, promise = under_way.popleft()
+        writer.write(frame, promise())
+
     for count, frame in enumerate(frames):
         progress(f"frame {frame}", count / len(frames))
-        if writer.needs(frame):
-            writer.write(frame, draw(shot_of(path, frame), frame, motion_vectors))
+        if not writer.needs(frame):
+            continue
+        shot, colours_only = shot_of(path, frame), writer.colours_only
+        promise = drawer.begin(shot, frame, motion_vectors, colours_only=colours_only)
+        under_way.append((frame, promise))
+        if len(under_way) >= drawer.ahead:
+            write_oldest()
+    while under_way:
+        write_oldest()
     progress("done", 1.0)
 
 
