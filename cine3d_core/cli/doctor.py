@@ -27,6 +27,7 @@ _NEEDED = (
 _OPTIONAL = {
     "transformers": "Depth Anything, UperNet and SAM of the shelf (pip install cine3d[depth])",
     "onnxruntime": "MoGe-2, MI-GAN and LaMa of the shelf (pip install cine3d[onnx])",
+    "warp-lang": "fast frames on an NVIDIA card (pip install cine3d[gpu])",
 }
 
 
@@ -66,12 +67,18 @@ def _devices() -> list[Finding]:
         import torch
     except ImportError as error:
         return [Finding("devices", False, f"torch cannot be imported ({error})")]
+    from cine3d_core.imaging.card_facts import card_facts  # imports torch
+
     found = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
         found.append(f"cuda ({torch.cuda.get_device_name()})")
     if torch.backends.mps.is_available():
         found.append("mps")
-    return [Finding("devices", True, ", ".join(found))]
+    card = card_facts()
+    return [
+        Finding("devices", True, ", ".join(found)),
+        Finding("graphics card", card.problem is None, card.told()),
+    ]
 
 
 def _models() -> list[Finding]:
