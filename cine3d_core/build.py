@@ -243,7 +243,7 @@ def direct_photo(
     )
     progress("directing the motion", 0.35)
     params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
-    refine = motion_refiner(_motion_choice(settings))
+    refine = motion_refiner(_motion_choice(settings), choose_device(settings.device))
     motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
     assumed = (*photo.notes, *_said_of_border(photo.cut), *assumed)
     return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import torch
+
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import LoadedNetwork, list_models, load_network
 from cine3d_core.motion.refine import MotionRefiner
@@ -12,17 +14,20 @@ from cine3d_core.settings import MotionChoice
 SHIPPED = "motion"
 
 
-def motion_refiner(choice: MotionChoice | None = None) -> MotionRefiner | None:
-    """What `directing.direct_motion` takes as `refine`; None for the analytic flow.
+def motion_refiner(
+    choice: MotionChoice | None = None, device: torch.device | None = None
+) -> MotionRefiner | None:
+    """What `direct.direct_motion` takes as `refine`; None for the analytic flow.
 
     Args:
         choice: None takes the network where it is installed.
+        device: where the network works; None for the CPU. What it is given and gives is on the CPU.
 
     Raises:
         InputError: the network is asked for but not installed, or its weights are damaged.
     """
     loaded = _chosen(choice)
-    return None if loaded is None else MotionRefiner(loaded.network)
+    return None if loaded is None else MotionRefiner(loaded.network.to(device or "cpu"))
 
 
 def motion_checksums(choice: MotionChoice | None = None) -> dict[str, str]:
