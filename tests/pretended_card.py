@@ -216,7 +216,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     kwargs = {**kwargs, "pin_memory": False} if kwargs.get("pin_memory") else kwargs
     result = func(*tree_map(_inner, args), **tree_map(_inner, kwargs))
     on_card = bool(there) if wanted is None else wanted.type == "cuda"
-    on_card = on_card or (backward and not tensors)  # see above
+    on_card = on_card or (backward and (bool(there) or not tensors))  # see above
     if name.startswith("aten::_local_scalar") or not on_card:
         return result
     return _returned(func, args, kwargs, result)
