@@ -36,9 +36,10 @@ from cine3d_core.render.decoder_choice import (
 )
 from cine3d_core.render.sized import draw_sized, levels_of
 from cine3d_core.render.stored import animation_of
-from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
+from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]
+DrawFrame = Callable[[Shot, float, bool], RenderedFrame]  # camera, frame, with motion vectors
 
 _MAX_SIDE = 16384  # px of a rendered frame
 
