@@ -157,8 +157,8 @@ def _little_memory(bench: Bench) -> Iterator[str]:
     if bench.dry:
         from tests.pretended_card import pretended_limit
 
-        with pretended_limit(1_100_000):
-            yield "tensors of at most 1.1 MB"
+        with pretended_limit(1_400_000):
+            yield "tensors of at most 1.4 MB"
         return
     torch.cuda.empty_cache()
     whole = torch.cuda.get_device_properties(CARD).total_memory
