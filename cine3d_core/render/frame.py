@@ -114,7 +114,7 @@ def render_frame(
 def _drawn(
     prepared: PreparedScene,
     shot: Shot,
-    frame: int,
+    frame: float,
     decoder: Decoder,
     params: AnimationParams,
     motion_vectors: bool,
