@@ -141,6 +141,7 @@ def clip_drawn_on(scene, path, where, colours_only) -> dict[int, RenderedFrame]:
     return writer.frames
 
 
+@pytest.mark.skipif(not launch.is_installed(), reason="no gpu extra")
 @pytest.mark.parametrize("colours_only", [False, True])
 def test_a_clip_comes_in_order_with_two_frames_under_way(colours_only):
     scene = river_scene()
