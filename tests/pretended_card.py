@@ -311,7 +311,13 @@ def pretended_limit(limit_bytes: int) -> Iterator[None]:
 
 
 def _memory_of(tensor: Tensor) -> Tensor:
-    return tensor.detach().inner if isinstance(tensor, CardTensor) else tensor
+    if not isinstance(tensor, CardTensor):
+        return tensor
+    limit, _State.limit = _State.limit, None  # a second look at memory takes none
+    try:
+        return tensor.detach().inner
+    finally:
+        _State.limit = limit
 
 
 @contextmanager
