@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from cine3d_core import __version__
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.installed import has_package, verify_installed
 from cine3d_core.files.models.places import user_models_folder
-from cine3d_core.files.models.shelf import has_package, shelf_state, verify_installed
+from cine3d_core.files.models.shelf import shelf_state
 from cine3d_core.files.models.store import verify_models
 
 _NEEDED = (

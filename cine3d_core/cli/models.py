@@ -69,7 +69,8 @@ def _state_words(one: dict[str, Any]) -> str:
 
 def _get(args: argparse.Namespace) -> None:
     from cine3d_core.files.models.catalogue import find_entry
-    from cine3d_core.files.models.shelf import get, megabytes
+    from cine3d_core.files.models.installed import megabytes
+    from cine3d_core.files.models.shelf import get
 
     entries = [find_entry(name) for name in args.names]
     for entry in entries:
@@ -93,7 +94,8 @@ def _get(args: argparse.Namespace) -> None:
 
 def _add(args: argparse.Namespace) -> None:
     from cine3d_core.files.models.catalogue import find_entry
-    from cine3d_core.files.models.shelf import add, megabytes
+    from cine3d_core.files.models.installed import megabytes
+    from cine3d_core.files.models.shelf import add
 
     with showing_progress(args.progress) as progress:
         one = add(find_entry(args.name), args.sources, progress=progress)
@@ -102,14 +104,15 @@ def _add(args: argparse.Namespace) -> None:
 
 def _remove(args: argparse.Namespace) -> None:
     from cine3d_core.files.models.catalogue import find_entry
-    from cine3d_core.files.models.shelf import megabytes, remove
+    from cine3d_core.files.models.installed import megabytes
+    from cine3d_core.files.models.shelf import remove
 
     for entry in [find_entry(name) for name in args.names]:
         say(f"{entry.title}: removed, {megabytes(remove(entry))} are free again")
 
 
 def _verify(args: argparse.Namespace) -> None:
-    from cine3d_core.files.models.shelf import verify_installed
+    from cine3d_core.files.models.installed import verify_installed
     from cine3d_core.files.models.store import verify_models
 
     results = [(info.name, problem) for info, problem in verify_models()]

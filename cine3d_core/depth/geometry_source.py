@@ -9,8 +9,8 @@ from torch import Tensor
 
 from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_depth
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.installed import Installed
 from cine3d_core.files.models.runtimes import OnnxProgram
-from cine3d_core.files.models.shelf import Installed
 from cine3d_core.networks.shelf.moge import predict
 from cine3d_core.networks.shelf.program import Program
 from cine3d_core.scene import DepthMap

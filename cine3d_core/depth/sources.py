@@ -30,8 +30,8 @@ from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_dep
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.models.catalogue import shelf_entries
+from cine3d_core.files.models.installed import Installed, chosen
 from cine3d_core.files.models.runtimes import import_transformers
-from cine3d_core.files.models.shelf import Installed, chosen
 from cine3d_core.files.pictures.kept_depth import read_kept_depth
 from cine3d_core.files.pictures.maps import read_depth_picture
 from cine3d_core.scene import DepthMap

@@ -9,8 +9,8 @@ import torch
 
 from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.installed import chosen
 from cine3d_core.files.models.runtimes import OnnxProgram
-from cine3d_core.files.models.shelf import chosen
 from cine3d_core.files.models.store import ModelInfo, find_model, list_models, load_network
 from cine3d_core.layers.fill import analytic_fill
 from cine3d_core.layers.fill_learned import foreign_fill, learned_fill

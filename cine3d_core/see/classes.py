@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cine3d_core.files.models.installed import chosen
 from cine3d_core.files.models.runtimes import open_model
-from cine3d_core.files.models.shelf import chosen
 from cine3d_core.networks.shelf import ade20k
 from cine3d_core.scene import FLUIDS
 from cine3d_core.see.regions import sharpen

@@ -11,9 +11,10 @@ from typing import Any
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.models.catalogue import find_entry, shelf_entries
+from cine3d_core.files.models.installed import chosen
 from cine3d_core.files.models.places import user_models_folder
 from cine3d_core.files.models.runtimes import open_model
-from cine3d_core.files.models.shelf import add, chosen, get, remove, shelf_state
+from cine3d_core.files.models.shelf import add, get, remove, shelf_state
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.networks.shelf.clicks import Click, EncodedPhoto, encode, mask_of
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult

@@ -1,147 +1,40 @@
-"""Getting, bringing, listing and removing networks of the shelf (`catalogue`).
+"""Getting, bringing, listing and removing networks of the shelf (`catalogue`, `installed`).
 
-An entry lies in a folder of its name below the user's models folder, with its files as the hub has
-them and `shelf.json`, which says where they came from and what their checksums are. What is being
-got lies beside it in `.NAME.part` until it is whole and checked; then the folder is renamed.
+What is being got lies in `.NAME.part` of the user's models folder until it is whole and checked;
+then that folder is renamed to NAME.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import writing
-from cine3d_core.files.inputs import input_file, read_json, sha256_of
+from cine3d_core.files.inputs import input_file, sha256_of
 from cine3d_core.files.models import hub
-from cine3d_core.files.models.catalogue import (
-    ShelfEntry,
-    ShelfFile,
-    Task,
-    find_entry,
-    shelf_entries,
+from cine3d_core.files.models.catalogue import ShelfEntry, ShelfFile, shelf_entries
+from cine3d_core.files.models.installed import (
+    RECORD,
+    Installed,
+    StoredFile,
+    damage,
+    find_anywhere,
+    has_package,
+    installed_entries,
+    lack,
+    megabytes,
 )
-from cine3d_core.files.models.places import model_folders, user_models_folder
+from cine3d_core.files.models.places import user_models_folder
 from cine3d_core.progress import Progress, ignore_progress
 
-RECORD = "shelf.json"
-BUNDLED = "compact"  # the name of whatever comes along
 _SPARE_BYTES = 64 << 20  # left free on the disk
-_MODES = {"hub": "got from the hub", "hand": "brought by hand"}
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """One file as it lies on the disk."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An entry that is on this machine."""
-
-    entry: ShelfEntry
-    folder: Path
-    files: tuple[StoredFile, ...]
-    commit: str  # "" where nobody said
-    came: str  # a key of _MODES
-
-    @property
-    def size(self) -> int:
-        """Bytes of its files."""
-        return sum(file.size for file in self.files)
-
-    @property
-    def checksum(self) -> str:
-        """For a scene's list of models: of its largest file, the weights."""
-        return max(self.files, key=lambda file: file.size).sha256
-
-
-def installed_entries() -> list[Installed]:
-    """What is on this machine, in the order of the table; whatever is not whole is left out."""
-    found = [_find(entry) for entry in shelf_entries()]
-    return [one for one in found if one is not None and _lack(one) is None]
-
-
-def best_installed(task: Task) -> Installed | None:
-    """The best entry of a task that is on this machine and whose package is."""
-    usable = [
-        one for one in installed_entries() if one.entry.task == task and has_package(one.entry)
-    ]
-    return max(usable, key=lambda one: one.entry.rank, default=None)
-
-
-def chosen(task: Task, name: str | None) -> Installed | None:
-    """The network of a task by the one order: a person's choice, the best here, what comes along.
-
-    Args:
-        task: what it is to do.
-        name: an entry's; "compact" for what comes along; None for the best that is here.
-
-    Returns:
-        None for what comes along.
-
-    Raises:
-        InputError: the one chosen is not here, not whole, or for another task.
-    """
-    if name == BUNDLED:
-        return None
-    if name is None:
-        best = best_installed(task)
-        return None if best is None else find_installed(best.entry)
-    entry = find_entry(name)
-    if entry.task != task:
-        fitting = [one.name for one in shelf_entries() if one.task == task]
-        raise InputError(
-            f"{entry.title} is for {entry.task}, not for {task}; there are {BUNDLED}, "
-            f"{', '.join(fitting)}"
-        )
-    return find_installed(entry)
-
-
-def find_installed(entry: ShelfEntry) -> Installed:
-    """An entry ready to be opened, its files checked against their checksums.
-
-    Raises:
-        InputError: it is not on this machine, not whole, or its package is missing.
-    """
-    one = _find(entry)
-    if one is None:
-        raise InputError(
-            f"{entry.title} is not on this machine; get it with: cine3d models get {entry.name} "
-            f"({megabytes(entry.size)}, {entry.license})"
-        )
-    if not has_package(entry):
-        raise InputError(
-            f"{entry.title} needs the package {entry.package}, which is not installed; install "
-            f"it: pip install {entry.package}"
-        )
-    problem = _lack(one) or _damage(one)
-    if problem:
-        raise InputError(problem)
-    return one
-
-
-def verify_installed() -> list[tuple[ShelfEntry, str | None]]:
-    """Every entry on this machine, with None when whole, else with a sentence on what is wrong."""
-    found = [one for entry in shelf_entries() if (one := _find(entry)) is not None]
-    return [(one.entry, _lack(one) or _damage(one)) for one in found]
-
-
-def has_package(entry: ShelfEntry) -> bool:
-    """Whether the package that runs an entry is installed; it is not imported."""
-    return importlib.util.find_spec(entry.package) is not None
 
 
 def get(entry: ShelfEntry, *, progress: Progress = ignore_progress) -> Installed:
@@ -154,8 +47,8 @@ def get(entry: ShelfEntry, *, progress: Progress = ignore_progress) -> Installed
         InputError: the hub, the connection or the disk refuse, or what came is not what was wanted.
     """
     hub.check_allowed()
-    one = _find(entry)
-    if one is not None and (_lack(one) or _damage(one)) is None:
+    one = find_anywhere(entry)
+    if one is not None and (lack(one) or damage(one)) is None:
         return one
     part = _part_folder(entry)
     _check_space(entry.size - _bytes_below(part), part)
@@ -231,7 +124,7 @@ def remove(entry: ShelfEntry) -> int:
     places = [user_models_folder() / entry.name, _part_folder(entry)]
     there = [place for place in places if place.is_dir()]
     if not there:
-        one = _find(entry)
+        one = find_anywhere(entry)
         where = f"; the one in {one.folder} belongs to the installation" if one else ""
         raise InputError(f"{entry.title} is not in {user_models_folder()}{where}")
     freed = sum(map(_bytes_below, there))
@@ -269,63 +162,6 @@ def shelf_state() -> list[dict[str, Any]]:
         }
         for entry in shelf_entries()
     ]
-
-
-def megabytes(size: int) -> str:
-    """A size for people: "99 MB", "0.1 MB"."""
-    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e6:.1f} MB"
-
-
-def _find(entry: ShelfEntry) -> Installed | None:
-    """The entry in the first models folder that has it."""
-    for root in model_folders():
-        folder = root / entry.name
-        if os.path.isfile(folder / RECORD):
-            with suppress(InputError):  # damaged: as if it were not there, to be got anew
-                return _read_record(entry, folder)
-    return None
-
-
-def _read_record(entry: ShelfEntry, folder: Path) -> Installed:
-    content = read_json(folder / RECORD, "record")
-    try:
-        files = tuple(
-            StoredFile(str(one["path"]), int(one["size"]), str(one["sha256"]))
-            for one in content["files"]
-        )
-        commit, came = str(content["commit"]), str(content["came"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"the record {folder / RECORD} is damaged; get it again") from error
-    if {file.path for file in files} != {file.path for file in entry.files} or came not in _MODES:
-        raise InputError(f"the record {folder / RECORD} is of another entry; get it again")
-    return Installed(entry, folder, files, commit, came)
-
-
-def _lack(one: Installed) -> str | None:
-    """What is plainly wrong with an installed entry, in one sentence."""
-    for file in one.files:
-        place = one.folder / file.path
-        if not place.is_file() or place.stat().st_size != file.size:
-            return f"{one.entry.title} in {one.folder} lacks {file.path} or a part of it; " + (
-                f"get it again: cine3d models get {one.entry.name}"
-            )
-    return None
-
-
-def _damage(one: Installed) -> str | None:
-    """What the checksums say, in one sentence."""
-    for file in one.files:
-        place = one.folder / file.path
-        if _checksum(place, place.stat().st_mtime_ns) != file.sha256:
-            return f"{place} is damaged (wrong checksum); get it again: " + (
-                f"cine3d models remove {one.entry.name}, then cine3d models get {one.entry.name}"
-            )
-    return None
-
-
-@lru_cache(maxsize=64)  # a stage asks for its network with every build
-def _checksum(path: Path, _modified: int) -> str:
-    return sha256_of(path)
 
 
 def _fetch_all(entry: ShelfEntry, part: Path, progress: Progress) -> tuple[list[StoredFile], str]:

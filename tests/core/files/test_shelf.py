@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from cine3d_core.cli import main
+from cine3d_core.errors import InputError
 from cine3d_core.files.models import hub as client
 from cine3d_core.files.models import shelf
 from cine3d_core.files.models.catalogue import SHELF, find_entry
+from cine3d_core.files.models.installed import find_installed, installed_entries
 from cine3d_core.worker.protocol import read_message, write_message
 from tests.command_line import Refused, command, environment, files_below
 from tests.hub_server import COMMIT, entry, hub, on_hub, table, waited
@@ -316,11 +318,11 @@ def test_damage_is_found_and_got_anew(
     (models / "tiny/sub/model.onnx").write_bytes(b"\x08" + bytes(len(WEIGHTS) - 1))
     assert main(["models", "verify"]) == 2
     assert "wrong checksum" in capsys.readouterr().out
-    with pytest.raises(shelf.InputError, match="wrong checksum"):
-        shelf.find_installed(find_entry("tiny"))
+    with pytest.raises(InputError, match="wrong checksum"):
+        find_installed(find_entry("tiny"))
     assert main(["models", "get", "tiny"]) == 0 and got(models)
     (models / "tiny/shelf.json").write_text("{")
-    assert shelf.installed_entries() == []
+    assert installed_entries() == []
     assert main(["models", "get", "tiny"]) == 0 and got(models)
 
 

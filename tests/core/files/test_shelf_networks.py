@@ -14,8 +14,8 @@ import torch
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.catalogue import SHELF
+from cine3d_core.files.models.installed import chosen
 from cine3d_core.files.models.runtimes import OnnxProgram
-from cine3d_core.files.models.shelf import chosen
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.layers.fill_learned import foreign_fill
 from cine3d_core.networks.shelf import ade20k, moge
