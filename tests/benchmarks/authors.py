@@ -48,7 +48,7 @@ def authors_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphScen
     height, width = photo.rgb.shape[1:]
     drawn = read_directions(hints, height=height, width=width, original_size=(height, width))
     mask = rasterize_polygons(drawn.polygons, height, width)
-    nearness = 1 / open_depth_source(None)(photo.rgb, params=DepthParams()).depth[0]
+    nearness = 1 / open_depth_source("compact")(photo.rgb, params=DepthParams()).depth[0]
     return build_published(
         photo,
         mask,
