@@ -63,6 +63,23 @@ moge (float[1,3,h,w] image, int64 num_tokens)
   metric_scale = Reshape(two, shape)
 }
 """
+# Of a fixed size; distance grows with red, and blue is sky. It undoes ImageNet's normalisation.
+_DA3 = """
+<ir_version: 8, opset_import: ["" : 17]>
+da3 (float[1,3,42,56] image) => (float[1,42,56] depth, float[1,42,56] sky)
+{
+  mean = Constant<value = float[1,3,1,1] {0.485, 0.456, 0.406}>()
+  deviation = Constant<value = float[1,3,1,1] {0.229, 0.224, 0.225}>()
+  one = Constant<value = float {1.0}>()
+  channel = Constant<value = int64[1] {1}>()
+  scaled = Mul(image, deviation)
+  colour = Add(scaled, mean)
+  red, green, blue = Split<axis = 1>(colour)
+  far = Add(red, one)
+  depth = Squeeze(far, channel)
+  sky = Squeeze(blue, channel)
+}
+"""
 # What is unknown becomes light red, the rest stays.
 _MIGAN = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -107,6 +124,10 @@ def program(text: str) -> bytes:
 
 def moge() -> Files:
     return {"model.onnx": program(_MOGE.replace("%FOCAL%", str(FOCAL)))}
+
+
+def da3() -> Files:
+    return {"da3mono_l_504x378.onnx": program(_DA3)}
 
 
 def migan() -> Files:
@@ -193,6 +214,7 @@ def saved(model_class: Any, config: Any, *, archive: bool = False) -> Files:
 TINY: dict[str, tuple[str, str, Callable[[], Files]]] = {
     "depth-anything-v2-small": ("depth", "transformers-depth", depth_anything),
     "moge-2-small": ("depth", "onnx-moge", moge),
+    "da3-mono-large": ("depth", "onnx-da3", da3),
     "upernet-convnext-tiny": ("classes", "transformers-ade20k", upernet),
     "sam-2.1-tiny": ("click", "transformers-sam2", sam2),
     "mi-gan": ("fill", "onnx-migan", migan),

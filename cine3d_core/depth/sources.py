@@ -25,7 +25,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from cine3d_core.depth.geometry_source import open_geometry
+from cine3d_core.depth.geometry_source import PREDICTIONS, open_geometry
 from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_depth
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
@@ -229,7 +229,7 @@ def open_depth_source(name: str | None) -> DepthSource:
 
 
 def _open_of_shelf(one: Installed) -> DepthSource:
-    if one.entry.kind == "onnx-moge":
+    if one.entry.kind in PREDICTIONS:
         return open_geometry(one)
     return replace(
         _open_transformers(str(one.folder)),

@@ -33,6 +33,7 @@ Kind = Literal[
     "transformers-ade20k",
     "transformers-sam2",
     "onnx-moge",
+    "onnx-da3",
     "onnx-migan",
     "onnx-lama",
 ]
@@ -158,6 +159,26 @@ SHELF: tuple[ShelfEntry, ...] = (
         replaces="the compact depth network, and the guess of the lens",
         better="as MoGe-2 ViT-S, finer and slower",
         rank=30,
+    ),
+    ShelfEntry(
+        name="da3-mono-large",
+        task="depth",
+        kind="onnx-da3",
+        title="Depth Anything 3 Mono Large",
+        repository="ohaiibuzzle/DA3MONO-Large-ONNX",  # the authors publish no ONNX themselves
+        revision="main",
+        files=(
+            ShelfFile(
+                "da3mono_l_504x378.onnx",
+                1_336_957_133,
+                "9b1b3f1495a9273adb4abcdc3e716416a28716b6bda4f13a29da462200e931ec",
+            ),
+        ),
+        license="Apache-2.0",
+        license_url=_APACHE,
+        replaces="the compact depth network",
+        better="the finest depth here, and the sky; large and slow, and it does not know the lens",
+        rank=25,
     ),
     ShelfEntry(
         name="upernet-convnext-tiny",

@@ -71,7 +71,12 @@ class OnnxProgram:
                 "again"
             ) from error
         self._what = what
-        self.inputs = {one.name: _numpy_type(one.type) for one in self._session.get_inputs()}
+        wanted = self._session.get_inputs()
+        self.inputs = {one.name: _numpy_type(one.type) for one in wanted}
+        self.shapes = {
+            one.name: tuple(side if isinstance(side, int) else None for side in one.shape)
+            for one in wanted
+        }
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run it once; InputError when it does not take these arrays."""

@@ -8,8 +8,6 @@ length are those for which the points fall on their own pixels (section 3.1 of M
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+from cine3d_core.networks.shelf.geometry import Geometry
 from cine3d_core.networks.shelf.program import Program
 
 LONG_SIDE = 1024  # px, of what it is shown
@@ -26,15 +25,6 @@ _LEAST = 64  # valid points below which nothing can be said
 _FOCALS = (0.2, 20.0)  # believable, in long sides
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """What MoGe sees in a photo."""
-
-    distance: Tensor  # [1, h, w] z-depth in metres; the farthest valid one where nothing is valid
-    valid: Tensor  # [1, h, w] probability that there is a surface; low in the sky
-    focal_px: float | None  # of the photo as given; None when it cannot be told
 
 
 def predict(program: Program, rgb: Tensor) -> Geometry | None:  # rgb: [3, H, W]

@@ -16,6 +16,11 @@ class Program(Protocol):
         """Name and type of what it wants, in its order."""
         ...
 
+    @property
+    def shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """Name and shape of what it wants; None along a side that may be of any length."""
+        ...
+
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run it once."""
         ...

@@ -18,7 +18,7 @@ from cine3d_core.files.models.installed import chosen
 from cine3d_core.files.models.runtimes import OnnxProgram
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.layers.fill_learned import foreign_fill
-from cine3d_core.networks.shelf import ade20k, moge
+from cine3d_core.networks.shelf import ade20k, da3, moge
 from cine3d_core.worker.jobs import JOBS
 from cine3d_core.worker.server import JobInput
 from tests import tiny_networks
@@ -75,7 +75,12 @@ def test_the_best_of_the_shelf_is_used_everywhere_and_recorded(
     filled: Path, tmp_path: Path
 ) -> None:
     scene = build(tmp_path)
+    assert {"da3-mono-large", "lama", "upernet-convnext-tiny"} <= scene.models.keys()
+    assert scene.parameters["focal_from"] == "assumed"
+    assert main(["models", "remove", "da3-mono-large"]) == 0
+    scene = build(tmp_path)
     assert {"moge-2-small", "lama", "upernet-convnext-tiny"} <= scene.models.keys()
+    assert "da3-mono-large" not in scene.models
     assert "moge-2-small" in scene.parameters["focal_from"]
     # the lens of the tiny network, found again through the whole build
     focal = float(scene.camera.intrinsics[0, 0])
@@ -164,6 +169,7 @@ def test_depth_of_points_keeps_proportions_and_sky_is_far() -> None:
 
     class Known:
         inputs: dict[str, Any] = {}
+        shapes: dict[str, Any] = {}
 
         def __call__(self, arrays: Any) -> dict[str, np.ndarray]:
             image = arrays["image"][0]
@@ -179,6 +185,33 @@ def test_depth_of_points_keeps_proportions_and_sky_is_far() -> None:
     assert float(far / near) == pytest.approx(2, rel=0.01) and float(near) == pytest.approx(3, 0.02)
     assert seen.valid[0, 5].max() < 0.5 and float(seen.distance[0, 5].min()) >= float(far) * 0.99
     assert moge.predict(Known(), torch.ones(3, 40, 60)) is None
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_distances_and_sky_of_a_program_for_lying_pictures(
+    tmp_path: Path, tiny: dict[str, dict[str, bytes]], turned: bool
+) -> None:
+    (content,) = tiny["da3-mono-large"].values()
+    (tmp_path / "m.onnx").write_bytes(content)
+    program = OnnxProgram(tmp_path / "m.onnx", "DA3")
+    assert program.shapes == {"image": (1, 3, 42, 56)}
+    rgb = torch.zeros(3, 80, 120)
+    rgb[0, :, 60:] = 1.0  # twice as far
+    rgb[2, :20] = 1.0  # sky
+    shown = rgb.rot90(-1, (1, 2)) if turned else rgb
+    seen = da3.predict(program, shown)
+    assert seen is not None and seen.focal_px is None
+    distance, valid = seen.distance, seen.valid
+    if turned:
+        assert distance.shape == (1, 56, 42)
+        distance, valid = (plane.rot90(1, (1, 2)) for plane in (distance, valid))
+    assert distance.shape == (1, 42, 56)
+    assert float(distance[0, 30, 50] / distance[0, 30, 5]) == pytest.approx(2, rel=0.02)
+    assert valid[0, :8].max() < 0.5 and valid[0, 14:].min() > 0.5
+    assert float(distance[0, :8].min()) == pytest.approx(float(distance.max()))
+    nothing = torch.zeros(3, 80, 120)
+    nothing[2] = 1.0
+    assert da3.predict(program, nothing) is None
 
 
 def test_classes_by_any_of_their_names() -> None:
