@@ -74,7 +74,7 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 # Subject -> module below `cine3d_core` with `add_arguments` and `run`.
-_TRAINING = {name: f"training.{name}.train" for name in ("see", "motion", "inpaint", "render")}
+_TRAINING = {name: f"training.{name}.command" for name in ("see", "motion", "inpaint", "render")}
 _EVALUATION = {
     "renderer": "evaluation.renderer.measure",
     "notes": "evaluation.notes.measure",

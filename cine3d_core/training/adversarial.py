@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,6 +34,53 @@ class PatchDiscriminator(nn.Module):
             found.append(activations[1:])
             x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
         return found
+
+
+@dataclass(frozen=True)
+class Eq8Terms:
+    """Parts of the paper's Eq. 8, each already weighted except `total`, their sum."""
+
+    total: Tensor
+    l1: Tensor
+    perceptual: Tensor
+    gan: Tensor
+    matching: Tensor
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a discriminator that has just learned from a batch says of it."""
+
+    gan: Tensor  # hinge loss of what was made
+    matching: Tensor  # of its features to the true ones'
+    own: Tensor  # the discriminator's loss, detached
+
+
+class Critic:
+    """A discriminator and its optimiser: it learns beside the network that it judges."""
+
+    def __init__(self, network: PatchDiscriminator, optimizer: torch.optim.Optimizer) -> None:
+        self.network, self.optimizer = network, optimizer
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate from now on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def learn_and_judge(
+        self,
+        made: Tensor,  # [B, C, H, W], with gradients
+        true: Tensor,  # [B, C, H, W]
+    ) -> Judgement:
+        """One step of the discriminator, then its opinion, through which gradients pass."""
+        loss = discriminator_loss(self.network(made.detach()), self.network(true))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.network.requires_grad_(False)  # its weights are none of the other network's business
+        real, fake = self.network(true), self.network(made)
+        self.network.requires_grad_(True)
+        return Judgement(generator_loss(fake), feature_matching(fake, real), loss.detach())
 
 
 def discriminator_loss(fake: Activations, real: Activations) -> Tensor:

@@ -1,7 +1,4 @@
-"""Training of the compact inpainting network: `cine3d train inpaint STEP ...`.
-
-photos   cover photographs and fill them analytically     fit      train, resumable
-score    compare with the analytic fill                   export   write the shipped weights
+"""Training of the compact inpainting network: configuration, losses, steps and scores.
 
 The loss is the paper's Eq. 8 on the painted pixels: hinge GAN + 10 feature matching + L1 +
 perceptual.
@@ -9,9 +6,9 @@ perceptual.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +16,17 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from cine3d_core.build import PRESETS
-from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
-from cine3d_core.files.pictures.photo import read_photo
+from cine3d_core.files.models.store import save_network
 from cine3d_core.networks import inpainting as networks
-from cine3d_core.training.adversarial import (
-    PatchDiscriminator,
-    discriminator_loss,
-    feature_matching,
-    generator_loss,
-)
+from cine3d_core.networks.layout import channels_last
+from cine3d_core.training.adversarial import Critic, Eq8Terms, PatchDiscriminator
 from cine3d_core.training.inpaint import data as inpaint_data
 from cine3d_core.training.inpaint.data import InpaintBatch
-from cine3d_core.training.loop import (
-    append_row,
-    load_states,
-    rate_at,
-    save_states,
-    train_to_end,
-    update_average,
-)
+from cine3d_core.training.loop import append_row, rate_at
 from cine3d_core.training.perceptual import ImagenetFeatures
+from cine3d_core.training.trainer import Trainer, shipped
 
 
 @dataclass(frozen=True)
@@ -55,6 +39,7 @@ class InpaintTrainingConfig:
     learning_rate: float = 1e-3
     discriminator_rate: float = 1e-3
     weight_decay: float = 1e-4
+    largest_gradient: float = 1.0  # norm to which larger gradients are cut
     warmup_steps: int = 50
     cooldown_share: float = 0.4  # of the steps, at the end, falling to zero
     average_decay: float = 0.997  # of the running mean of the weights, which is what ships
@@ -74,17 +59,6 @@ class InpaintTrainingConfig:
     architecture: dict[str, Any] = field(default_factory=dict)  # of networks.inpainting.build
 
 
-@dataclass(frozen=True)
-class LossTerms:
-    """Parts of the generator's loss, each already weighted except `total`, their sum."""
-
-    total: Tensor
-    l1: Tensor
-    perceptual: Tensor
-    gan: Tensor
-    matching: Tensor
-
-
 def painted_error(painted: Tensor, batch: InpaintBatch) -> Tensor:
     """Mean absolute error [B] over the holes of pictures [B, 3, H, W]."""
     error = (painted - batch.truth).abs().mean(dim=1, keepdim=True) * batch.hole
@@ -96,25 +70,32 @@ def composite(painted: Tensor, batch: InpaintBatch) -> Tensor:
     return torch.lerp(batch.truth, painted, batch.hole)
 
 
-class Trainer:
-    """Networks, optimisers and running mean; depends on checkpoint, config and data alone."""
+class InpaintTrainer(Trainer[InpaintTrainingConfig, networks.InpaintingNetwork, Eq8Terms]):
+    """The network that corrects the analytic fill, and the discriminator that judges it."""
 
     def __init__(
         self, config: InpaintTrainingConfig, crops: Sequence[dict[str, Any]], features: nn.Module
     ) -> None:
-        self.config, self.crops, self.features = config, crops, features
+        self.crops, self.features = crops, features
         torch.manual_seed(config.seed)  # only the starting weights; draws have their own generator
-        self.network = networks.build(**config.architecture)
-        self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.discriminator = PatchDiscriminator(3, width=24)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        network = channels_last(networks.build(**config.architecture))
+        judge = PatchDiscriminator(3, width=24)
+        super().__init__(
+            config,
+            network,
+            torch.optim.AdamW(
+                network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            ),
+            rate=partial(rate_at, schedule=config),
+            critic=Critic(
+                judge,
+                torch.optim.AdamW(judge.parameters(), config.discriminator_rate, betas=(0.0, 0.9)),
+            ),
         )
-        self.critic = torch.optim.AdamW(
-            self.discriminator.parameters(), config.discriminator_rate, betas=(0.0, 0.9)
-        )
-        self.step = 0
-        self.average = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+
+    def fresh(self) -> networks.InpaintingNetwork:
+        """See `Trainer`."""
+        return networks.build(**self.config.architecture)
 
     def draw(self) -> InpaintBatch:
         """The batch of this step, whatever came before."""
@@ -135,52 +116,18 @@ class Trainer:
             pieces.append(piece)
         return inpaint_data.to_batch(pieces)
 
-    def advance(self) -> LossTerms:
-        """One optimiser step of the network, and of the discriminator once it is heard."""
+    def losses(self) -> Eq8Terms:
+        """See `Trainer`; the discriminator learns along once it is heard."""
         config, batch = self.config, self.draw()
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * rate_at(self.step, config)
         painted = composite(self.network(batch.guess, batch.context, batch.hole), batch)
         l1 = painted_error(painted, batch).mean()
         perceptual = config.perceptual_weight * self.features(painted, batch.truth)
         gan = matching = torch.zeros(())
-        if self.step >= config.gan_from * config.steps:
-            self._advance_discriminator(painted.detach(), batch.truth)
-            real = self.discriminator(batch.truth)
-            fake = self.discriminator(painted)
-            gan = config.gan_weight * generator_loss(fake)
-            matching = 10 * config.gan_weight * feature_matching(fake, real)
-        total = l1 + perceptual + gan + matching
-        self.optimizer.zero_grad()
-        total.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        update_average(self.average, self.network, step=self.step, decay=config.average_decay)
-        self.step += 1
-        return LossTerms(total, l1, perceptual, gan, matching)
-
-    def _advance_discriminator(self, painted: Tensor, truth: Tensor) -> None:
-        loss = discriminator_loss(self.discriminator(painted), self.discriminator(truth))
-        self.critic.zero_grad()
-        loss.backward()
-        self.critic.step()
-
-    def averaged(self) -> networks.InpaintingNetwork:
-        """The network that would ship now, in evaluation mode."""
-        network = networks.build(**self.config.architecture)
-        network.load_state_dict(self.average)
-        return network.eval()
-
-    def save(self, path: Path) -> None:
-        """Writes a checkpoint."""
-        save_states(self, _SAVED, path)
-
-    def load(self, path: Path) -> None:
-        """Continues from a checkpoint."""
-        load_states(self, _SAVED, path)
-
-
-_SAVED = ("network", "discriminator", "optimizer", "critic")
+        if self.critic is not None and self.step >= config.gan_from * config.steps:
+            found = self.critic.learn_and_judge(painted, batch.truth)
+            gan = config.gan_weight * found.gan
+            matching = 10 * config.gan_weight * found.matching
+        return Eq8Terms(l1 + perceptual + gan + matching, l1, perceptual, gan, matching)
 
 
 @torch.no_grad()
@@ -243,7 +190,7 @@ def train(config: InpaintTrainingConfig, data: Path, out: Path, *, encoder: Path
     crops, held_out = read_split(data, config)
     held_out = held_out[:: max(1, len(held_out) // 60)]
     features = ImagenetFeatures(encoder)
-    trainer = Trainer(config, crops, features)
+    trainer = InpaintTrainer(config, crops, features)
 
     def report() -> None:
         if held_out:
@@ -253,90 +200,16 @@ def train(config: InpaintTrainingConfig, data: Path, out: Path, *, encoder: Path
             picture = preview(network, held_out[:: max(1, len(held_out) // 6)])
             cv2.imwrite(str(out / f"preview{trainer.step:06d}.png"), picture)
 
-    return train_to_end(trainer, config, out, report)
-
-
-def shipped_network(checkpoint: Path, config: InpaintTrainingConfig) -> networks.InpaintingNetwork:
-    """The running mean of a checkpoint, in evaluation mode."""
-    network = networks.build(**config.architecture)
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
-    return network.eval()
+    return trainer.run(out, report)
 
 
 def export(checkpoint: Path, folder: Path, config: InpaintTrainingConfig) -> None:
     """Writes the running mean of a checkpoint as a model folder, weights in float16."""
-    from cine3d_core.files.models.store import save_network
-
     save_network(
         folder,
-        shipped_network(checkpoint, config),
+        shipped(checkpoint, networks.build(**config.architecture)),
         kind="inpainting",
         architecture=config.architecture,
         license="GPL-3.0-or-later",
         description="Correction of the analytic fill behind nearer surfaces, 1.6 M parameters",
     )
-
-
-def pack(photos: Path, data: Path, *, silhouettes: int, crops: int, seed: int) -> int:
-    """Covers every photograph of a folder; returns the number of files of crops."""
-    paths = sorted(path for path in photos.iterdir() if path.suffix.lower() in (".jpg", ".png"))
-    if len(paths) < 2:
-        raise InputError(f"{photos} holds fewer than two photographs (.jpg, .png); name another")
-    source = open_depth_source("compact")
-    disparities = []
-    for path in tqdm(paths, unit="depth"):
-        depth = source(read_photo(path, max_side=640).rgb, params=PRESETS["default"].depth)
-        disparities.append((1 / depth.depth[0]).numpy())
-    made = inpaint_data.pack_photos(
-        paths, disparities, data, silhouettes=silhouettes, crops=crops, seed=seed
-    )
-    return sum(1 for _ in tqdm(made, total=len(paths), unit="photo"))
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the steps of inpainting training to a parser."""
-    defaults = InpaintTrainingConfig()
-    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    photos = steps.add_parser("photos", help="cover photographs and fill them analytically")
-    photos.add_argument("photos", type=Path, help="folder of .jpg and .png")
-    photos.add_argument("--silhouettes", type=int, default=6, help="for each photo (default 6)")
-    photos.add_argument("--crops", type=int, default=9, help="for each silhouette (default 9)")
-    photos.add_argument("--seed", type=int, default=defaults.seed)
-    fit = steps.add_parser("fit", help="train; continues from the checkpoint in --out")
-    fit.add_argument("--out", type=Path, required=True, help="checkpoint, logs and previews")
-    fit.add_argument("--steps", type=int, default=defaults.steps, help=f"default {defaults.steps}")
-    fit.add_argument("--seed", type=int, default=defaults.seed)
-    fit.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
-    scoring = steps.add_parser("score", help="compare a checkpoint with the analytic fill")
-    scoring.add_argument("checkpoint", type=Path)
-    for step in (fit, scoring):
-        step.add_argument(
-            "--encoder", type=Path, required=True, help="ImageNet EfficientNet-Lite0 (.pth)"
-        )
-    for step in (photos, fit, scoring):
-        step.add_argument("--data", type=Path, required=True, help="folder of packed crops")
-    shipped = steps.add_parser("export", help="write weights.safetensors and model.json")
-    shipped.add_argument("checkpoint", type=Path)
-    shipped.add_argument("--out", type=Path, required=True, help="folder of the shipped model")
-
-
-def run(args: argparse.Namespace) -> None:
-    """Does the chosen step."""
-    config = InpaintTrainingConfig()
-    if args.step == "photos":
-        counts = {"silhouettes": args.silhouettes, "crops": args.crops, "seed": args.seed}
-        print(f"{pack(args.photos, args.data, **counts)} photographs in {args.data}")
-    elif args.step == "fit":
-        torch.set_num_threads(args.threads)
-        config = InpaintTrainingConfig(steps=args.steps, seed=args.seed)
-        print(f"trained: {train(config, args.data, args.out, encoder=args.encoder)}")
-    elif args.step == "score":
-        _, held_out = read_split(args.data, config)
-        network = shipped_network(args.checkpoint, config)
-        result = score(network, held_out, ImagenetFeatures(args.encoder))
-        photographs = len(config.validation_photos)
-        print(f"n = {len(held_out)} crops of {photographs} photographs, seed {config.seed}")
-        print("\n".join(f"{name:20} {value:.4f}" for name, value in result.items()))
-    else:
-        export(args.checkpoint, args.out, config)
-        print(f"written: {args.out}")

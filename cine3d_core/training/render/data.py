@@ -157,3 +157,13 @@ def on_device(batch: RenderBatch, device: torch.device) -> RenderBatch:
     moved = {f.name: getattr(batch, f.name) for f in fields(batch) if f.name != "layers"}
     moved = {name: tensor.to(device) for name, tensor in moved.items()}
     return RenderBatch(layers=tuple(layer.to(device) for layer in batch.layers), **moved)
+
+
+def is_scene(path: Path) -> bool:
+    """Whether a pair comes from a synthetic scene."""
+    return path.parent.name.startswith(SCENE_PREFIX)
+
+
+def where_seen(picture: Tensor, batch: RenderBatch) -> Tensor:
+    """The picture where it can be judged, the true one elsewhere."""
+    return torch.lerp(batch.target, picture, batch.weight)
