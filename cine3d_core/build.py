@@ -30,12 +30,12 @@ from cine3d_core.memory import available_gib, check_memory
 from cine3d_core.motion.direct import asks_what_flows, direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refiner import motion_checksums, motion_refiner
-from cine3d_core.official.build import Loop, build_published
+from cine3d_core.official.build import Loop, build_official
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.render.animation import AnimationParams
 from cine3d_core.render.decoder_choice import open_fill, with_decoder, with_features
-from cine3d_core.render.frame import PUBLISHED_ANIMATION
+from cine3d_core.render.frame import PAPER_ANIMATION
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -73,7 +73,7 @@ PRESETS: dict[Preset, StageParams] = {
         motion=MotionParams(max_displacement=1e6, perspective=False),
         surface=None,
         bed=False,
-        animation=PUBLISHED_ANIMATION,
+        animation=PAPER_ANIMATION,
     ),
     "draft": StageParams(
         margin=0.0, layering=LayeringParams(max_layers=2), features=False, decoder=False
@@ -132,9 +132,9 @@ def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
     """
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
     photo = read_photo(photo_path, max_side=size)
-    published = settings.preset == "paper" or settings.models == "official"
+    of_the_paper = settings.preset == "paper" or settings.models == "official"
     # a depth picture is one of the whole photo
-    if settings.border == "cut" and not published and not Path(settings.depth or "").is_file():
+    if settings.border == "cut" and not of_the_paper and not Path(settings.depth or "").is_file():
         photo = without_border(photo)
     _, height, width = photo.rgb.shape
     check_memory(height, width, available_gib())
@@ -359,7 +359,7 @@ def scene_from_parts(
 def _build_official(
     photo: Photo, drawing: Drawing, settings: BuildSettings, progress: Progress
 ) -> CinemagraphScene:
-    """The authors' way; depth from what the person named, else their DPT, else our network."""
+    """The official way; depth from what the person named, else their DPT, else our network."""
     if drawing.mask is None or not drawing.hints:
         raise InputError(
             "the official networks need a mask and at least one arrow",
@@ -378,7 +378,7 @@ def _build_official(
         source = open_depth_source(settings.depth)
         nearness = 1 / source(photo.rgb, params=DepthParams()).depth[0]
     device = choose_device(settings.device)
-    scene = build_published(
+    scene = build_official(
         replace(photo, rgb=photo.rgb.to(device)),
         drawing.mask.to(device),
         drawing.hints,

@@ -30,7 +30,7 @@ def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     removing.add_argument("names", nargs="+", metavar="NAME")
     removing.set_defaults(run=_remove)
     actions.add_parser("verify", help="check all checksums").set_defaults(run=_verify)
-    importing = actions.add_parser("import-official", help="import the authors' checkpoints")
+    importing = actions.add_parser("import-official", help="import the official checkpoints")
     importing.add_argument("folder", type=Path)
     importing.set_defaults(run=_import)
 

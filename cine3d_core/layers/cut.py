@@ -18,7 +18,7 @@ from torch import Tensor
 from cine3d_core.scene import LayeredDepthImage
 
 # A 1280x720 photo has 9216 samples in the published code; its threshold is meant for that number.
-_PUBLISHED_SAMPLES = 9216
+_OFFICIAL_SAMPLES = 9216
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _optimal_partitions(samples: np.ndarray, params: LayeringParams) -> list[np.
 def _smallest_ward_distance(samples: np.ndarray, starts: np.ndarray) -> float:
     """Least Ward distance between neighbouring clusters, as if there were 9216 samples."""
     clusters = np.split(samples, starts)
-    scale = _PUBLISHED_SAMPLES / len(samples)
+    scale = _OFFICIAL_SAMPLES / len(samples)
     distances = []
     for near, far in zip(clusters[:-1], clusters[1:], strict=True):
         harmonic = 2 * len(near) * len(far) / (len(near) + len(far)) * scale

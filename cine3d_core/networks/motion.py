@@ -4,7 +4,7 @@
 flow; layout after the published net (reference, section 2.4). Ours reads more (the analytic flow,
 where arrows stand, sky, nearness) and answers with a correction: flow = (base + residual) *
 exp(change of speed). Its last layer starts at zero, so that it starts as the analytic solver.
-`PublishedMotion` is the authors' net, full width, behind the same interface.
+`OfficialMotion` is the official net, full width, behind the same interface.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cine3d_core.networks.official.motion_net import build as build_published
+from cine3d_core.networks.official.motion_net import build as build_official
 
 # channels of the planes that `motion.guidance` makes; the first six are the published network's
 RGB, MASK, HINT, NEAR_ARROW = slice(0, 3), slice(3, 4), slice(4, 6), slice(6, 7)
@@ -21,12 +21,12 @@ BASE, BEHIND, NEARNESS = slice(7, 9), slice(9, 10), slice(10, 11)
 # how much nearer (logarithm) and lower (in long sides) a pixel is than the arrows of its region
 NEARER, LOWER = slice(11, 12), slice(12, 13)
 CHANNELS = 13
-PUBLISHED_CHANNELS = 6
+OFFICIAL_CHANNELS = 6
 
 STRIDES = (2, 2, 2, 2, 2, 1, 1, 1)  # of the encoder's eight convolutions
 WIDTHS = (1, 2, 4, 6, 8, 8, 8, 8)  # their channels, in units of the width
 MAX_LOG_SPEED = 4.0  # the change of speed is at most a factor of e^4
-PUBLISHED_SIDE = 256  # px; the authors' net takes multiples of it only
+OFFICIAL_SIDE = 256  # px; the official net takes multiples of it only
 
 
 def build(*, width: int = 16, hidden: int = 24) -> MotionUNet:
@@ -103,16 +103,16 @@ class Spade(nn.Module):
         return _normed(x) * (1 + scale) + shift
 
 
-class PublishedMotion(nn.Module):
-    """The authors' net at its own square size, without what it does not know."""
+class OfficialMotion(nn.Module):
+    """The official net at its own square size, without what it does not know."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = build_published()
+        self.net = build_official()
 
     def forward(self, planes: Tensor) -> Tensor:  # [B, 13, H, W] -> [B, 3, H, W]
         """The difference between its flow and the analytic one; no change of speed."""
-        square = F.interpolate(planes[:, :PUBLISHED_CHANNELS], (PUBLISHED_SIDE,) * 2, mode="area")
+        square = F.interpolate(planes[:, :OFFICIAL_CHANNELS], (OFFICIAL_SIDE,) * 2, mode="area")
         # spectral norm keeps its vectors in the precision that it computes in
         with torch.autocast(planes.device.type, enabled=False):
             flow = _resized(self.net(square.float()), planes.shape[-2:])

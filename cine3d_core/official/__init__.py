@@ -1,6 +1,6 @@
 """The published behaviour of every stage, its quirks included, as pure functions.
 
-What the authors' program does, as far as pictures depend on it; the default pipeline differs on
+What the official program does, as far as pictures depend on it; the default pipeline differs on
 purpose. Everywhere in this package, unlike in the rest of Cine3D (see `cine3d_core.scene`):
 
 * pixel centres are integers: the top left pixel is at (0, 0) and a photo's principal point is

@@ -1,4 +1,4 @@
-"""The authors' way from a photo to a scene, with their networks and their order of steps.
+"""The official way from a photo to a scene, with its networks and its order of steps.
 
 photo -> DPT -> disparity -> depth -> bins -> layers, inpainted -> features -+-> points -> scene
   +----> mask + hints -> motion net -> flow --------------------------------+
@@ -37,7 +37,7 @@ from cine3d_core.official.lift import (
 )
 from cine3d_core.official.masked_ops import eroded
 from cine3d_core.progress import Progress, ignore_progress
-from cine3d_core.render.frame import PUBLISHED_ANIMATION
+from cine3d_core.render.frame import PAPER_ANIMATION
 from cine3d_core.render.stored import animation_record
 from cine3d_core.scene import (
     Camera,
@@ -51,8 +51,8 @@ Loader = Callable[[str], LoadedNetwork]
 
 
 @dataclass(frozen=True)
-class PublishedParams:
-    """What the authors' program lets one choose, and what it leaves to chance."""
+class OfficialParams:
+    """What the official program lets one choose, and what it leaves to chance."""
 
     flow_scale: float = 1.0  # divides the velocity; larger is slower
     hint_seed: int | None = None  # draw the hints' radius at random, as published; None: its middle
@@ -87,8 +87,8 @@ def _ready(network: nn.Module, device: torch.device) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def published_decoder(device: torch.device, load: Loader = load_network) -> ImageDecoder:
-    """The imported image decoder, for `rendering.render_published_frame`.
+def official_decoder(device: torch.device, load: Loader = load_network) -> ImageDecoder:
+    """The imported image decoder, for `rendering.render_official_frame`.
 
     Raises:
         InputError: it was not imported, or its file is damaged.
@@ -99,18 +99,18 @@ def published_decoder(device: torch.device, load: Loader = load_network) -> Imag
 
 
 @torch.no_grad()
-def build_published(
+def build_official(
     photo: Photo,
     mask: Tensor,  # [1, H, W] bool: what moves
     hints: tuple[MotionHint, ...],
     *,
     inverse_depth: Tensor | None = None,  # [H, W] up to scale and shift
     loop: Loop | None = None,
-    params: PublishedParams | None = None,
+    params: OfficialParams | None = None,
     load: Loader = load_network,
     progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
-    """A scene as the authors' program makes it, for `rendering.prepare_published`.
+    """A scene as the official program makes it, for `rendering.prepare_official`.
 
     Args:
         photo: its size is the working size.
@@ -125,7 +125,7 @@ def build_published(
     Raises:
         InputError: there is no hint, or a network was not imported.
     """
-    loop, params = loop or Loop(), params or PublishedParams()
+    loop, params = loop or Loop(), params or OfficialParams()
     networks = _Networks(load, photo.rgb.device)
     progress("estimating depth", 0.0)
     depth_source = "given"
@@ -151,11 +151,11 @@ def build_published(
     progress("placing points", 0.95)
     recorded = {
         "preset": "paper",
-        **animation_record(PUBLISHED_ANIMATION),
+        **animation_record(PAPER_ANIMATION),
         "models": "official",
         "depth_source": depth_source,
         "assumed": [],
-        "published": asdict(params),
+        "official": asdict(params),
     }
     scene = _assembled(layers, features, flow, loop, recorded, networks.checksums, photo.sha256)
     progress("done", 1.0)
@@ -167,7 +167,7 @@ def predicted_flow(
     mask: Tensor,  # [1, H, W] bool
     hints: tuple[MotionHint, ...],
     network: Callable[[Tensor], Tensor],
-    params: PublishedParams,
+    params: OfficialParams,
 ) -> Tensor:  # [1, 2, H, W] px/frame
     """Velocity of every pixel, from the motion net."""
     height, width = rgb.shape[-2:]
@@ -191,7 +191,7 @@ def _squeezed(rgb: Tensor) -> Tensor:  # [3, H, W] in [0, 1] -> [1, 3, S, S] in 
     return (values.permute(2, 0, 1)[None] / 255 - 0.5) / 0.5
 
 
-def published_camera(height: int, width: int) -> Camera:
+def official_camera(height: int, width: int) -> Camera:
     """The photo's camera as the authors assume it.
 
     Their principal point is the pixel (W // 2, H // 2), whose centre lies at +0.5 for us.
@@ -213,7 +213,7 @@ def _assembled(
 ) -> CinemagraphScene:
     """The scene of inpainted layers; its points lie where the published lift puts them at rest."""
     count, _, height, width = layers.rgba.shape
-    camera = published_camera(height, width)
+    camera = official_camera(height, width)
     seen, solid = ~layers.inpainted, layers.rgba[:, 3] > 0.5
     depth = _lifted_depth(clamped_depth(layers.depth), seen, solid)
     moving = (flow != 0).any(1, keepdim=True)

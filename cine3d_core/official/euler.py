@@ -1,4 +1,4 @@
-"""Euler integration of the Eulerian flow as the authors' program does it (compare Eq. 3).
+"""Euler integration of the Eulerian flow as the official program does it (compare Eq. 3).
 
 Nearest-neighbour sampling, one sample ahead of the paper's sum, and escaped points that drift on.
 """

@@ -1,4 +1,4 @@
-"""The authors' way from a scene and a camera to a frame.
+"""The official way from a scene and a camera to a frame.
 
 scene, frame -> displacement both ways -> moved points -> two splats -> blend -> decoder -> frame
 """
@@ -16,7 +16,7 @@ from cine3d_core.files.models.store import load_network
 from cine3d_core.geometry import NEAR_PLANE, project
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.blend import ALPHA, DISPARITY, blend
-from cine3d_core.official.build import Loader, published_decoder
+from cine3d_core.official.build import Loader, official_decoder
 from cine3d_core.official.euler import EulerPath, displacement_after, trace
 from cine3d_core.official.lift import (
     LayerPoints,
@@ -25,7 +25,7 @@ from cine3d_core.official.lift import (
     layer_points,
     moved_points,
 )
-from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, composite, rasterize, splat_radius
+from cine3d_core.render.splat import PAPER_SPLAT, Points, composite, rasterize, splat_radius
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 
 BORDER = 32  # px that the authors cut from every side of a finished frame
@@ -33,7 +33,7 @@ JITTERED_FRAMES, JITTER = 0.4, 0.1  # share of frames; largest relative change o
 
 
 @dataclass(frozen=True)
-class PreparedPublished:
+class PreparedOfficial:
     """A published scene with all that does not depend on the frame worked out."""
 
     scene: CinemagraphScene
@@ -42,7 +42,7 @@ class PreparedPublished:
     moving: Tensor  # [N] float32, 1 where the flow is not zero
     forward: EulerPath
     backward: EulerPath
-    jitter_seed: int | None  # see `pipeline.PublishedParams`
+    jitter_seed: int | None  # see `pipeline.OfficialParams`
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class _View:
 
 
 @torch.no_grad()
-def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
+def prepare_official(scene: CinemagraphScene) -> PreparedOfficial:
     """Integrates the flow both ways and works out how the layers hang together.
 
     Raises:
-        InputError: the scene was not made by `build_published`.
+        InputError: the scene was not made by `build_official`.
     """
     seed = _recorded_seed(scene)
     layers, _, height, width = scene.layer_depth.shape
@@ -76,7 +76,7 @@ def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
     points = layer_points(
         scene.layer_depth, seen.view(shape)[:, None], solid.view(shape), moves[None, None]
     )
-    return PreparedPublished(
+    return PreparedOfficial(
         scene,
         points,
         carried=torch.cat((cloud.rgb, cloud.features), dim=1),
@@ -88,7 +88,7 @@ def prepare_published(scene: CinemagraphScene) -> PreparedPublished:
 
 
 def _recorded_seed(scene: CinemagraphScene) -> int | None:
-    recorded = scene.parameters.get("published")
+    recorded = scene.parameters.get("official")
     seed = recorded.get("jitter_seed") if isinstance(recorded, dict) else False
     if seed is None or type(seed) is int and 0 <= seed < 2**32:
         return seed
@@ -98,8 +98,8 @@ def _recorded_seed(scene: CinemagraphScene) -> int | None:
 
 
 @torch.no_grad()
-def render_published_frame(
-    prepared: PreparedPublished,
+def render_official_frame(
+    prepared: PreparedOfficial,
     camera: Camera,
     frame: int,
     decoder: ImageDecoder,
@@ -107,7 +107,7 @@ def render_published_frame(
     """One frame, before the border is cut; depends on its arguments only.
 
     Args:
-        prepared: from `prepare_published`.
+        prepared: from `prepare_official`.
         camera: any; the published paths are in `cameras`.
         frame: index, any integer; frame `num_frames` is frame 0.
         decoder: the authors'; also holds the factor of the blend.
@@ -131,19 +131,19 @@ def render_published_frame(
     return _finished(blended, moving, limits, decoder)
 
 
-def published_frames(
+def official_frames(
     scene: CinemagraphScene, *, load: Loader = load_network
 ) -> Callable[[Camera, int], RenderedFrame]:
     """What draws a scene's frames with the imported decoder, on the scene's device.
 
     Raises:
-        InputError: the scene was not made by `build_published`, or the decoder was not imported.
+        InputError: the scene was not made by `build_official`, or the decoder was not imported.
     """
-    prepared = prepare_published(scene)
-    decoder = published_decoder(scene.velocity.device, load)
+    prepared = prepare_official(scene)
+    decoder = official_decoder(scene.velocity.device, load)
 
     def draw(camera: Camera, frame: int) -> RenderedFrame:
-        return render_published_frame(prepared, camera, frame, decoder)
+        return render_official_frame(prepared, camera, frame, decoder)
 
     return draw
 
@@ -153,7 +153,7 @@ def without_border(picture: Tensor) -> Tensor:  # [C, H, W] -> [C, H - 64, W - 6
     return picture[:, BORDER:-BORDER, BORDER:-BORDER]
 
 
-def _moved(prepared: PreparedPublished, path: EulerPath, steps: int) -> MovedPoints:
+def _moved(prepared: PreparedOfficial, path: EulerPath, steps: int) -> MovedPoints:
     intrinsics = integer_centred(prepared.scene.canvas_camera.intrinsics)
     return moved_points(prepared.points, displacement_after(path, steps)[None], intrinsics)
 
@@ -167,7 +167,7 @@ def _view(cloud: MovedPoints, scene: CinemagraphScene, camera: Camera) -> _View:
     pixels, depth = project(cloud.positions, camera)
     drawn = cloud.inside & (depth > NEAR_PLANE)
     zoom = float(camera.intrinsics[1, 1] / scene.camera.intrinsics[1, 1])
-    radius = splat_radius(cloud.positions[:, 2], depth, zoom, PUBLISHED_SPLAT)
+    radius = splat_radius(cloud.positions[:, 2], depth, zoom, PAPER_SPLAT)
     shown_depth = torch.where(drawn, depth, 0.0)  # not beyond the near plane: not drawn
     points = Points((pixels - 0.5).float(), shown_depth.float(), radius.float())
     return _View(points, 1 / depth.clamp(min=NEAR_PLANE), drawn)
@@ -194,15 +194,15 @@ def _disparity_limits(views: list[_View]) -> tuple[float, float]:
 
 
 def _splat(
-    prepared: PreparedPublished, view: _View, camera: Camera, limits: tuple[float, float]
+    prepared: PreparedOfficial, view: _View, camera: Camera, limits: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
     """A cloud's channels [1, 3 + 1 + C + 1, H, W] (see `blend`) and its moving share [1, H, W]."""
     low, high = limits
-    fragments = rasterize(view.points, camera.height, camera.width, params=PUBLISHED_SPLAT)
+    fragments = rasterize(view.points, camera.height, camera.width, params=PAPER_SPLAT)
     disparity = (view.disparity - low) / max(high - low, 1e-9)
     own = torch.stack((disparity.float(), prepared.moving), dim=1)
-    carried, alpha = composite(fragments, prepared.carried, PUBLISHED_SPLAT)
-    own, _ = composite(fragments, own, PUBLISHED_SPLAT)
+    carried, alpha = composite(fragments, prepared.carried, PAPER_SPLAT)
+    own, _ = composite(fragments, own, PAPER_SPLAT)
     return torch.cat((carried[:3], alpha, carried[3:], own[:1]))[None], own[1:]
 
 

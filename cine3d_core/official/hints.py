@@ -22,7 +22,7 @@ def hint_radius_range(height: int, count: int) -> tuple[int, int]:
     """
     if count < 1:
         raise InputError(
-            "there is no motion hint, but the authors' method needs at least one; draw an arrow"
+            "there is no motion hint, but the official method needs at least one; draw an arrow"
         )
     low = max(height // (2 * count), 1)  # the published 0 for very many hints would divide by 0
     return low, max(int(height // (count / 2)), low + 1)

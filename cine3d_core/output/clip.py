@@ -21,7 +21,7 @@ from cine3d_core.files.scene.ply import cloud_vertices
 from cine3d_core.files.video.writer import FrameWriter
 from cine3d_core.memory import keep_freed_memory
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
-from cine3d_core.official.frame import published_frames
+from cine3d_core.official.frame import official_frames
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.render.decode import pass_through
@@ -73,7 +73,7 @@ def open_camera_path(
             f"a strength of {strength:g} was asked for; choose from {-MAX_STRENGTH:g} "
             f"to {MAX_STRENGTH:g}"
         )
-    move = move_named("circle" if name is None else name, published=_is_published(scene))
+    move = move_named("circle" if name is None else name, published=_is_of_the_paper(scene))
     if move is not None:
         framing = framing_of(scene)
 
@@ -97,7 +97,7 @@ def open_camera_path(
     return _sized(of_file, len(cameras), cameras[0], width)
 
 
-def _is_published(scene: CinemagraphScene) -> bool:
+def _is_of_the_paper(scene: CinemagraphScene) -> bool:
     facts = scene.parameters
     return facts.get("preset") == "paper" or facts.get("models") == "official"
 
@@ -156,7 +156,7 @@ def frame_drawer(
 ) -> DrawFrame:
     """What draws the frames of a scene, with the networks that it was built with.
 
-    The frames are on the CPU. Scenes of the authors' networks have no motion vectors, and always
+    The frames are on the CPU. Scenes of the official networks have no motion vectors, and always
     their decoder. Without a decoder ("none") the splat is the picture.
 
     Raises:
@@ -164,7 +164,7 @@ def frame_drawer(
     """
     cpu = torch.device("cpu")
     if scene.parameters.get("models") == "official":
-        draw = published_frames(on_device(scene, device))
+        draw = official_frames(on_device(scene, device))
         return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, round(frame)), cpu)
     network = open_decoder(scene, device, decoder)
     drawn = without_features(scene) if network is pass_through else scene

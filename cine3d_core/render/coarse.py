@@ -18,7 +18,7 @@ PREVIEW_SIDE_PX = 640  # long side of the frames that a preview is meant for
 def preview_of(scene: CinemagraphScene) -> CinemagraphScene:
     """The scene with as many points as frames of `PREVIEW_SIDE_PX` can show.
 
-    Scenes of the authors' networks stay as they are: their points hang together otherwise.
+    Scenes of the official networks stay as they are: their points hang together otherwise.
     """
     if scene.parameters.get("models") == "official":
         return scene

@@ -120,7 +120,7 @@ def open_decoder(
 def describe_decoder(scene: CinemagraphScene) -> str:
     """In a few words what draws the scene's frames."""
     if scene.parameters.get("models") == "official":
-        return "the authors' decoder"
+        return "the official decoder"
     if DECODER not in scene.models:
         return "none: the plain splat, holes filled from around them"
     return "compact decoder" + ("" if scene.cloud.features.shape[1] else ", without features")

@@ -14,13 +14,13 @@ from cine3d_core.render.blend import BlendParams, SplatChannels, blend_direction
 from cine3d_core.render.decode import Decoder, pass_through
 from cine3d_core.render.decode_parts import decode_in_parts
 from cine3d_core.render.sharpen import restore_detail
-from cine3d_core.render.splat import PUBLISHED_SPLAT
+from cine3d_core.render.splat import PAPER_SPLAT
 from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import RenderedFrame, SplatImage
 
 # How the published program draws, as far as the stages that draw every scene can.
-PUBLISHED_ANIMATION = AnimationParams(
-    splat=PUBLISHED_SPLAT,
+PAPER_ANIMATION = AnimationParams(
+    splat=PAPER_SPLAT,
     lift="source",
     blend=BlendParams("eq4"),
     invented_weight=1.0,

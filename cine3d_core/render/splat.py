@@ -40,7 +40,7 @@ class SplatParams:
     max_stretch: float = 1.5  # neighbours that part by more radii than this tear; 0: no stretching
 
 
-PUBLISHED_SPLAT = SplatParams(
+PAPER_SPLAT = SplatParams(
     footprint="disc",
     compositing="over",
     radius_px=1.5,

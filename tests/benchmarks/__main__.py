@@ -92,7 +92,7 @@ def report(sizes: list[int], folder: Path, *, quick: bool, before: Path | None) 
     sections = {
         f"A clip of {middle}x{middle * 9 // 16}": clips(middle, folder, quick=quick),
         "Preview of 640x360": {"": in_own_process("preview", middle, 60, folder)},
-        "Beside the authors' networks": authors(middle, folder, own["frames"]),
+        "Beside the official networks": beside_official(middle, folder, own["frames"]),
     }
     builds, frames = (
         {f"{width}x{width * 9 // 16}": in_own_process(what, width, 60, folder) for width in sizes}
@@ -144,7 +144,7 @@ def clips(width: int, folder: Path, *, quick: bool) -> Columns:
     return columns
 
 
-def authors(width: int, folder: Path, ours: dict[str, float]) -> Columns:
+def beside_official(width: int, folder: Path, ours: dict[str, float]) -> Columns:
     """Their path in this repository, and how many times longer than ours it takes."""
     theirs = in_own_process("official", width, 60, folder)
     used = "its processor seconds"

@@ -222,18 +222,18 @@ def layers(folder: Path, width: int, count: int) -> Figures:
 
 
 def official(folder: Path, width: int, frames: int) -> Figures:
-    """The authors' networks: what `--preset paper --models official` does for a frame.
+    """The official networks: what `--preset paper --models official` does for a frame.
 
     Their parameters are filled by the rule of `tests/golden`, since the checkpoints cannot be part
     of this repository; the time does not depend on the values.
     """
-    from tests.benchmarks.authors import authors_frames, authors_scene
+    from tests.benchmarks.official import official_frames, official_scene
 
     started = time.perf_counter()
-    scene = authors_scene(sample_photo(folder, width), sample_hints(folder, width), frames)
+    scene = official_scene(sample_photo(folder, width), sample_hints(folder, width), frames)
     set_up = time.perf_counter() - started
     shot = clips.shot_of(clips.open_camera_path(scene, "published-circle", None), FRAME)
-    draw = authors_frames(scene)
+    draw = official_frames(scene)
     frame, used = both_medians(lambda: draw(shot.camera, FRAME), 3)
     return {
         "set-up": set_up,

@@ -156,7 +156,7 @@ OPTIONS_REFUSED = {
     "unknown preset": ["--preset", "papre"],
     "unknown models": ["--models", "large"],
     "unknown option": ["--colour"],
-    "the authors' networks without arrows": ["--models", "official"],
+    "the official networks without arrows": ["--models", "official"],
     "a depth model of 5000 letters": ["--depth", "x" * 5000],
     "a depth model that climbs": ["--depth", "../../../../etc/passwd"],
 }

@@ -63,7 +63,7 @@ def converged(weight: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 @cache
-def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
+def official_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
     text = (FOLDER / "official_state_dicts.json").read_text()
     nets = json.loads(text)
     return {net: {key: tuple(shape) for key, shape in keys.items()} for net, keys in nets.items()}
@@ -71,7 +71,7 @@ def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
 
 def filled_state_dict(net: str) -> dict[str, torch.Tensor]:
     """Rule-filled parameters of one published net under their published names."""
-    state = {key: value(net, key, shape) for key, shape in published_shapes()[net].items()}
+    state = {key: value(net, key, shape) for key, shape in official_shapes()[net].items()}
     for key in [key for key in state if key.endswith("weight_orig")]:
         stem = key.removesuffix("orig")
         state[stem + "u"], state[stem + "v"] = converged(state[key], state[stem + "u"])

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tests.golden.filler import converged, golden, net_input, published_shapes, value
+from tests.golden.filler import converged, golden, net_input, official_shapes, value
 
 
 def test_rule_reproduces_the_recorded_first_values():
@@ -14,7 +14,7 @@ def test_rule_reproduces_the_recorded_first_values():
 def _recorded(net: str, key: str, count: int) -> np.ndarray:
     if net == "input":
         return net_input(key.replace("|", "/"), 16).numpy()
-    shapes = published_shapes()[net]
+    shapes = official_shapes()[net]
     array = value(net, key, shapes[key])
     if key.endswith(("weight_u", "weight_v")):
         stem = key[:-1]

@@ -17,7 +17,7 @@ from tests.golden.filler import (
     filled_state_dict,
     golden_tensors,
     net_input,
-    published_shapes,
+    official_shapes,
 )
 
 BUILDERS = {
@@ -43,9 +43,9 @@ def close(actual: Tensor, expected: Tensor, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_state_dict_has_exactly_the_published_names_and_shapes(name):
+def test_state_dict_has_exactly_the_official_names_and_shapes(name):
     actual = {key: tuple(t.shape) for key, t in BUILDERS[name]().state_dict().items()}
-    assert actual == published_shapes()[name]
+    assert actual == official_shapes()[name]
 
 
 def test_feature_net_matches_for_batches_and_odd_sizes():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from cine3d_core.render.splat import EMPTY, PUBLISHED_SPLAT, Fragments, Points, composite, rasterize
+from cine3d_core.render.splat import EMPTY, PAPER_SPLAT, Fragments, Points, composite, rasterize
 from tests.golden.filler import golden_tensors
 
 GOLDEN = golden_tensors("splat")
@@ -19,7 +19,7 @@ def drawn(points: Tensor, radius_px: Tensor) -> Fragments:
     homogeneous = points @ GOLDEN["K"].T
     pixels = homogeneous[:, :2] / homogeneous[:, 2:]
     return rasterize(
-        Points(pixels, points[:, 2].contiguous(), radius_px), HEIGHT, WIDTH, params=PUBLISHED_SPLAT
+        Points(pixels, points[:, 2].contiguous(), radius_px), HEIGHT, WIDTH, params=PAPER_SPLAT
     )
 
 
@@ -44,14 +44,14 @@ def test_fragment_weights_follow_the_recorded_distances():
 
 
 def test_composited_picture_matches():
-    image, alpha = composite(drawn_cloud(), GOLDEN["features"], PUBLISHED_SPLAT)
+    image, alpha = composite(drawn_cloud(), GOLDEN["features"], PAPER_SPLAT)
     assert_close(image.permute(1, 2, 0), GOLDEN["image"][0], rtol=1e-5, atol=1e-5)
     assert_close(alpha[0], GOLDEN["image"][0, ..., -1], rtol=1e-5, atol=1e-5)
 
 
 def test_a_single_point_at_rest_covers_four_pixels():
     fragments = drawn(GOLDEN["single_pt"], torch.tensor([1.5]))
-    image, _ = composite(fragments, torch.ones(1, 1), PUBLISHED_SPLAT)
+    image, _ = composite(fragments, torch.ones(1, 1), PAPER_SPLAT)
     assert_close(image[0], GOLDEN["single_image"][0, ..., 0], rtol=1e-5, atol=1e-5)
     rows, columns = image[0].nonzero().T
     assert (rows.unique().tolist(), columns.unique().tolist()) == ([6, 7], [9, 10])

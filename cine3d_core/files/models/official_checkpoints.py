@@ -1,4 +1,4 @@
-"""The authors' published checkpoints become models of the family `official`.
+"""The official checkpoints become models of the family `official`.
 
 A checkpoint is a pickle; only tensors and plain containers are ever read from it, so a hostile
 file is refused without running anything. All files are checked before the first is written.
@@ -42,8 +42,8 @@ MIDAS = "Vision Transformers for Dense Prediction, Ranftl et al. 2021; code MIT"
 
 
 @dataclass(frozen=True)
-class PublishedNetwork:
-    """Where a network lies in the authors' files, and what becomes of it."""
+class OfficialNetwork:
+    """Where a network lies in the official files, and what becomes of it."""
 
     name: str  # of the model folder
     file: str
@@ -56,8 +56,8 @@ class PublishedNetwork:
     required: bool = True
 
 
-PUBLISHED = (
-    PublishedNetwork(
+OFFICIAL = (
+    OfficialNetwork(
         "official-feature",
         "model_150000.pth",
         "feature_net",
@@ -66,7 +66,7 @@ PUBLISHED = (
         "features of the layers",
         CINEMAGRAPHY,
     ),
-    PublishedNetwork(
+    OfficialNetwork(
         "official-decoder",
         "model_150000.pth",
         "img_decoder",
@@ -75,7 +75,7 @@ PUBLISHED = (
         "draws the frame from the splatted features",
         CINEMAGRAPHY,
     ),
-    PublishedNetwork(
+    OfficialNetwork(
         "official-motion",
         "sceneflow_model.pth",
         "netG",
@@ -84,7 +84,7 @@ PUBLISHED = (
         "motion from photo, mask and arrows",
         CINEMAGRAPHY,
     ),
-    PublishedNetwork(
+    OfficialNetwork(
         "official-inpaint-color",
         "color-model.pth",
         None,
@@ -94,7 +94,7 @@ PUBLISHED = (
         PHOTO_3D,
         {"kind": "color"},
     ),
-    PublishedNetwork(
+    OfficialNetwork(
         "official-inpaint-depth",
         "depth-model.pth",
         None,
@@ -104,7 +104,7 @@ PUBLISHED = (
         PHOTO_3D,
         {"kind": "depth"},
     ),
-    PublishedNetwork(
+    OfficialNetwork(
         "official-dpt",
         "dpt_hybrid-midas-501f0c75.pt",
         None,
@@ -126,7 +126,7 @@ class ImportReport:
 
 
 def import_official(folder: Path, destination: Path) -> ImportReport:
-    """Turn the authors' checkpoints into model folders, all or none of them.
+    """Turn the official checkpoints into model folders, all or none of them.
 
     Args:
         folder: holds the files under their published names.
@@ -142,40 +142,40 @@ def import_official(folder: Path, destination: Path) -> ImportReport:
         destination.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".import-", dir=destination))
     try:
-        for published in chosen:
-            _write_model(staging / published.name, published, _checked_tensors(folder, published))
+        for official in chosen:
+            _write_model(staging / official.name, official, _checked_tensors(folder, official))
         with writing(destination):
-            places = tuple(_moved(staging, destination, published.name) for published in chosen)
+            places = tuple(_moved(staging, destination, official.name) for official in chosen)
     finally:
         shutil.rmtree(staging)
     return ImportReport(places, absent)
 
 
-def _choose(folder: Path) -> tuple[list[PublishedNetwork], tuple[str, ...]]:
+def _choose(folder: Path) -> tuple[list[OfficialNetwork], tuple[str, ...]]:
     """What can be imported from a folder, and which optional files it lacks."""
     if not folder.is_dir():
         raise InputError(
-            f"{folder} is not a folder; name the folder that holds the authors' checkpoints"
+            f"{folder} is not a folder; name the folder that holds the official checkpoints"
         )
-    there = [published for published in PUBLISHED if (folder / published.file).is_file()]
-    absent = [published for published in PUBLISHED if published not in there]
-    missing = sorted({published.file for published in absent if published.required})
+    there = [official for official in OFFICIAL if (folder / official.file).is_file()]
+    absent = [official for official in OFFICIAL if official not in there]
+    missing = sorted({official.file for official in absent if official.required})
     if missing:
         raise InputError(
-            f"{folder} lacks {', '.join(missing)}; put the authors' files there under their "
+            f"{folder} lacks {', '.join(missing)}; put the official files there under their "
             "published names"
         )
-    return there, tuple(published.file for published in absent)
+    return there, tuple(official.file for official in absent)
 
 
-def _checked_tensors(folder: Path, published: PublishedNetwork) -> dict[str, Tensor]:
-    path = folder / published.file
-    tensors = _entry(read_checkpoint(path), path, published)
-    problems = _problems(tensors, published)
+def _checked_tensors(folder: Path, official: OfficialNetwork) -> dict[str, Tensor]:
+    path = folder / official.file
+    tensors = _entry(read_checkpoint(path), path, official)
+    problems = _problems(tensors, official)
     if problems:
         raise InputError(
-            f"{path} does not hold the published network {published.name!r}: "
-            f"{'; '.join(problems)}; download the authors' file again"
+            f"{path} does not hold the official network {official.name!r}: "
+            f"{'; '.join(problems)}; download the official file again"
         )
     return {
         key: tensor.detach().float().contiguous() if tensor.is_floating_point() else tensor
@@ -197,41 +197,41 @@ def read_checkpoint(path: Path) -> dict[Any, Any]:
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is not a plain checkpoint (it is no torch file, or wants to run code); "
-            "nothing was run, download the authors' file again"
+            "nothing was run, download the official file again"
         ) from error
     except Exception as error:  # damaged bytes can trip torch's reader in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{path} cannot be read as a torch checkpoint ({reason}); "
-            "download the authors' file again"
+            "download the official file again"
         ) from error
     if not isinstance(content, dict):
         raise InputError(
             f"{path} holds a {type(content).__name__}, not a dictionary of tensors; "
-            "download the authors' file again"
+            "download the official file again"
         )
     return content
 
 
-def _entry(content: dict[Any, Any], path: Path, published: PublishedNetwork) -> dict[Any, Any]:
+def _entry(content: dict[Any, Any], path: Path, official: OfficialNetwork) -> dict[Any, Any]:
     """The tensors of one network within a checkpoint."""
-    if published.entry is None:
+    if official.entry is None:
         # MiDaS saved some of its checkpoints together with the optimiser.
         return content["model"] if "optimizer" in content and "model" in content else content
-    entry = content.get(published.entry)
+    entry = content.get(official.entry)
     if not isinstance(entry, dict):
         keys = ", ".join(sorted(map(str, content))[:NAMES_SHOWN]) or "nothing"
         raise InputError(
-            f'{path} lacks the entry "{published.entry}" (it has {keys}); '
-            "download the authors' file again"
+            f'{path} lacks the entry "{official.entry}" (it has {keys}); '
+            "download the official file again"
         )
     return entry
 
 
-def _problems(tensors: dict[Any, Any], published: PublishedNetwork) -> list[str]:
+def _problems(tensors: dict[Any, Any], official: OfficialNetwork) -> list[str]:
     """What keeps tensors from being the network's, in words; empty when all is well."""
     with torch.device("meta"):  # names and shapes only
-        network = published.build(**published.architecture)
+        network = official.build(**official.architecture)
         expected = {key: tensor.shape for key, tensor in network.state_dict().items()}
     missing = [key for key in expected if key not in tensors]
     unexpected = [str(key) for key in tensors if key not in expected]
@@ -264,15 +264,15 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _write_model(folder: Path, published: PublishedNetwork, tensors: dict[str, Tensor]) -> None:
+def _write_model(folder: Path, official: OfficialNetwork, tensors: dict[str, Tensor]) -> None:
     """One model folder as `models.load_network` reads it, in full precision."""
     with writing(folder):
         folder.mkdir()
         save_file(tensors, folder / WEIGHTS)
-        described = asdict(published)
+        described = asdict(official)
         content = {key: described[key] for key in ("name", "network", "architecture")}
         content["sha256"] = sha256_of(folder / WEIGHTS)
-        content |= {"license": published.license, "description": published.description}
+        content |= {"license": official.license, "description": official.description}
         text = json.dumps(content, indent=1) + "\n"
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 

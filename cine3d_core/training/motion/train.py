@@ -67,7 +67,7 @@ class MotionTerms:
 def build_network(config: MotionTrainingConfig) -> nn.Module:
     """The generator with starting weights."""
     if config.family == "official":
-        return networks.PublishedMotion()
+        return networks.OfficialMotion()
     return networks.build(**config.architecture)
 
 

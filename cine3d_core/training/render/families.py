@@ -39,7 +39,7 @@ class CompactRenderer(nn.Module):
 
 
 class OfficialRenderer(nn.Module):
-    """The authors' architectures (reference, sections 2.1 and 2.2)."""
+    """The official architectures (reference, sections 2.1 and 2.2)."""
 
     def __init__(
         self, features: feature_net.FeatureNet, decoder: image_decoder.ImageDecoder

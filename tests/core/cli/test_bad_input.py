@@ -126,7 +126,7 @@ def test_an_outline_smaller_than_a_pixel(tmp_path: Path, refused: Refused) -> No
     assert "enclose no pixel" in refused(*build)
 
 
-def test_the_authors_networks_need_arrows_and_their_checkpoints(
+def test_the_official_networks_need_arrows_and_their_checkpoints(
     tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))

@@ -116,7 +116,7 @@ def test_scenes_of_an_unknown_animation_are_not_drawn(
     assert "how it is drawn" in refused("export", scene, "-o", tmp_path / "x.ply")
 
 
-def test_scenes_of_the_authors_networks_need_them(
+def test_scenes_of_the_official_networks_need_them(
     tmp_path: Path, sample_scene: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CINE3D_MODELS", str(tmp_path))

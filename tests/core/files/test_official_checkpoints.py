@@ -1,4 +1,4 @@
-"""Importing the authors' checkpoints, with rule-filled ones in their place."""
+"""Importing the official checkpoints, with rule-filled ones in their place."""
 
 import os
 import pickle
@@ -9,7 +9,7 @@ import torch
 
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
-from cine3d_core.files.models.official_checkpoints import PUBLISHED, import_official
+from cine3d_core.files.models.official_checkpoints import OFFICIAL, import_official
 from cine3d_core.files.models.store import load_network, read_model_info
 from cine3d_core.files.scene.scene_file import load_scene
 from tests.golden.filler import filled_state_dict
@@ -83,7 +83,7 @@ def test_importing_again_replaces_the_models(checkpoints, tmp_path):
 
 
 def test_an_imported_depth_net_is_listed_as_optional():
-    assert [published.name for published in PUBLISHED if not published.required] == ["official-dpt"]
+    assert [official.name for official in OFFICIAL if not official.required] == ["official-dpt"]
 
 
 def test_a_missing_file_is_named(spoiled, tmp_path):
@@ -163,7 +163,7 @@ def test_imported_networks_build_and_render_through_the_command(checkpoints, tmp
     assert "official-motion" in load_scene(scene).models
 
 
-def test_the_authors_networks_ask_for_a_mask_and_an_arrow(tmp_path, capsys):
+def test_the_official_networks_ask_for_a_mask_and_an_arrow(tmp_path, capsys):
     sample = Path(__file__).resolve().parents[3] / "docs" / "sample"
     build = ["build", str(sample / "photo.jpg"), "-o", str(tmp_path / "a.cine3d")]
     assert main([*build, "--models", "official"]) == 2

@@ -19,12 +19,12 @@ from cine3d_core.networks.official import (
     inpainting_nets,
     motion_net,
 )
-from cine3d_core.official.build import Loop, PublishedParams, build_published, published_decoder
+from cine3d_core.official.build import Loop, OfficialParams, build_official, official_decoder
 from cine3d_core.official.frame import (
     BORDER,
-    prepare_published,
-    published_frames,
-    render_published_frame,
+    official_frames,
+    prepare_official,
+    render_official_frame,
     without_border,
 )
 from cine3d_core.scene import MotionHint
@@ -51,7 +51,7 @@ def load(name):
 
 @cache
 def decoder():
-    return published_decoder(torch.device("cpu"), load)
+    return official_decoder(torch.device("cpu"), load)
 
 
 def photo():
@@ -71,15 +71,15 @@ def scene():
     """Two layers: a near square before a ground that slopes away, its lower half moving."""
     inverse = torch.linspace(0.0, 0.5, HEIGHT)[:, None].expand(HEIGHT, WIDTH).clone()
     inverse[30:90, 60:120] = 1.0
-    loop, params = Loop(num_frames=6, fps=25.0), PublishedParams(flow_scale=0.05)
-    return build_published(
+    loop, params = Loop(num_frames=6, fps=25.0), OfficialParams(flow_scale=0.05)
+    return build_official(
         photo(), moving(), HINTS, inverse_depth=inverse, loop=loop, params=params, load=load
     )
 
 
 @cache
 def prepared():
-    return prepare_published(scene())
+    return prepare_official(scene())
 
 
 def camera(name="side", frame=20):
@@ -88,7 +88,7 @@ def camera(name="side", frame=20):
 
 def frame(index, seed=None):
     jittered = replace(prepared(), jitter_seed=seed)
-    return render_published_frame(jittered, camera(), index, decoder())
+    return render_official_frame(jittered, camera(), index, decoder())
 
 
 def test_the_loop_closes_at_the_last_frame():
@@ -98,13 +98,13 @@ def test_the_loop_closes_at_the_last_frame():
 
 def test_a_saved_scene_gives_the_same_bits(tmp_path):
     save_scene(scene(), tmp_path / "published.cine3d")
-    draw = published_frames(load_scene(tmp_path / "published.cine3d"), load=load)
+    draw = official_frames(load_scene(tmp_path / "published.cine3d"), load=load)
     assert torch.equal(draw(camera(), 4).rgb, frame(4).rgb)
 
 
 def test_the_scene_records_its_networks_and_choices():
     assert set(scene().models) == set(NETWORKS) - {"official-decoder"}
-    assert scene().parameters["published"]["hint_seed"] is None
+    assert scene().parameters["official"]["hint_seed"] is None
 
 
 def test_points_at_rest_project_to_their_own_pixels():
@@ -127,7 +127,7 @@ def test_radius_jitter_is_off_unless_seeded_and_then_repeatable():
 
 def test_a_scene_of_other_networks_is_refused_in_one_sentence():
     with pytest.raises(InputError, match="--models official"):
-        prepare_published(replace(scene(), parameters={"preset": "paper"}))
+        prepare_official(replace(scene(), parameters={"preset": "paper"}))
 
 
 def test_the_published_border_is_32_pixels():
@@ -137,4 +137,4 @@ def test_the_published_border_is_32_pixels():
 
 def test_a_photo_without_hints_is_refused_in_one_sentence():
     with pytest.raises(InputError, match="draw an arrow"):
-        build_published(photo(), moving(), (), inverse_depth=torch.rand(HEIGHT, WIDTH), load=load)
+        build_official(photo(), moving(), (), inverse_depth=torch.rand(HEIGHT, WIDTH), load=load)

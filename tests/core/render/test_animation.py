@@ -17,7 +17,7 @@ from cine3d_core.render.blend import (
     restore_contrast,
     splat_channels,
 )
-from cine3d_core.render.splat import PUBLISHED_SPLAT
+from cine3d_core.render.splat import PAPER_SPLAT
 from cine3d_core.scene import CinemagraphScene, SplatImage
 from tests.river import HEIGHT, WIDTH, river_motion, river_scene, texture
 
@@ -168,8 +168,8 @@ def test_a_hole_of_one_cloud_does_not_brighten_what_lies_beside_it():
     torch.testing.assert_close(restored, mixed, atol=0.01, rtol=0)
 
 
-def test_the_published_style_runs_through_the_same_code():
-    params = AnimationParams(splat=PUBLISHED_SPLAT, lift="source", blend=BlendParams("eq4"))
+def test_the_style_of_the_paper_runs_through_the_same_code():
+    params = AnimationParams(splat=PAPER_SPLAT, lift="source", blend=BlendParams("eq4"))
     image = blended(river_scene(), 5, params)
     assert float(image.alpha[:, 2:-2, 2:-2].min()) > 0.9
 

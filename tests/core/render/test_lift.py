@@ -47,7 +47,7 @@ def test_points_end_on_the_surface_at_the_pixel_they_flowed_to():
     torch.testing.assert_close(depth, sample_layers(plane(), layer, start + move))
 
 
-def test_the_published_lift_keeps_the_source_depth():
+def test_the_lift_of_the_paper_keeps_the_source_depth():
     camera, start = photo_camera(30, 40), torch.tensor([[10.5, 8.5]])
     move, layer = torch.tensor([[0.0, 9.0]]), torch.zeros(1).long()
     flow = scene_flow(start, layer, move, plane(), camera, lift="source")

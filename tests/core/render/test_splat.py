@@ -7,7 +7,7 @@ from cine3d_core.cameras import move_camera
 from cine3d_core.geometry import photo_camera, pixel_centres, project, unproject
 from cine3d_core.render.splat import (
     EMPTY,
-    PUBLISHED_SPLAT,
+    PAPER_SPLAT,
     Fragments,
     Points,
     SplatParams,
@@ -26,7 +26,7 @@ from cine3d_core.scene import Camera
 from tests.reference.naive_splatter import splat as naive_splat
 from tests.tolerances import ABSOLUTE
 
-STYLES = [SplatParams(), PUBLISHED_SPLAT, SplatParams(max_points=3, crack_gain=1.0)]
+STYLES = [SplatParams(), PAPER_SPLAT, SplatParams(max_points=3, crack_gain=1.0)]
 
 
 def random_points(count: int, height: int, width: int, seed: int) -> Points:

@@ -3,14 +3,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cine3d_core.render.splat import PUBLISHED_SPLAT, Points, SplatParams
+from cine3d_core.render.splat import PAPER_SPLAT, Points, SplatParams
 from cine3d_core.render.splat_pair import Carried, carried_by, splat_clouds, splat_clouds_torch
 from cine3d_core.scene import SplatImage
 from tests.core.render.test_splat import random_points
 from tests.reference.naive_splatter import splat as naive_splat
 
 HEIGHT, WIDTH = 11, 23
-STYLES = [SplatParams(), PUBLISHED_SPLAT, SplatParams(max_points=3, crack_gain=1.0)]
+STYLES = [SplatParams(), PAPER_SPLAT, SplatParams(max_points=3, crack_gain=1.0)]
 FIELDS = ("pixels", "depth", "radius")
 PHASES = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
 NOBODY = torch.zeros(0, dtype=torch.int16)

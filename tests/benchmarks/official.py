@@ -1,4 +1,4 @@
-"""The authors' networks with parameters filled by rule, for measuring how long they take."""
+"""The official networks with parameters filled by rule, for measuring how long they take."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from cine3d_core.networks.official import (
     inpainting_nets,
     motion_net,
 )
-from cine3d_core.official.build import Loop, build_published
-from cine3d_core.official.frame import published_frames
+from cine3d_core.official.build import Loop, build_official
+from cine3d_core.official.frame import official_frames
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 from tests.golden.filler import filled_state_dict
 
@@ -42,14 +42,14 @@ def filled_network(name: str) -> LoadedNetwork:
     return LoadedNetwork(network.eval().requires_grad_(False), info)
 
 
-def authors_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphScene:
+def official_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphScene:
     """The scene of a photo by their way, with our network's depth."""
     photo = read_photo(photo_path, max_side=1 << 20)
     height, width = photo.rgb.shape[1:]
     drawn = read_directions(hints, height=height, width=width, original_size=(height, width))
     mask = rasterize_polygons(drawn.polygons, height, width)
     nearness = 1 / open_depth_source("compact")(photo.rgb, params=DepthParams()).depth[0]
-    return build_published(
+    return build_official(
         photo,
         mask,
         drawn.hints,
@@ -59,9 +59,9 @@ def authors_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphScen
     )
 
 
-def authors_frames(scene: CinemagraphScene) -> Callable[[Camera, int], RenderedFrame]:
+def official_frames(scene: CinemagraphScene) -> Callable[[Camera, int], RenderedFrame]:
     """What draws its frames."""
-    draw = published_frames(scene, load=filled_network)
+    draw = official_frames(scene, load=filled_network)
 
     def without_gradients(camera: Camera, frame: int) -> RenderedFrame:
         with torch.no_grad():
