@@ -92,6 +92,8 @@ class MotionRegion:
     amplitude: float | None = None  # in place: px to either side; None: a share of the photo
     wavelength: float | None = None  # in place: px from crest to crest; None: a share of the photo
     perspective: bool | None = None  # far is slower; None: where depth shows a receding plane
+    rests: bool = False  # nothing moves here, nor in the regions below
+    name: str = ""  # for the person who draws
 
 
 @dataclass(frozen=True)

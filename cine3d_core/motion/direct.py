@@ -63,8 +63,8 @@ def direct_motion(
 ) -> tuple[MotionField, tuple[str, ...]]:
     """The motion of a photo, and in words what had to be assumed.
 
-    With regions but neither a mask, arrows nor strokes of what moves beside them, nothing else
-    moves. The same input gives the same bits.
+    With regions that move but neither a mask, arrows nor strokes of what moves beside them,
+    nothing else moves. The same input gives the same bits.
 
     Raises:
         InputError: an arrow, a mask or a region that cannot be used.
@@ -73,7 +73,7 @@ def direct_motion(
     parts = _apart(parts, paint_strokes(drawing.freeze, *rgb.shape[1:]))
     motion = still_motion(rgb)
     for part in parts:
-        if bool(part.guess.mask.any()):
+        if not part.region.rests and bool(part.guess.mask.any()):
             field, sentence = _motion_of_part(rgb, depth, part, params, refine)
             motion = _laid_over(motion, field, part.guess.mask)
             assumed.append(sentence)
@@ -101,9 +101,10 @@ def _parts(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> tuple[list[_Part],
     """The base first, then the regions as drawn; and what was assumed about their places."""
     mask = drawing.mask
     loose = [region for region in drawing.regions if not _has_place(region)]
+    directed = any(not region.rests for region in drawing.regions)
     hints = drawing.hints + tuple(hint for region in loose for hint in region.hints)
     parts, assumed, base = [], [], None
-    if mask is not None or hints or drawing.moves or not drawing.regions:
+    if mask is not None or hints or drawing.moves or not directed:
         base = guess_mask(rgb, depth, mask=mask, hints=hints)
         assumed += [] if mask is not None else [base.description]
         if drawing.moves or drawing.rests:

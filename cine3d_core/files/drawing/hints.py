@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ Size = tuple[int, int]  # height, width
 
 _KEYS = ("hints", "mask", "regions", "freeze", "strokes")
 _KIND_KEYS = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.keys))
-_REGION_KEYS = ("mask", "hints", "speed", "cycles", "mode", *_KIND_KEYS)
+_REGION_KEYS = ("name", "mask", "hints", "rests", "speed", "cycles", "mode", *_KIND_KEYS)
+_NAME_LENGTH = 63
 _SLACK_PX = 1.0  # drawing programs round to whole pixels, on either side of the border
 
 
@@ -48,6 +49,17 @@ def read_directions(path: str | Path, *, height: int, width: int, original_size:
             drawn on a picture of another shape.
     """
     content = read_json(path, "hints file")
+    return parse_directions(content, path, height=height, width=width, original_size=original_size)
+
+
+def parse_directions(
+    content: dict[str, Any], path: str | Path, *, height: int, width: int, original_size: Size
+) -> Drawing:
+    """`read_directions` of what a file holds; `path` is for messages and beside mask pictures.
+
+    Raises:
+        InputError: see `read_directions`.
+    """
     if "shapes" in content:
         size = labelme_size(content, original_size, path)
         directions = labelme_directions(content, path)
@@ -61,7 +73,7 @@ def read_directions(path: str | Path, *, height: int, width: int, original_size:
         )
     _check_directions(directions, size, path)
     directions = _with_feet_inside(directions, size)
-    return _scaled(directions, width / size[1], height / size[0])
+    return scaled_directions(directions, width / size[1], height / size[0])
 
 
 def write_directions(
@@ -76,21 +88,36 @@ def write_directions(
 
     What is as it would be assumed is left out.
     """
-    scaled = _scaled(directions, original_size[1] / width, original_size[0] / height)
+    content = directions_content(
+        scaled_directions(directions, original_size[1] / width, original_size[0] / height)
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def directions_content(
+    scaled: Drawing, pictures: Mapping[int, str] | None = None
+) -> dict[str, Any]:
+    """What a file of our format holds, in the drawing's own pixels.
+
+    Args:
+        scaled: as the file has it.
+        pictures: index of a region -> file of its mask picture, which the record does not know.
+    """
     content: dict[str, Any] = {
         "hints": _hints_json(scaled.hints),
         "mask": _polygons_json(scaled.polygons),
     }
     if scaled.regions:
-        content["regions"] = [_region_json(region) for region in scaled.regions]
+        files = pictures or {}
+        content["regions"] = [_region_json(r, files.get(i)) for i, r in enumerate(scaled.regions)]
     if scaled.freeze:
         content["freeze"] = [_stroke_json(stroke) for stroke in scaled.freeze]
     scribbles = [("moves", stroke) for stroke in scaled.moves]
     scribbles += [("rests", stroke) for stroke in scaled.rests]
     if scribbles:
         content["strokes"] = [{"label": label, **_stroke_json(s)} for label, s in scribbles]
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return content
 
 
 def _hints_json(hints: tuple[MotionHint, ...]) -> list[Any]:
@@ -105,13 +132,15 @@ def _stroke_json(stroke: Stroke) -> dict[str, Any]:
     return {"points": [list(point) for point in stroke.points], "width": stroke.width}
 
 
-def _region_json(region: MotionRegion) -> dict[str, Any]:
-    assert region.picture is None, "a mask picture has no place in a JSON file"
+def _region_json(region: MotionRegion, picture: str | None) -> dict[str, Any]:
+    assert region.picture is None or picture, "a mask picture has no place in a JSON file"
     content: dict[str, Any] = {"hints": _hints_json(region.hints)}
-    if region.polygons or region.fluid:
+    if picture:
+        content["mask"] = {"picture": picture}
+    elif region.polygons or region.fluid:
         content["mask"] = _polygons_json(region.polygons) or region.fluid
     known = MotionRegion()
-    for name in ("speed", "cycles", "mode", *_KIND_KEYS):
+    for name in ("name", "rests", "speed", "cycles", "mode", *_KIND_KEYS):
         if getattr(region, name) != getattr(known, name):
             content[name] = getattr(region, name)
     return content
@@ -166,10 +195,11 @@ def _own_region(
         if key in entry:
             full = f'"{key}" of {name}'
             optional[key] = checked_number(entry[key], full, path, low=low, high=high)
-    if optional.get("cycles", 1.0) % 1 or not isinstance(entry.get("perspective", True), bool):
+    switches = (entry.get("perspective", True), entry.get("rests", True))
+    if optional.get("cycles", 1.0) % 1 or not all(isinstance(s, bool) for s in switches):
         raise InputError(
             f'{name} in the hints file {path} wants whole "cycles" and true or false as '
-            '"perspective"; correct it'
+            '"perspective" and "rests"; correct it'
         )
     if "cycles" in optional:
         optional["cycles"] = int(optional["cycles"])
@@ -177,9 +207,20 @@ def _own_region(
         hints=_own_hints(entry, f" of {name}", path),
         mode=mode,
         perspective=entry.get("perspective"),
+        rests=entry.get("rests", False),
+        name=_own_name(entry.get("name", ""), name, path),
         **_own_mask(entry.get("mask", []), name, path, size, working_size),
         **optional,
     )
+
+
+def _own_name(value: object, name: str, path: str | Path) -> str:
+    if not isinstance(value, str) or len(value) > _NAME_LENGTH:
+        raise InputError(
+            f'the "name" of {name} in the hints file {path} is {str(value)[:60]}; give at most '
+            f"{_NAME_LENGTH} letters"
+        )
+    return value
 
 
 def _own_mask(
@@ -307,12 +348,13 @@ def moved_into(directions: Drawing, x: float, y: float, size: Size) -> Drawing:
 
     Arrows that stood on what was cut off start at the border; painted masks stay as they are.
     """
-    return _with_feet_inside(_scaled(directions, 1.0, 1.0, offset=(-x, -y)), size)
+    return _with_feet_inside(scaled_directions(directions, 1.0, 1.0, offset=(-x, -y)), size)
 
 
-def _scaled(
+def scaled_directions(
     directions: Drawing, x_scale: float, y_scale: float, *, offset: Point = (0.0, 0.0)
 ) -> Drawing:
+    """The drawing in other pixels; painted masks stay as they are."""
     mean = math.sqrt(x_scale * y_scale)
 
     def moved(point: Point) -> Point:

@@ -178,9 +178,10 @@ def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
     region = MotionRegion(
         (((5.0, 5.0), (50.0, 5.0), (25.0, 45.0)),), mode="sway", cycles=2, amplitude=2.0
     )
-    water = MotionRegion(fluid="water", speed=0.5, perspective=True)
+    water = MotionRegion(fluid="water", speed=0.5, perspective=True, name="Canal")
+    tower = MotionRegion((((5.0, 5.0), (9.0, 5.0), (7.0, 45.0)),), rests=True)
     directions = Drawing(
-        regions=(region, water), freeze=(stroke,), moves=(stroke,), rests=(stroke,)
+        regions=(region, water, tower), freeze=(stroke,), moves=(stroke,), rests=(stroke,)
     )
     path = tmp_path / "h.json"
     write_directions(path, directions, height=100, width=200, original_size=ORIGINAL)
@@ -202,6 +203,8 @@ def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
         ({"regions": [{"speed": True}]}, "give a number"),
         ({"regions": [{"cycles": 1.5}]}, 'whole "cycles"'),
         ({"regions": [{"perspective": "far"}]}, "true or false"),
+        ({"regions": [{"rests": "yes"}]}, "true or false"),
+        ({"regions": [{"name": 3}]}, "give at most 63 letters"),
         ({"regions": [{"mask": "grass"}]}, "sky, water, falls, smoke, fire"),
         ({"regions": [{"mask": {"picture": "none.png"}}]}, "does not exist"),
         ({"regions": [{"mask": {"file": "a.png"}}]}, '"file", which is none of picture'),

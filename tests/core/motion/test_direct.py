@@ -178,3 +178,25 @@ def test_nothing_is_assumed_of_walls_and_of_noise():
         assert bool((perspective_factor(disparity, everywhere) == 1).all())
     always = perspective_factor(water_plane().flip(1), everywhere, always=True)
     assert float(always.mean()) == pytest.approx(1, abs=0.1) and float(always.min()) > 0
+
+
+def test_a_region_that_rests_stops_those_below_and_nothing_else():
+    water = MotionRegion(LEFT, hints=(arrow(50, 60, 20, 0),))
+    tower = MotionRegion((((30.0, 30.0), (40.0, 30.0), (40.0, 90.0), (30.0, 90.0)),), rests=True)
+    field, _ = directed(water, tower)
+    assert int(field.moving.sum()) == 80 * 80 - 10 * 60
+    assert not bool(field.moving[0, 30:90, 30:40].any())
+    above, _ = directed(tower, water)
+    assert int(above.moving.sum()) == 80 * 80
+
+
+def test_what_moves_is_guessed_as_ever_where_regions_only_rest():
+    painted = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.bool)
+    painted[:, 20:100, 10:190] = True
+    field, _ = directed(MotionRegion(RIGHT, rests=True), mask=painted, hints=(arrow(50, 60, 9, 0),))
+    assert bool(field.moving[0, 50, 50]) and not bool(field.moving[0, 50, 150])
+    sky = DepthMap(flat().depth, torch.zeros(1, HEIGHT, WIDTH), torch.zeros(5, HEIGHT, WIDTH))
+    assert sky.fluid is not None
+    sky.fluid[0, :60] = 1.0
+    guessed, _ = directed(MotionRegion(RIGHT, rests=True), depth=sky)
+    assert bool(guessed.moving[0, 30, 50]) and not bool(guessed.moving[0, 30, 150])

@@ -30,9 +30,7 @@ def block(value: int, rows: slice, columns: slice) -> np.ndarray:
 
 
 def angles(hints) -> list[float]:
-    return [
-        math.degrees(math.atan2(h.end[1] - h.start[1], h.end[0] - h.start[0])) for h in hints
-    ]
+    return [math.degrees(math.atan2(h.end[1] - h.start[1], h.end[0] - h.start[0])) for h in hints]
 
 
 def test_a_fall_runs_down_whatever_its_shape():
