@@ -52,6 +52,7 @@ from cine3d_core.scene import (
     RenderedFrame,
 )
 from cine3d_core.settings import BuildSettings
+from cine3d_core.worker.direct_jobs import DIRECT_JOBS
 from cine3d_core.worker.film import write_film
 from cine3d_core.worker.model_jobs import MODEL_JOBS
 from cine3d_core.worker.requests import asked, estimated_depth, settings_asked, working_photo
@@ -389,5 +390,6 @@ JOBS: dict[str, JobFunction] = {
     "film": film,
     "propose_mask": propose_mask,
     "preview_motion": preview_motion,
+    **DIRECT_JOBS,
     **MODEL_JOBS,
 }

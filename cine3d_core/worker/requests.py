@@ -1,12 +1,14 @@
 """What Blender asks for: a photo at its working size, what was drawn on it, the build's settings.
 
 Positions on the photo come as shares of its width and height, y from the top; a painted mask as
-Blender keeps pictures, rows from bottom to top. Directing the motion is a dialogue about one photo,
-so the last photos and their depth are kept.
+Blender keeps pictures, rows from bottom to top; regions and strokes as the JSON of a file of hints
+(`drawing`: the bytes of {"content": ..., "size": [height, width]}, in pixels of that size).
+Directing the motion is a dialogue about one photo, so the last photos and their depth are kept.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +17,11 @@ import numpy as np
 
 from cine3d_core.build import EstimatedDepth, estimate_depth, read_working_photo
 from cine3d_core.files.drawing.drawing import read_drawing
+from cine3d_core.files.drawing.hints import parse_directions
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.pictures.maps import painted_mask
 from cine3d_core.files.pictures.photo import Photo
+from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion_kinds import KINDS
 from cine3d_core.scene import Drawing, MotionHint, MotionRegion
 from cine3d_core.settings import BuildSettings, settings_of
@@ -104,7 +108,8 @@ def _estimated_of_file(
 
 
 def _drawn(job: JobInput, photo: Photo) -> Drawing:
-    """Arrows, and regions of arrows that sway or choose their cycles."""
+    """Regions and strokes, beside them arrows as objects and regions of such arrows."""
+    drawn = directed_by_hand(job, photo)
     regions = (
         MotionRegion(
             hints=_motion_hints(region["hints"], photo),
@@ -115,7 +120,32 @@ def _drawn(job: JobInput, photo: Photo) -> Drawing:
         for region in job.arguments.get("regions") or []
     )
     hints = _motion_hints(job.arguments.get("hints") or [], photo)
-    return Drawing(hints=hints, regions=tuple(regions))
+    return replace(drawn, hints=drawn.hints + hints, regions=drawn.regions + tuple(regions))
+
+
+def directed_by_hand(job: JobInput, photo: Photo) -> Drawing:
+    """Regions and strokes in the photo's working pixels; nothing where none came.
+
+    Raises:
+        InputError: as `parse_directions`.
+    """
+    came = job.arrays.get("drawing")
+    if came is None:
+        return Drawing()
+    sent = json.loads(came.tobytes())
+    if not sent["content"]:
+        return Drawing()
+    height, width = photo.rgb.shape[1:]
+    drawing = parse_directions(
+        sent["content"],
+        "of this photo",
+        height=height,
+        width=width,
+        original_size=(int(sent["size"][0]), int(sent["size"][1])),
+    )
+    if not drawing.polygons:
+        return drawing
+    return replace(drawing, mask=rasterize_polygons(drawing.polygons, height, width))
 
 
 def _motion_hints(hints: list[list[float]], photo: Photo) -> tuple[MotionHint, ...]:

@@ -2,7 +2,9 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from cine3d_core.motion.draw import draw_motion, what_moves
 from cine3d_core.scene import CinemagraphScene
 from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.jobs import JOBS
+from cine3d_core.worker.requests import asked
 from cine3d_core.worker.server import JobInput, JobResult
 
 SAMPLE = Path(__file__).resolve().parents[3] / "docs" / "sample" / "photo.jpg"
@@ -50,8 +53,8 @@ def drawn_as_files(photo: Path) -> BuildSettings:
 
 def job(name: str, photo: Path, arrays: dict[str, np.ndarray], **arguments: object) -> JobResult:
     settings = {"frames": 12, "size": SIDE}
-    asked = {"photo": str(photo), "settings": settings, **arguments}
-    return JOBS[name](JobInput(asked, arrays, lambda stage, share: None))
+    words = {"photo": str(photo), "settings": settings, **arguments}
+    return JOBS[name](JobInput(words, arrays, lambda stage, share: None))
 
 
 def drawn_over(directed: DirectedPhoto) -> np.ndarray:
@@ -109,3 +112,55 @@ def test_a_proposed_mask_is_what_moves_where_nothing_is_drawn(photo: Path) -> No
     settings = BuildSettings(frames=12, size=SIDE)
     directed = direct_photo(*read_inputs(photo, settings), settings)
     assert np.array_equal(proposed, what_moves(directed.motion)[0].numpy())
+
+
+REGIONS: dict[str, Any] = {
+    "hints": [{"start": [30.5, 110.25], "end": [60.0, 112.0]}],
+    "mask": [[[2.0, 90.0], [120.0, 90.0], [120.0, 127.0], [2.0, 127.0]]],
+    "regions": [
+        {
+            "hints": [{"start": [150.0, 20.0], "end": [160.0, 20.0]}],
+            "mask": [[[140.0, 10.0], [200.0, 10.0], [200.0, 60.0]]],
+            "name": "Bush",
+            "cycles": 2,
+            "mode": "sway",
+            "amplitude": 1.5,
+            "wavelength": 40.0,
+        },
+        {"hints": [], "mask": "water", "speed": 0.5, "perspective": False},
+        {"hints": [], "mask": {"picture": "tower.png"}, "rests": True},
+        {"hints": [{"start": [150.0, 100.0], "end": [160.0, 100.0]}], "mode": "shimmer"},
+    ],
+    "freeze": [{"points": [[20.0, 100.0]], "width": 8.0}],
+    "strokes": [
+        {"label": "moves", "points": [[5.0, 95.0], [9.0, 99.0]], "width": 3.0},
+        {"label": "rests", "points": [[70.0, 95.0], [9.0, 99.0]], "width": 3.0},
+    ],
+}
+
+
+def test_every_key_of_a_file_comes_through_blender_and_back(photo: Path) -> None:
+    tower = np.zeros((SIDE // 2, SIDE), np.uint8)
+    tower[20:40, 30:50] = 255
+    Image.fromarray(tower).save(photo.with_name("tower.png"))
+    path, again = photo.with_name("all.json"), photo.with_name("again.json")
+    path.write_text(json.dumps(REGIONS))
+    value, arrays = job("read_directions", photo, {}, path=str(path))
+    assert value["regions"] == len(REGIONS["regions"])
+    job("write_directions", photo, arrays, path=str(again))
+    written = json.loads(again.read_text())
+    assert written["regions"][2]["mask"] == {"picture": str(photo.with_name("tower.png"))}
+    written["regions"][2]["mask"] = {"picture": "tower.png"}
+    assert written == REGIONS
+
+
+def test_regions_from_blender_are_those_of_a_file(photo: Path) -> None:
+    path = photo.with_name("some.json")
+    path.write_text(json.dumps({**REGIONS, "regions": REGIONS["regions"][:2]}))
+    _, arrays = job("read_directions", photo, {}, path=str(path))
+    settings = {"frames": 12, "size": SIDE}
+    came = asked(JobInput({"photo": str(photo), "settings": settings}, arrays, print)).drawing
+    _, read = read_inputs(photo, BuildSettings(hints=path, frames=12, size=SIDE))
+    assert came.mask is not None and read.mask is not None
+    assert torch.equal(came.mask, read.mask)
+    assert replace(came, mask=None) == replace(read, mask=None)
