@@ -13,6 +13,8 @@ from . import (
     check,
     commands,
     coverage,
+    direct_panel,
+    direct_properties,
     engine,
     export,
     farm_guard,
@@ -37,6 +39,7 @@ from . import (
 # In the order of registration; a module may need the classes of those before it.
 _MODULES = (
     properties,
+    direct_properties,
     setup_worker,
     preferences,
     jobs,
@@ -51,6 +54,7 @@ _MODULES = (
     engine,
     farm_guard,
     panels,
+    direct_panel,
     overlay,
     playback,
     camera_moves,

@@ -11,6 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 from . import (
     build_choices,
     build_presets,
+    direct_content,
     first_look,
     jobs,
     motion_drawing,
@@ -49,6 +50,7 @@ def build_plan(
     if not photo.is_file():
         raise ValueError(f"there is no picture {photo}; choose one that exists")
     arrays = {} if choices.mask is None else {"mask": motion_drawing.mask_array(choices.mask)}
+    arrays |= direct_content.sent(root)
     built = scene_files.place_for_build(photo)
     arguments = {
         "photo": str(photo),

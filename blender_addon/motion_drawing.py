@@ -14,7 +14,16 @@ from mathutils import Matrix, Vector
 
 from cine3d_core.motion_kinds import FLOW
 
-from . import build_choices, first_look, jobs, masks, photo_pictures, photo_scene, scene_files
+from . import (
+    build_choices,
+    direct_content,
+    first_look,
+    jobs,
+    masks,
+    photo_pictures,
+    photo_scene,
+    scene_files,
+)
 from .compat import annotation_strokes
 from .motion_plane import arrows_of_stroke, local_position, on_plane, photo_position
 
@@ -194,6 +203,7 @@ class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.
             "settings": build_choices.build_settings(choices),
         }
         arrays = {} if choices.mask is None else {"mask": mask_array(choices.mask)}
+        arrays |= direct_content.sent(root)
 
         def deliver(context, value, arrays) -> jobs.Told:
             root = photo_scene.by_session_uid(context.scene, uid)
