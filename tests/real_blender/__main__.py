@@ -33,6 +33,7 @@ SHOTS = (
     *("1-progress", "2-first-minute", "3-playing", "4-reopened", "5-after-repeating"),
     *("6-annotation-and-preview", "7-mask", "8-drop-asks"),
 )
+SESSIONS = ("first", "second", "artist")  # the later ones go on with the file of the first
 PROGRAMS = ("xvfb-run", "import", "xdotool")
 
 
@@ -127,23 +128,30 @@ def main() -> int:
     parser.add_argument("--root", type=Path, help="a system to change root into")
     parser.add_argument("--blender", default="blender", help="the binary (blender)")
     parser.add_argument("--python", default=sys.executable, help="the worker's Python")
+    parser.add_argument(
+        "--only", choices=SESSIONS, help="one session, on what an earlier run left in --out"
+    )
     chosen = parser.parse_args()
     if (sentence := missing(chosen)) is not None:
         print(sentence, file=sys.stderr)
         return 2
     chosen.out = chosen.out.resolve()
     chosen.root = chosen.root and chosen.root.resolve()
-    shutil.rmtree(chosen.out, ignore_errors=True)
     profile = chosen.out / "profile"
-    profile.mkdir(parents=True)
+    if chosen.only is None:
+        shutil.rmtree(chosen.out, ignore_errors=True)
+        profile.mkdir(parents=True)
+    elif not profile.is_dir():
+        print(f"nothing is in {chosen.out} yet; run all sessions first", file=sys.stderr)
+        return 2
     # both where the other system sees them; the scene file goes beside the photo
     shutil.copy(PHOTO, chosen.out / "photo.jpg")
     chosen.zip = Path(shutil.copy(chosen.zip, chosen.out))
     with mounted(chosen.root or Path("/"), needed(chosen) if chosen.root else []):
-        run_session("first", chosen, profile)
-        run_session("second", chosen, profile)
-        run_session("artist", chosen, profile)
-    check_results(chosen.out)
+        for session in (chosen.only,) if chosen.only else SESSIONS:
+            run_session(session, chosen, profile)
+    if chosen.only is None:
+        check_results(chosen.out)
     print(f"passed; look at {chosen.out}")
     return 0
 
