@@ -28,7 +28,7 @@ demo: setup .venv-bpy-4.5.15/.installed
 		-o $(OUT)/sample.cine3d
 	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o $(OUT)/sample.mp4 --camera circle
 	$(RUN) -m cine3d_core.cli export $(OUT)/sample.cine3d -o $(OUT)/sample.ply
-	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-4.5.15/bin/python -m blender_addon.demo \
+	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-4.5.15/bin/python -m blender_addon.development.demo \
 		docs/sample/photo.jpg $(OUT) --hints docs/sample/hints.json
 	@echo "Done. In $(OUT): sample.mp4, sample.cine3d and sample.ply from the command line;"
 	@echo "sample.blend, sample-blender.mp4, sample-blender.ply and the extension from Blender."
@@ -59,14 +59,14 @@ test-blender: $(addprefix test-blender-,$(BLENDERS))
 test-blender-all: $(addprefix test-blender-,$(BLENDERS) $(BLENDERS_BY_HAND))
 
 extension: .venv-bpy-4.5.15/.installed
-	.venv-bpy-4.5.15/bin/python -m blender_addon.build dist
+	.venv-bpy-4.5.15/bin/python -m blender_addon.development.build dist
 
 # All that is published, the same bytes from the same files: wheel, sdist, extension with its
 # repository index, checksums.
 dist: setup .venv-bpy-4.5.15/.installed
 	rm -rf dist
 	SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --python $(RUN) --out-dir dist
-	.venv-bpy-4.5.15/bin/python -m blender_addon.build dist --index
+	.venv-bpy-4.5.15/bin/python -m blender_addon.development.build dist --index
 	cd dist && sha256sum cine3d* > SHA256SUMS
 
 # What is published, built twice, compared, installed into a new environment and used.
@@ -82,7 +82,7 @@ pictures: setup
 
 # The synthetic test scenes (docs/truth.md), about ten minutes of one core.
 truth: .venv-bpy-5.0.1/.installed
-	.venv-bpy-5.0.1/bin/python -m blender_addon.truth $(OUT)/truth --split test \
+	.venv-bpy-5.0.1/bin/python -m blender_addon.development.truth $(OUT)/truth --split test \
 		--textures tests/truth_textures
 
 # Tables of docs/evaluation.md: TRUTH is what make truth wrote. Running it again goes on.
@@ -118,7 +118,7 @@ pins: setup
 		printf '%s\n' $(SHELF) $(NEEDED_BY_TORCH)) | \
 		$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --constraint constraints.txt - \
-		--output-file blender_addon/worker_requirements.txt
+		--output-file blender_addon/worker/worker_requirements.txt
 
 clean:
 	rm -rf $(OUT) dist build .venv .venv-bpy-*

@@ -7,40 +7,19 @@ import sys
 
 import bpy
 
-from . import (
-    build_presets,
-    camera_moves,
-    check,
-    commands,
-    coverage,
-    direct_panel,
-    direct_properties,
-    engine,
-    export,
-    farm_guard,
-    import_photo,
-    jobs,
-    manual,
-    masks,
-    motion_drawing,
-    old_files,
-    overlay,
-    panels,
-    playback,
-    preferences,
-    properties,
-    relink,
-    render_loop,
-    scene_files,
-    setup_worker,
-    system_info,
-)
+from . import preferences
+from .direct import direct_panel, direct_properties, masks, motion_drawing, overlay
+from .names import IS_EXTENSION
+from .render import camera_moves, coverage, engine, render_loop
+from .scene import farm_guard, old_files, playback, properties, relink, scene_files
+from .ui import build_presets, commands, export, import_photo, manual, panels
+from .worker import check, jobs, set_up, system_info
 
 # In the order of registration; a module may need the classes of those before it.
 _MODULES = (
     properties,
     direct_properties,
-    setup_worker,
+    set_up,
     preferences,
     jobs,
     check,
@@ -87,7 +66,7 @@ def unregister() -> None:
             module.unregister()
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)
-    if __package__.startswith("bl_ext."):
+    if IS_EXTENSION:
         _forget_core()
 
 

@@ -102,6 +102,34 @@ def test_the_addon_never_imports_torch():
         assert "torch" not in names, path
 
 
+# The folders of the add-on, and the files beside them; a part may import from those on its left.
+ADDON_ORDER = "names compat < worker < preferences scene < render < direct < ui < __init__"
+ADDON_RANK = {
+    name: rank for rank, names in enumerate(ADDON_ORDER.split("<")) for name in names.split()
+}
+
+
+def relative_imports(path: Path, folder: Path) -> set[str]:
+    """Parts of the add-on that a file imports from, also inside functions."""
+    inside = path.relative_to(folder).parent.parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        names = [*inside[: len(inside) - node.level + 1], *(node.module or "").split(".")]
+        found |= {alias.name for alias in node.names} if not any(names) else {names[0]}
+    return found
+
+
+def test_imports_of_the_addon_point_downwards():
+    folder = ROOT / "blender_addon"
+    for path in folder.rglob("*.py"):
+        own = path.relative_to(folder).parts[0].removesuffix(".py")
+        if own not in {"development", "presets"}:
+            above = {p for p in relative_imports(path, folder) if ADDON_RANK[p] > ADDON_RANK[own]}
+            assert not above, f"{path.name} imports from above: {above}"
+
+
 def test_importing_the_package_does_not_import_torch():
     code = "import sys, cine3d_core.scene, cine3d_core.cli; print('torch' in sys.modules)"
     result = subprocess.run(

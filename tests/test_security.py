@@ -128,7 +128,9 @@ def test_the_worker_is_reached_by_its_own_pipe_alone() -> None:
 
 def test_what_set_up_installs_is_pinned_by_hash() -> None:
     names = ("worker_requirements.txt", "worker_torch.txt")
-    text = "".join((ROOT / "blender_addon" / name).read_text(encoding="utf-8") for name in names)
+    text = "".join(
+        (ROOT / "blender_addon" / "worker" / name).read_text(encoding="utf-8") for name in names
+    )
     entries = [entry for entry in text.replace("\\\n", " ").splitlines() if "==" in entry]
     assert len(entries) > 10 and any(entry.startswith("torch==") for entry in entries)
     assert all("--hash=sha256:" in entry for entry in entries)

@@ -14,8 +14,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import jobs, photo_scene
-from blender_addon.worker_client import Worker
+from blender_addon.scene import photo_scene
+from blender_addon.worker import jobs
+from blender_addon.worker.client import Worker
 from tests.blender.synthetic_scene import worker_answer
 
 pytest_plugins = ("tests.blender.conftest",)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_addon import photo_scene
+from blender_addon.scene import photo_scene
 
 NUM_FRAMES, KEYS = 12, 5
 

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import cameras, photo_scene, scene_files
+from blender_addon.scene import cameras, photo_scene, scene_files
 from tests.blender.river_photo import read_png
 
 pytestmark = pytest.mark.blender

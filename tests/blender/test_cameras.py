@@ -8,7 +8,7 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Matrix, Vector
 
-from blender_addon import cameras, coordinates
+from blender_addon.scene import cameras, coordinates
 
 pytestmark = pytest.mark.blender
 

@@ -6,7 +6,8 @@ import shutil
 import bpy
 import pytest
 
-from blender_addon import commands, photo_points, photo_scene
+from blender_addon.scene import photo_points, photo_scene
+from blender_addon.ui import commands
 from tests.blender.river_photo import read_png
 
 pytestmark = pytest.mark.blender

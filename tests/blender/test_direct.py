@@ -7,7 +7,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import direct_content, photo_scene
+from blender_addon.direct import direct_content
+from blender_addon.scene import photo_scene
 from cine3d_core.motion_kinds import KINDS
 from tests.blender.synthetic_scene import show
 

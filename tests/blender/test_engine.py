@@ -7,8 +7,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import jobs, photo_scene
 from blender_addon.compat import set_multilayer_output
+from blender_addon.scene import photo_scene
+from blender_addon.worker import jobs
 from tests.blender.river_photo import HEIGHT, WIDTH, read_png
 
 pytestmark = pytest.mark.blender
@@ -26,7 +27,7 @@ class PassProbe:
     """Reads the passes where the engine writes them: Blender hides a background's results."""
 
     def __init__(self, monkeypatch):
-        from blender_addon import engine
+        from blender_addon.render import engine
 
         self.seen, fill = {}, engine.fill_passes
 
@@ -241,7 +242,7 @@ def test_blenders_panels_appear_where_the_engine_uses_them(scene):
 
 
 def test_a_fault_of_ours_makes_the_render_fail(river, tmp_path, monkeypatch):
-    from blender_addon import engine
+    from blender_addon.render import engine
 
     def broken(*_args):
         raise ZeroDivisionError("on purpose")

@@ -4,8 +4,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import export, photo_points, photo_scene
 from blender_addon.compat import get_modifier_input
+from blender_addon.scene import photo_points, photo_scene
+from blender_addon.ui import export
 
 pytestmark = pytest.mark.blender
 

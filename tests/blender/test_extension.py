@@ -15,7 +15,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import build, manual, setup_worker
+from blender_addon.development import build
+from blender_addon.ui import manual
+from blender_addon.worker import set_up
 
 pytestmark = pytest.mark.blender
 
@@ -31,7 +33,7 @@ preferences.python_path = python
 import cine3d_core
 assert cine3d_core.__file__.startswith(os.environ["BLENDER_USER_RESOURCES"]), cine3d_core
 assert "torch" not in sys.modules
-jobs = sys.modules[name + ".jobs"]
+jobs = sys.modules[name + ".worker.jobs"]
 assert jobs.worker().wait(jobs.worker().submit("ping", {"echo": 7}))[0]["echo"] == 7
 assert bpy.ops.cine3d.import_photo.poll()
 models = os.path.join(os.path.dirname(cine3d_core.__file__), "_models")
@@ -50,7 +52,7 @@ for zip_file in sys.argv[2:4]:
     bpy.ops.extensions.package_install_files(
         filepath=zip_file, repo="user_default", enable_on_install=True)
     bpy.context.preferences.addons[name].preferences.python_path = sys.argv[1]
-    worker = sys.modules[name + ".jobs"].worker()
+    worker = sys.modules[name + ".worker.jobs"].worker()
     assert worker.wait(worker.submit("ping", {"echo": 7}))[0]["echo"] == 7
     import cine3d_core
     print("CORE", cine3d_core.__version__)
@@ -144,13 +146,13 @@ def test_manifest_core_and_wheel_have_one_version(repository):
 
 def test_set_up_installs_what_the_core_needs(repository):
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    pinned = re.findall(r"(?m)^([\w-]+)==", setup_worker.REQUIREMENTS.read_text(encoding="utf-8"))
+    pinned = re.findall(r"(?m)^([\w-]+)==", set_up.REQUIREMENTS.read_text(encoding="utf-8"))
     needed = [re.split("[>=]", entry)[0].lower() for entry in project["dependencies"]]
     assert set(needed) - {"torch"} <= {name.lower() for name in pinned}
-    torch = setup_worker.TORCH_REQUIREMENTS.read_text(encoding="utf-8")
-    assert f"\n{setup_worker.TORCH_WITH_CUDA} \\\n" in torch
+    torch = set_up.TORCH_REQUIREMENTS.read_text(encoding="utf-8")
+    assert f"\n{set_up.TORCH_WITH_CUDA} \\\n" in torch
     tested = (repository / "constraints.txt").read_text().splitlines()
-    assert setup_worker.TORCH_WITH_CUDA in tested
+    assert set_up.TORCH_WITH_CUDA in tested
 
 
 def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
@@ -169,7 +171,10 @@ def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
         "cine3d_core.worker",
         "cine3d_core.worker.protocol",
     }
-    for path in (repository / "blender_addon").glob("*.py"):
+    addon = repository / "blender_addon"
+    for path in addon.rglob("*.py"):
+        if path.is_relative_to(addon / "development"):
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -242,12 +247,12 @@ def test_set_up_does_nothing_while_blender_is_offline(scene):
 
 def test_an_installation_shows_its_steps_and_can_be_cancelled():
     quick = [("One", [sys.executable, "-c", "print('a')"]), ("Two", [sys.executable, "-c", ""])]
-    installation = setup_worker.Installation(quick)
+    installation = set_up.Installation(quick)
     installation.start()
     assert installation.done.wait(30) and installation.error is None
     assert installation.fraction == 1.0
     slow = [("Slow", [sys.executable, "-c", "import time; time.sleep(60)"]), *quick]
-    installation = setup_worker.Installation(slow)
+    installation = set_up.Installation(slow)
     installation.start()
     installation.done.wait(0.5)
     installation.cancel()
@@ -258,7 +263,7 @@ def test_a_failing_installation_says_at_which_step_and_why():
     steps = [
         ("Installing PyTorch", [sys.executable, "-c", "import sys; sys.exit('no space left')"])
     ]
-    installation = setup_worker.Installation(steps)
+    installation = set_up.Installation(steps)
     installation.start()
     assert installation.done.wait(30)
     assert installation.error == "Installing PyTorch failed: no space left"
@@ -269,10 +274,10 @@ def test_a_failing_installation_says_at_which_step_and_why():
     [("linux", False, 0), ("win32", False, 0), ("darwin", False, 0), ("linux", True, 1)],
 )
 def test_set_up_takes_nothing_unpinned_but_builds_with_cuda(platform, has_nvidia, unpinned):
-    index = setup_worker.torch_index(platform, has_nvidia)
+    index = set_up.torch_index(platform, has_nvidia)
     installs = [
         command
-        for _, command in setup_worker.setup_steps(Path("e"), Path("e/bin/python"), index)
+        for _, command in set_up.setup_steps(Path("e"), Path("e/bin/python"), index)
         if "install" in command
     ]
     free = [words for words in installs if "--require-hashes" not in words]
@@ -281,6 +286,6 @@ def test_set_up_takes_nothing_unpinned_but_builds_with_cuda(platform, has_nvidia
 
 
 def test_the_right_build_of_pytorch_is_chosen():
-    assert setup_worker.torch_index("darwin", False) is None
-    assert setup_worker.torch_index("linux", False).endswith("/cpu")
-    assert "/cu" in setup_worker.torch_index("win32", True)
+    assert set_up.torch_index("darwin", False) is None
+    assert set_up.torch_index("linux", False).endswith("/cpu")
+    assert "/cu" in set_up.torch_index("win32", True)

@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import build_choices, jobs, photo_points, photo_scene, scene_files
+from blender_addon.scene import build_choices, photo_points, photo_scene, scene_files
+from blender_addon.worker import jobs
 from cine3d_core.files.scene.arrays import read_scene_info
 from tests.blender.river_photo import WIDTH, import_river, write_river
 

@@ -8,7 +8,7 @@ import traceback
 import bpy
 import pytest
 
-from blender_addon import photo_points, photo_scene, playback
+from blender_addon.scene import photo_points, photo_scene, playback
 from tests.blender.synthetic_scene import show
 
 pytestmark = pytest.mark.blender
@@ -18,7 +18,7 @@ SEQUENCES, STEPS = 50, 12
 
 def everything_that_needs_no_worker(addon):
     """Idnames of all our operators that run without a job, and without a window or a file."""
-    from blender_addon import jobs
+    from blender_addon.worker import jobs
 
     left_out = {"cine3d.relink", "cine3d.watch", "cine3d.set_up", "cine3d.show_preferences"}
     names = [

@@ -6,7 +6,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import jobs, masks, photo_points, photo_scene, scene_files
+from blender_addon.direct import masks
+from blender_addon.scene import photo_points, photo_scene, scene_files
+from blender_addon.worker import jobs
 from tests.blender.river_photo import import_river, write_river
 from tests.blender.synthetic_scene import show, worker_answer
 
@@ -231,7 +233,7 @@ def test_building_again_keeps_what_was_done_to_the_points(scene):
 
 def test_the_panel_says_which_edits_the_engine_ignores(scene):
     """Fault 15."""
-    from blender_addon import panels
+    from blender_addon.ui import panels
 
     root, _, _ = show(scene)
     assert not photo_points.edits_of(root)
@@ -314,7 +316,7 @@ def test_a_photo_with_alpha_is_told(scene, tmp_path):
     depth = write_river(tmp_path).depth
     scene.cine3d.depth_source, scene.cine3d.depth_path = "FILE", str(depth)
     told = []
-    import blender_addon.import_photo as module
+    import blender_addon.ui.import_photo as module
 
     original = module.jobs.Told
     module.jobs.Told = lambda text, *kind: (told.append(text), original(text, *kind))[1]

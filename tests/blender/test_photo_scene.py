@@ -6,17 +6,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import (
-    cameras,
-    coverage,
-    masks,
-    motion_drawing,
-    motion_plane,
-    photo_points,
-    photo_scene,
-    point_nodes,
-)
 from blender_addon.compat import fcurves_of, get_modifier_input, set_modifier_input
+from blender_addon.direct import masks, motion_drawing
+from blender_addon.render import coverage
+from blender_addon.scene import cameras, motion_plane, photo_points, photo_scene, point_nodes
 from tests.blender.synthetic_scene import NUM_FRAMES, expected_points, show
 
 pytestmark = pytest.mark.blender

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import farm_guard, photo_scene, scene_files
+from blender_addon.scene import farm_guard, photo_scene, scene_files
 
 pytestmark = pytest.mark.blender
 

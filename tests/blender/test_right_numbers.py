@@ -7,22 +7,20 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Vector
 
-from blender_addon import (
+from blender_addon.compat import fcurves_of, get_modifier_input
+from blender_addon.render import render_loop, viewport
+from blender_addon.scene import (
     build_choices,
     cameras,
     first_look,
-    jobs,
     motion_plane,
     photo_points,
     photo_scene,
     photos,
     playback,
-    render_loop,
-    setup_worker,
-    viewport,
 )
-from blender_addon.compat import fcurves_of, get_modifier_input
-from blender_addon.point_nodes import LOOKS, PLAYING
+from blender_addon.scene.point_nodes import LOOKS, PLAYING
+from blender_addon.worker import jobs, python, set_up
 from tests.blender.river_photo import read_png
 from tests.blender.synthetic_scene import show
 from tests.blender.test_engine import render_still
@@ -159,7 +157,7 @@ def test_arrows_do_not_lie_on_one_another(scene):
     for _ in range(3):
         bpy.ops.cine3d.add_arrow()
     bpy.context.view_layer.update()
-    from blender_addon import motion_drawing
+    from blender_addon.direct import motion_drawing
 
     tails = {tuple(np.round(arrow[:2], 3)) for arrow in motion_drawing.hints(bpy.context, root)}
     assert len(tails) == 3
@@ -276,25 +274,25 @@ def test_presets_go_to_the_photo_that_the_panel_shows(scene):
 )
 def test_set_up_says_the_real_reason(log, sentence):
     """Fault 18."""
-    assert sentence in setup_worker.reason_of(log, 7)
+    assert sentence in set_up.reason_of(log, 7)
 
 
 def test_a_half_made_python_is_not_the_one_in_use(addon, tmp_path, monkeypatch):
     """Fault 18."""
-    monkeypatch.setattr(setup_worker, "environment_folder", lambda: tmp_path)
-    python = setup_worker.environment_python()
-    python.parent.mkdir(parents=True)
-    python.write_text("")
-    assert not setup_worker.is_complete()
+    monkeypatch.setattr(python, "environment_folder", lambda: tmp_path)
+    made = python.environment_python()
+    made.parent.mkdir(parents=True)
+    made.write_text("")
+    assert not python.is_complete()
     (tmp_path / "lib/python3.11/site-packages/torch").mkdir(parents=True)
-    assert setup_worker.is_complete()
+    assert python.is_complete()
 
 
 def test_the_state_comes_first_in_the_preferences(addon, monkeypatch):
     """Fault 35."""
     from blender_addon import preferences
 
-    monkeypatch.setattr(preferences, "is_set_up", lambda: False)
+    monkeypatch.setattr(python, "is_set_up", lambda: False)
     assert preferences.state("")[0].startswith("Not set up yet")
     assert preferences.state("Works: PyTorch") == ("Works: PyTorch", True)
 

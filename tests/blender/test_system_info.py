@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import jobs, system_info
-from blender_addon.worker_client import LOG_BYTES, WorkerLog
+from blender_addon.worker import jobs, system_info
+from blender_addon.worker.client import LOG_BYTES, WorkerLog
 
 pytestmark = pytest.mark.blender
 

@@ -9,9 +9,9 @@ import pytest
 bpy = pytest.importorskip("bpy")
 pytestmark = pytest.mark.blender
 
-from blender_addon import build  # noqa: E402
-from blender_addon.truth import fluids, png, solids, surfaces, textures, truth, views  # noqa: E402
-from blender_addon.truth.blender_scene import BlenderScene, Geometry  # noqa: E402
+from blender_addon.development import build  # noqa: E402
+from blender_addon.development.truth import fluids, png, solids, surfaces, textures, truth, views  # noqa: E402
+from blender_addon.development.truth.blender_scene import BlenderScene, Geometry  # noqa: E402
 from cine3d_core.moves import published_translation  # noqa: E402
 
 WIDTH, HEIGHT, FOCAL = 64, 36, 60.0

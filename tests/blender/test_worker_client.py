@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_addon import worker_client
-from blender_addon.worker_client import JobCancelled, Worker, WorkerError
+from blender_addon.worker import client
+from blender_addon.worker.client import JobCancelled, Worker, WorkerError
 
 pytestmark = pytest.mark.blender
 PYTHON = Path(os.environ.get("CINE3D_WORKER_PYTHON", sys.executable))
@@ -108,7 +108,7 @@ def test_a_killed_worker_is_reported_and_the_next_job_starts_it_again(worker):
     os.kill(pid, 9)
     with pytest.raises(WorkerError, match="stopped unexpectedly") as caught:
         worker.wait(job)
-    assert caught.value.kind == worker_client.CRASHED
+    assert caught.value.kind == client.CRASHED
     assert worker.wait(worker.submit("ping"))[0]["pid"] != pid
 
 
@@ -136,7 +136,7 @@ def test_the_log_tells_an_end_that_was_wanted_from_a_crash(tmp_path):
     worker = Worker(PYTHON, log_folder=tmp_path)
     worker.wait(worker.submit("ping"))
     worker.stop()
-    text = (tmp_path / worker_client.LOG_NAME).read_text(encoding="utf-8")
+    text = (tmp_path / client.LOG_NAME).read_text(encoding="utf-8")
     assert "the worker was ended" in text and "unexpectedly" not in text
 
 

@@ -21,8 +21,11 @@ from typing import Any
 import bpy
 import numpy as np
 
-from blender_addon import commands, jobs, motion_drawing, photo_scene
-from blender_addon.worker_client import WorkerError
+from blender_addon.direct import motion_drawing
+from blender_addon.scene import photo_scene
+from blender_addon.ui import commands
+from blender_addon.worker import jobs
+from blender_addon.worker.client import WorkerError
 from tests.blender.river_photo import import_river, write_river
 
 Do = Callable[[Any, Any], object]  # of the scene and the photo's root

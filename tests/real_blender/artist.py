@@ -17,7 +17,7 @@ OTHER = OUT / "other"
 
 
 def jobs():
-    return part("jobs")
+    return part("worker.jobs")
 
 
 def open_file():
@@ -110,14 +110,14 @@ def undo():
 def see_it_undone():
     """Fault 13: points and scene file are those of before, together."""
     assert root().cine3d.num_frames == drive.FRAMES, root().cine3d.num_frames
-    assert root().cine3d.scene_sha256[:8] in part("scene_files").scene_file(root()).name
+    assert root().cine3d.scene_sha256[:8] in part("scene.scene_files").scene_file(root()).name
     hand("key", "ctrl+shift+z")
     return 3.0
 
 
 def see_it_redone():
     assert root().cine3d.num_frames == 16
-    assert root().cine3d.scene_sha256[:8] in part("scene_files").scene_file(root()).name
+    assert root().cine3d.scene_sha256[:8] in part("scene.scene_files").scene_file(root()).name
     return 0.5
 
 
@@ -139,7 +139,7 @@ def preview_motion():
 
 
 def see_the_annotation_followed():
-    hints = part("motion_drawing").hints(bpy.context, root())
+    hints = part("direct.motion_drawing").hints(bpy.context, root())
     assert hints and all(0 <= value <= 1 for hint in hints for value in hint), hints
     assert all(tip > tail for tail, _, tip, _ in hints), hints
     heights = [hint[1] for hint in hints]
@@ -179,7 +179,7 @@ def paint():
 
 def see_the_paint():
     mask = root().cine3d.choices.mask
-    painted = part("masks").mask_array(mask)
+    painted = part("direct.masks").mask_array(mask)
     assert 0 < (painted > 0).mean() < 0.9
     shot("7-mask")
     see_the_paint.share = float((painted > 0).mean())
@@ -196,9 +196,9 @@ def save_as_elsewhere():
 
 
 def see_that_nothing_is_lost():
-    assert part("scene_files").scene_file(root()).is_file()
-    assert part("scene_files").photo_file(root()).is_file()
-    painted = part("masks").mask_array(root().cine3d.choices.mask)
+    assert part("scene.scene_files").scene_file(root()).is_file()
+    assert part("scene.scene_files").photo_file(root()).is_file()
+    painted = part("direct.masks").mask_array(root().cine3d.choices.mask)
     assert float((painted > 0).mean()) == see_the_paint.share
     bpy.context.scene.render.filepath = str(OUT / "elsewhere.png")
     assert bpy.ops.render.render(write_still=True) == {"FINISHED"}

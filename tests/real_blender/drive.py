@@ -108,7 +108,8 @@ def drop_photo():
 
 def let_it_begin():
     """The header shows the progress once the worker has told some."""
-    return 2.0 if part("jobs").current.fraction > 0.02 or not part("jobs").running() else None
+    jobs = part("worker.jobs")
+    return 2.0 if jobs.current.fraction > 0.02 or not jobs.running() else None
 
 
 def look_at_progress():
@@ -117,9 +118,9 @@ def look_at_progress():
 
 
 def wait_for_job():
-    if part("jobs").running():
+    if part("worker.jobs").running():
         return None  # this step again
-    assert part("jobs").current.error is None, part("jobs").current.error
+    assert part("worker.jobs").current.error is None, part("worker.jobs").current.error
     return 1.0
 
 
@@ -137,7 +138,7 @@ def look_at_first_minute():
 
 def watch_playing():
     """All frames of the loop are drawn once ..."""
-    frames = part("viewport").store._frames
+    frames = part("render.viewport").store._frames
     if len({frame for _, frame in frames}) < FRAMES and time.monotonic() < watch_playing.until:
         return None
     assert len({frame for _, frame in frames}) == FRAMES, sorted(frames)

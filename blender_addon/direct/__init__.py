@@ -1,0 +1,1 @@
+"""What the artist draws to direct the motion, and how it is shown."""

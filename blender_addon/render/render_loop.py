@@ -1,0 +1,100 @@
+"""Render Loop: the frame range as a video, a GIF or pictures, while Blender stays usable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from ..scene import photo_scene, scene_files
+from ..worker import jobs, python
+from . import coverage
+from .camera_moves import NeedsCamera
+
+FORMATS = (
+    ("MP4", "MP4", "H.264 video, which plays everywhere"),
+    ("WEBM", "WebM", "VP9 video for the web"),
+    ("GIF", "GIF", "Plays for ever by itself; 256 colours"),
+    ("PNG", "PNG", "A folder of numbered pictures"),
+)
+_ENDINGS = {"MP4": ".mp4", "WEBM": ".webm", "GIF": ".gif", "PNG": ""}
+
+
+class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator):
+    """Render the frame range with the Cine3D engine into one file"""
+
+    bl_idname = "cine3d.render_loop"
+    bl_label = "Render Loop"
+    bl_options: set[str] = set()
+
+    file_format: EnumProperty(name="Format", description="What is written", items=FORMATS)
+    loops: IntProperty(
+        name="Loops",
+        description="How often the loop is played within a video; a GIF plays for ever",
+        default=1,
+        min=1,
+        max=100,
+    )
+    filepath: StringProperty(
+        name="File",
+        description="Where it goes; its ending follows the format",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context):
+        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
+
+    def invoke(self, context, event):
+        if not self.filepath:
+            root = photo_scene.active_root(context)
+            blend = bpy.data.filepath
+            folder = Path(blend).parent if blend else scene_files.photo_file(root).parent
+            stem = f"{Path(blend).stem}-loop" if blend else f"{root.name}-loop"
+            self.filepath = str(folder / stem)
+        return context.window_manager.invoke_props_dialog(self, width=420)
+
+    def draw(self, context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "file_format", expand=True)
+        if self.file_format in ("MP4", "WEBM"):
+            layout.prop(self, "loops")
+        layout.prop(self, "filepath")
+        scene = context.scene
+        frames = scene.frame_end - scene.frame_start + 1
+        seconds = frames * scene.render.fps_base / scene.render.fps
+        layout.label(text=f"{frames} frames, {seconds:.1f} s a loop")
+
+    def plan(self, context) -> jobs.Plan:
+        root, scene = photo_scene.active_root(context), context.scene
+        if not self.filepath:
+            raise ValueError("the loop has no file; give it a name")
+        path = Path(bpy.path.abspath(self.filepath))
+        path = path.with_suffix(_ENDINGS[self.file_format])
+        frames = list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+        records, times = coverage.camera_records(context, root, frames)
+        arguments = {
+            "scene_file": str(scene_files.scene_file(root)),
+            "device": python.preferences().device,
+            "cameras": [even(record) for record in records],
+            "frames": times,
+            "path": str(path),
+            "fps": scene.render.fps / scene.render.fps_base,
+            "loops": self.loops,
+        }
+
+        def deliver(context, value, arrays) -> jobs.Told:
+            return jobs.Told(f"{path}: {value['bytes'] / 1e6:.1f} MB, {len(frames)} frames")
+
+        return jobs.Plan("Render Loop", "film", arguments, deliver, changes_file=False)
+
+
+def even(record: dict) -> dict:
+    """A camera without its last odd row and column, which videos cannot have."""
+    return {**record, **{side: max(2, record[side] // 2 * 2) for side in ("width", "height")}}
+
+
+CLASSES = (CINE3D_OT_render_loop,)

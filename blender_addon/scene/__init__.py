@@ -1,0 +1,1 @@
+"""The photo in a .blend: its objects, properties, files, and how they are found again."""

@@ -1,0 +1,122 @@
+"""What one sees after an import: the photo through its camera, in colour, playing."""
+
+from __future__ import annotations
+
+import bpy
+from mathutils import Vector
+
+from ..worker import python
+from . import motion_plane, photo_scene
+
+_START_UP = {"Cube", "Light", "Camera"}  # objects of Blender's own start-up file
+
+
+def is_fresh(scene: bpy.types.Scene) -> bool:
+    """Whether nobody has worked on the scene yet: Blender's own start-up file, never saved."""
+    if bpy.data.filepath:
+        return False
+    if any(obj.name not in _START_UP or obj.animation_data for obj in scene.objects):
+        return False
+    render = scene.render
+    size = (render.resolution_x, render.resolution_y, render.fps)
+    return size == (1920, 1080, 24) and (scene.frame_start, scene.frame_end) == (1, 250)
+
+
+def leave_edit_mode(context: bpy.types.Context) -> None:
+    """Points cannot be exchanged while somebody edits them."""
+    obj = getattr(context, "object", None)
+    if obj is not None and obj.mode == "EDIT" and photo_scene.root_of(obj) is not None:
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def clear_the_view(
+    context: bpy.types.Context, scene: bpy.types.Scene, root: bpy.types.Object, *, fresh: bool
+) -> list[str]:
+    """Hide the start-up cube of a fresh scene; say what else is around the photo's camera."""
+    if fresh:
+        cube = scene.objects.get("Cube")
+        if cube is not None:
+            cube.hide_render = True
+            cube.hide_set(True, view_layer=scene.view_layers[0])
+        for obj in scene.view_layers[0].objects:
+            obj.select_set(False)
+        scene.view_layers[0].objects.active = root
+        root.select_set(True)
+        # annotations are drawn at the depth of the 3D cursor: let them lie on the photo
+        scene.cursor.location = motion_plane.local_position(root, 0.5, 0.5)
+    camera = photo_scene.photo_camera(root)
+    place = camera.matrix_world.translation
+    around = [
+        obj.name
+        for obj in scene.objects
+        if obj.type == "MESH"
+        and photo_scene.root_of(obj) is None
+        and not obj.hide_render
+        and obj.visible_get(view_layer=scene.view_layers[0])
+        and _is_inside(place, obj)
+    ]
+    return [f"{' and '.join(around)} stands around the photo's camera; hide it"] if around else []
+
+
+def _is_inside(place: Vector, obj: bpy.types.Object) -> bool:
+    corners = [Vector(corner) for corner in obj.bound_box]
+    if not obj.matrix_world.determinant():
+        return False
+    local = obj.matrix_world.inverted() @ place
+    lows, highs = (
+        [pick(corner[axis] for corner in corners) for axis in range(3)] for pick in (min, max)
+    )
+    return all(low <= x <= high for low, x, high in zip(lows, local, highs, strict=True))
+
+
+def look_through(
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    root: bpy.types.Object,
+    *,
+    play: bool | None = None,
+) -> bool:
+    """Show a photo through its camera in the largest 3D view; whether there is one.
+
+    Args:
+        context: with or without a window.
+        scene: of the photo.
+        root: the photo.
+        play: start playing; None asks the preferences.
+    """
+    found = _largest_view(context, scene)
+    camera = photo_scene.photo_camera(root)
+    if found is None or camera is None:
+        return False
+    window, area = found
+    space = area.spaces.active
+    space.use_local_camera = scene.camera != camera
+    if space.use_local_camera:
+        space.camera = camera
+    space.region_3d.view_perspective = "CAMERA"
+    space.region_3d.view_camera_offset = (0.0, 0.0)
+    # Rendered shading is the engine's own picture, and the only fast one without a strong card
+    space.shading.type = "RENDERED" if scene.render.engine == "CINE3D" else "MATERIAL"
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with context.temp_override(window=window, area=area, region=region):
+        bpy.ops.view3d.view_center_camera()
+        wanted = python.preferences().play_after_import if play is None else play
+        if wanted and not window.screen.is_animation_playing:
+            bpy.ops.screen.animation_play()
+    return True
+
+
+def _largest_view(context, scene) -> tuple[bpy.types.Window, bpy.types.Area] | None:
+    if bpy.app.background:
+        return None
+    views = [
+        (window, area)
+        for window in context.window_manager.windows
+        if window.scene == scene
+        for area in window.screen.areas
+        if area.type == "VIEW_3D"
+    ]
+    return max(views, key=lambda view: view[1].width * view[1].height, default=None)
+
+
+CLASSES = ()

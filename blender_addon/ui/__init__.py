@@ -1,0 +1,1 @@
+"""Panels, menus, file dialogs and the command line of Blender."""

@@ -1,0 +1,189 @@
+"""File > Export: the moving points as PLY, Alembic and USD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper
+
+from cine3d_core.errors import InputError
+from cine3d_core.files.atomic import check_output
+
+from ..compat import get_modifier_input, set_modifier_input
+from ..scene import coordinates, photo_points, photo_scene, scene_files
+from ..worker import jobs
+
+_RANGES = (
+    ("CURRENT", "Current Frame", "One file"),
+    ("RANGE", "Frame Range", "One numbered file for each frame of the scene's range"),
+)
+
+
+class _NeedsPhoto:
+    @classmethod
+    def poll(cls, context):
+        if photo_scene.active_root(context) is None:
+            cls.poll_message_set("Import a photo first")
+            return False
+        return True
+
+
+class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator, ExportHelper):
+    """Write the points of the photo with colour, layer and flow"""
+
+    bl_idname = "cine3d.export_ply"
+    bl_label = "Export Cinemagraph Points"
+
+    filename_ext = ".ply"
+    filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
+    frames: EnumProperty(name="Frames", description="What is written", items=_RANGES)
+    apply_transform: BoolProperty(
+        name="Apply Transform",
+        description="Write the points where the photo's object stands in the world",
+        default=True,
+    )
+    ascii_text: BoolProperty(
+        name="ASCII", description="Text that people can read; large", default=False
+    )
+
+    bl_options: set[str] = set()
+
+    @classmethod
+    def poll(cls, context):
+        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
+
+    def plan(self, context) -> jobs.Plan:
+        root, scene = photo_scene.active_root(context), context.scene
+        world = np.array(root.matrix_world) if self.apply_transform else np.eye(4)
+        path = Path(bpy.path.abspath(self.filepath))
+        frames = [scene.frame_current]
+        if self.frames == "RANGE":
+            frames = list(range(scene.frame_start, scene.frame_end + 1))
+        numbered = {frame: path.with_name(f"{path.stem}_{frame:04d}.ply") for frame in frames}
+        arguments = {
+            "scene_file": str(scene_files.scene_file(root)),
+            "matrix": (world @ coordinates.CORE_TO_BLENDER).tolist(),
+            "binary": not self.ascii_text,
+            "files": [
+                {
+                    "frame": frame - root.cine3d.first_frame,
+                    "path": str(path if len(frames) == 1 else numbered[frame]),
+                }
+                for frame in frames
+            ],
+        }
+
+        def deliver(context, value, arrays) -> jobs.Told:
+            return jobs.Told(f"{value['points']:,} points in {value['files']} file(s)")
+
+        return jobs.Plan("Export PLY", "export_ply", arguments, deliver, changes_file=False)
+
+
+@contextmanager
+def vertices_only(root: bpy.types.Object) -> Iterator[list[bpy.types.Object]]:
+    """The photo's points as meshes of vertices: exporters know neither points nor spheres.
+
+    Blender 4.2 to 5.0 write empty files for point clouds.
+    """
+    objects = photo_points.point_objects(root)
+    before = {}
+    for obj in objects:
+        modifier = photo_points.points_modifier(obj)
+        before[obj] = {name: get_modifier_input(modifier, name) for name in ("As Points",)}
+        set_modifier_input(modifier, "As Points", False)
+    try:
+        yield objects
+    finally:
+        for obj, values in before.items():
+            for name, value in values.items():
+                set_modifier_input(photo_points.points_modifier(obj), name, value)
+
+
+@contextmanager
+def _selected(context, objects: list[bpy.types.Object]) -> Iterator[None]:
+    """Exporters write what is selected; the artist's selection comes back afterwards."""
+    active = context.view_layer.objects.active
+    before = [obj for obj in context.view_layer.objects if obj.select_get()]
+    for obj in context.view_layer.objects:
+        obj.select_set(obj in objects)
+    try:
+        yield
+    finally:
+        for obj in context.view_layer.objects:
+            obj.select_set(obj in before)
+        context.view_layer.objects.active = active
+
+
+class _ExchangeExport(_NeedsPhoto, ExportHelper):
+    """What Alembic and USD share."""
+
+    def execute(self, context):
+        root = photo_scene.active_root(context)
+        try:
+            # Blender's exporters pass over a folder that is not there, or make one
+            path = check_output(bpy.path.abspath(self.filepath))
+        except InputError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        with vertices_only(root) as objects, _selected(context, [root, *objects]):
+            self.write(context, str(path))
+        self.report({"INFO"}, f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+        return {"FINISHED"}
+
+
+class CINE3D_OT_export_alembic(_ExchangeExport, bpy.types.Operator):
+    """Write the moving points over the scene's frame range as Alembic"""
+
+    bl_idname = "cine3d.export_alembic"
+    bl_label = "Export Cinemagraph Alembic"
+
+    filename_ext = ".abc"
+    filter_glob: StringProperty(default="*.abc", options={"HIDDEN"})
+
+    def write(self, context, path):
+        bpy.ops.wm.alembic_export(
+            filepath=path,
+            selected=True,
+            start=context.scene.frame_start,
+            end=context.scene.frame_end,
+            as_background_job=False,
+        )
+
+
+class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
+    """Write the moving points over the scene's frame range as USD"""
+
+    bl_idname = "cine3d.export_usd"
+    bl_label = "Export Cinemagraph USD"
+
+    filename_ext = ".usdc"
+    filter_glob: StringProperty(default="*.usd;*.usdc;*.usda", options={"HIDDEN"})
+
+    def write(self, context, path):
+        bpy.ops.wm.usd_export(filepath=path, selected_objects_only=True, export_animation=True)
+
+
+def _draw_menu(self, context):
+    self.layout.operator("cine3d.export_ply", text="Cinemagraph Points (.ply)")
+    if hasattr(bpy.ops.wm, "alembic_export"):  # a Blender may be built without
+        self.layout.operator("cine3d.export_alembic", text="Cinemagraph Points (.abc)")
+    if hasattr(bpy.ops.wm, "usd_export"):
+        self.layout.operator("cine3d.export_usd", text="Cinemagraph Points (.usdc)")
+
+
+CLASSES = (CINE3D_OT_export_ply, CINE3D_OT_export_alembic, CINE3D_OT_export_usd)
+
+
+def register() -> None:
+    """Add the menu entries."""
+    bpy.types.TOPBAR_MT_file_export.append(_draw_menu)
+
+
+def unregister() -> None:
+    """Take the menu entries away."""
+    bpy.types.TOPBAR_MT_file_export.remove(_draw_menu)

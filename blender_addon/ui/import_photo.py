@@ -1,0 +1,280 @@
+"""File > Import > Photo as 3D Cinemagraph, drag and drop, and building the photo again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from ..direct import direct_content, motion_drawing
+from ..scene import build_choices, first_look, photo_points, photo_scene, scene_files
+from ..scene.properties import CINE3D_PG_choices
+from ..worker import jobs
+from . import build_presets
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+_OPTIONS = ("set_camera", "set_render_size", "set_timeline", "set_view_transform", "set_engine")
+
+
+def build_plan(
+    context,
+    photo: Path,
+    root: bpy.types.Object | None,
+    choices: CINE3D_PG_choices,
+    options: photo_scene.SceneOptions,
+    *,
+    look: bool,
+) -> jobs.Plan:
+    """What importing and building again share.
+
+    Args:
+        context: with the scene that it is for.
+        photo: the picture's file.
+        root: the photo in the scene, None for a new one.
+        choices: of the build.
+        options: what is set in the scene.
+        look: whether the 3D view shows the result.
+
+    Raises:
+        ValueError: there is no such picture, or a choice cannot be met.
+    """
+    if not photo.is_file():
+        raise ValueError(f"there is no picture {photo}; choose one that exists")
+    arrays = {} if choices.mask is None else {"mask": motion_drawing.mask_array(choices.mask)}
+    arrays |= direct_content.sent(root)
+    built = scene_files.place_for_build(photo)
+    arguments = {
+        "photo": str(photo),
+        "scene_file": str(built),
+        "settings": build_choices.build_settings(choices),
+        "points": choices.points,
+        "hints": motion_drawing.hints(context, root) if root else [],
+        "regions": motion_drawing.regions(context, root) if root else [],
+    }
+    taken, uid = build_choices.record(choices), root and root.session_uid
+    scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
+
+    def deliver(context, value, arrays) -> jobs.Told:
+        scene = _scene(scene_uid)
+        known = photo_scene.by_session_uid(scene, uid) if uid else None
+        first_look.leave_edit_mode(context)
+        path = scene_files.named_by_content(built, photo, value["scene_sha256"])
+        shown = photo_scene.show_photo(scene, photo, path, value, arrays, options, known=known)
+        build_choices.give(taken, scene, shown, is_new=known is None)
+        told = "; ".join([f"{shown.name}: {_points(shown):,} points", *value["assumed"]])
+        around = first_look.clear_the_view(context, scene, shown, fresh=fresh and known is None)
+        if look:
+            first_look.look_through(context, scene, shown)
+        return jobs.Told("; ".join([told, *around]), "WARNING" if around else "INFO")
+
+    return jobs.Plan("Build", "build", arguments, deliver, arrays)
+
+
+def _points(root: bpy.types.Object) -> int:
+    return sum(len(obj.data.vertices) for obj in photo_points.point_objects(root))
+
+
+def _scene(session_uid: int) -> bpy.types.Scene:
+    """The scene that a job was started in.
+
+    Raises:
+        ValueError: it is gone.
+    """
+    for scene in bpy.data.scenes:
+        if scene.session_uid == session_uid:
+            return scene
+    raise ValueError("the scene was deleted while Cine3D was at work; import the photo again")
+
+
+class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
+    """Turn a photo into a moving 3D scene; importing it again updates it"""
+
+    bl_idname = "cine3d.import_photo"
+    bl_label = "Photo as 3D Cinemagraph"
+    bl_options: set[str] = set()
+
+    filename_ext = ""
+    filter_glob: StringProperty(
+        default=";".join(f"*{extension}" for extension in EXTENSIONS), options={"HIDDEN"}
+    )
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    set_camera: BoolProperty(
+        name="Scene Camera",
+        description="Make the photo's camera the scene's camera",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    set_render_size: BoolProperty(
+        name="Render Size",
+        description="Render in the photo's size, made even so that videos can be written",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    set_timeline: BoolProperty(
+        name="Timeline",
+        description="Frame range and rate of one loop",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    set_view_transform: BoolProperty(
+        name="Photo's Colors",
+        description="Set the view transform to Standard, so that the still looks like the photo",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    set_engine: BoolProperty(
+        name="Cine3D Engine",
+        description="Render with the Cine3D engine",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    look: BoolProperty(
+        name="Look Through Camera",
+        description="Show the photo in the 3D view and play it; nothing of it is rendered",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context, event):
+        fresh = first_look.is_fresh(context.scene)
+        for name in _OPTIONS:  # a scene that somebody has worked on is changed on demand only
+            if not self.properties.is_property_set(name):
+                setattr(self, name, fresh)
+        if not self.filepath:
+            return ImportHelper.invoke(self, context, event)
+        if fresh:  # dropped into a new file: nothing to ask
+            return self.execute(context)
+        return context.window_manager.invoke_props_dialog(self, width=360)
+
+    def plan(self, context) -> jobs.Plan:
+        photo = Path(bpy.path.abspath(self.filepath))
+        root = photo_scene.root_of_photo(context.scene, photo)
+        choices = context.scene.cine3d
+        if root is not None:
+            build_choices.pass_on(choices, root.cine3d.choices)
+            choices = root.cine3d.choices
+        options = photo_scene.SceneOptions(**{name: getattr(self, name) for name in _OPTIONS})
+        return build_plan(context, photo, root, choices, options, look=self.look)
+
+    def draw(self, context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        if self.filepath and context.area is not None and context.area.type != "FILE_BROWSER":
+            layout.label(text=Path(self.filepath).name, icon="IMAGE_DATA")
+        draw_build_choices(layout, context.scene.cine3d)
+        column = layout.column(heading="Change")
+        for name in _OPTIONS:
+            column.prop(self, name)
+        layout.column(heading="View").prop(self, "look")
+
+
+class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
+    """Show a scene file that was built before, here or by the command line"""
+
+    bl_idname = "cine3d.import_scene"
+    bl_label = "Cine3D Scene (.cine3d)"
+    bl_options: set[str] = set()
+
+    filename_ext = ".cine3d"
+    filter_glob: StringProperty(default="*.cine3d", options={"HIDDEN"})
+
+    def plan(self, context) -> jobs.Plan:
+        path = Path(bpy.path.abspath(self.filepath))
+        scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
+        options = photo_scene.SceneOptions() if fresh else photo_scene.NOTHING_ELSE
+        if bpy.app.background:
+            options = photo_scene.SceneOptions()
+        arguments = {"scene_file": str(path), "points": context.scene.cine3d.points}
+
+        def deliver(context, value, arrays) -> jobs.Told:
+            scene = _scene(scene_uid)
+            known = photo_scene.root_of_photo(scene, path, value["photo_sha256"])
+            photo = scene_files.photo_file(known) if known else path
+            first_look.leave_edit_mode(context)
+            root = photo_scene.show_photo(scene, photo, path, value, arrays, options, known=known)
+            around = first_look.clear_the_view(context, scene, root, fresh=fresh and not known)
+            first_look.look_through(context, scene, root)
+            told = "; ".join([f"{root.name}: {value['num_frames']} frames", *around])
+            return jobs.Told(told, "WARNING" if around else "INFO")
+
+        return jobs.Plan("Import Scene", "open", arguments, deliver)
+
+
+class CINE3D_OT_rebuild(jobs.WorkerOperator, bpy.types.Operator):
+    """Build the photo again with its current mask, arrows and settings"""
+
+    bl_idname = "cine3d.rebuild"
+    bl_label = "Build Again"
+    bl_options: set[str] = set()
+
+    @classmethod
+    def poll(cls, context):
+        root = photo_scene.active_root(context)
+        if root is None:
+            cls.poll_message_set("Import a photo first")
+            return False
+        if root.library is not None or root.override_library is not None:
+            cls.poll_message_set("The photo is linked; build it in its own file")
+            return False
+        return super().poll(context)
+
+    def plan(self, context) -> jobs.Plan:
+        root = photo_scene.active_root(context)
+        options = photo_scene.SceneOptions(
+            set_camera=False,
+            set_render_size=False,
+            set_timeline=root.cine3d.choices.frames != root.cine3d.num_frames,
+            set_view_transform=False,
+            set_engine=False,
+        )
+        photo = scene_files.photo_file(root)
+        return build_plan(context, photo, root, root.cine3d.choices, options, look=False)
+
+
+def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_choices) -> None:
+    """The choices of a build, for the panel and the file browser."""
+    build_presets.draw_presets(layout)
+    column = layout.column()
+    column.prop(choices, "preset")
+    column.prop(choices, "depth_source")
+    if choices.depth_source != "SHIPPED":
+        column.prop(choices, "depth_path", text="Picture or Model")
+    column.prop(choices, "size")
+    column.prop(choices, "points")
+    column = layout.column(align=True)
+    column.prop(choices, "frames", text=f"Loop, {choices.frames / choices.fps:.1f} s")
+    column.prop(choices, "fps", text="Rate")
+
+
+class CINE3D_FH_photo(bpy.types.FileHandler):
+    """Offers the import for pictures that are dropped into the 3D view"""
+
+    bl_idname = "CINE3D_FH_photo"
+    bl_label = "Photo as 3D Cinemagraph"
+    bl_import_operator = "cine3d.import_photo"
+    bl_file_extensions = ";".join(EXTENSIONS)
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def _draw_menu(self, context):
+    self.layout.operator(CINE3D_OT_import_photo.bl_idname)
+    self.layout.operator(CINE3D_OT_import_scene.bl_idname)
+
+
+CLASSES = (CINE3D_OT_import_photo, CINE3D_OT_import_scene, CINE3D_OT_rebuild, CINE3D_FH_photo)
+
+
+def register() -> None:
+    """Add the menu entry."""
+    bpy.types.TOPBAR_MT_file_import.append(_draw_menu)
+
+
+def unregister() -> None:
+    """Take the menu entry away."""
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_menu)

@@ -1,0 +1,38 @@
+"""Check: a tiny inference in the worker, and in words what is missing."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import jobs, python
+
+
+class CINE3D_OT_check(jobs.WorkerOperator, bpy.types.Operator):
+    """Build and render a tiny scene to see whether everything is in place"""
+
+    bl_idname = "cine3d.check"
+    bl_label = "Check"
+
+    bl_options: set[str] = set()
+
+    def plan(self, context) -> jobs.Plan:
+        python.preferences().status = "Checking..."
+
+        def refused(sentence: str) -> None:
+            python.preferences().status = f"Does not work: {sentence}"
+
+        def deliver(context, value, arrays) -> jobs.Told:
+            device = value.get("device_name", value["device"])
+            networks = ", ".join(sorted(value["models"])) or "none"
+            text = (
+                f"Works: PyTorch {value['torch']} on {device}, Python {value['python']}, "
+                f"networks: {networks}, {value['seconds']} s."
+            )
+            python.preferences().status = text
+            return jobs.Told(text)
+
+        arguments = {"device": python.preferences().device}
+        return jobs.Plan("Check", "check", arguments, deliver, refused=refused, changes_file=False)
+
+
+CLASSES = (CINE3D_OT_check,)
