@@ -7,6 +7,7 @@ export   write the shipped weights
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import torch
 from tqdm import tqdm
 
 from cine3d_core.synthetic.depth.pack import make_texture_bank, pack_scenes, read_bank, write_bank
-from cine3d_core.training.see.photos import read_photos
-from cine3d_core.training.see.train import SeeTrainer, SeeTrainingConfig, export
+from cine3d_core.training.see.photos import read_outlined, read_photos
+from cine3d_core.training.see.train import SECOND_ROUND, SeeTrainer, SeeTrainingConfig, export
 from cine3d_core.training.see.views import SKY
 
 
@@ -45,10 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fitting.add_argument("photos", type=Path, help="photos.csv, images, notes and levels")
     fitting.add_argument("--labels", type=Path, help="folder of a label maker's NAME.npy")
     fitting.add_argument("--data", type=Path, help="folder of the scenes")
-    fitting.add_argument("--encoder", type=Path, required=True, help="EfficientNet-Lite2 weights")
+    start = fitting.add_mutually_exclusive_group(required=True)
+    start.add_argument("--encoder", type=Path, help="EfficientNet-Lite2 weights: first round")
+    start.add_argument("--after", type=Path, help="checkpoint of the first round: second round")
+    fitting.add_argument(
+        "--outlined",
+        type=Path,
+        nargs=2,
+        metavar=("PHOTOS", "OUTLINES"),
+        help="further photographs, and labelme outlines of what flows in them",
+    )
     fitting.add_argument("--out", type=Path, required=True, help="folder of checkpoint and log")
-    fitting.add_argument("--steps", type=int, default=SeeTrainingConfig.steps)
-    fitting.add_argument("--seed", type=int, default=SeeTrainingConfig.seed)
+    fitting.add_argument("--steps", type=int, help="default: as the round has")
+    fitting.add_argument("--seed", type=int, help="default: as the round has")
     fitting.add_argument("--threads", type=int, default=1)
     writing = steps.add_parser("export", help="write the model folder")
     writing.add_argument("checkpoint", type=Path)
@@ -68,10 +78,17 @@ def run(args: argparse.Namespace) -> None:
 
 def _fit(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    config = SeeTrainingConfig(steps=args.steps, seed=args.seed)
+    config = SECOND_ROUND if args.after else SeeTrainingConfig()
+    seed = config.seed if args.seed is None else args.seed
+    config = replace(config, steps=args.steps or config.steps, seed=seed)
     photos = read_photos(args.photos, split="train", labels=args.labels)
+    if args.outlined:
+        photos += read_outlined(*args.outlined, labels=args.labels)
     scenes = sorted((args.data / "scenes").glob("*.npz")) if args.data else []
     trainer = SeeTrainer(config, photos, scenes)
-    trainer.start_from_imagenet(args.encoder)
+    if args.after:
+        trainer.start_from_round(args.after)
+    else:
+        trainer.start_from_imagenet(args.encoder)
     facts = {"photos": len(photos), "scenes": len(scenes)}
     trainer.run(args.out, lambda: None, facts=facts)

@@ -14,6 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cine3d_core.errors import InputError
+from cine3d_core.files.drawing.fluid_polygons import (
+    LABELS,
+    FluidOutlines,
+    paint_classes,
+    read_outlines,
+)
 from cine3d_core.networks.see import CLASSES
 
 LONG_SIDE = 640  # pixels of a stored photograph
@@ -56,31 +62,78 @@ def read_photos(folder: Path, *, split: str, labels: Path | None = None) -> list
 
 def _read(folder: Path, row: dict[str, str], labels: Path | None) -> NotedPhoto:
     name = row["name"]
-    bgr = cv2.imread(str(folder / "images" / f"{name}.jpg"), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(f"{name}.jpg is not in {folder / 'images'}; get the photographs first")
-    scale = LONG_SIDE / max(bgr.shape[:2])
-    size = (round(bgr.shape[1] * scale), round(bgr.shape[0] * scale))
-    bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+    bgr, size = _picture(folder / "images" / f"{name}.jpg")
     noted = folder / "notes" / f"{name}.json"
     notes = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
     levels = json.loads((folder / "levels" / f"{name}.json").read_text(encoding="utf-8"))
-    disparity = None
-    if labels is not None and (labels / f"{name}.npy").exists():
-        stored = np.load(labels / f"{name}.npy").astype(np.float32)
-        disparity = cv2.resize(stored, size, interpolation=cv2.INTER_LINEAR).astype(np.float16)
     return NotedPhoto(
         name=name,
         content=row["content"],
         rgb=np.ascontiguousarray(bgr[:, :, ::-1], np.uint8),
         classes=class_map(notes if noted.exists() else None, row["content"], size),
-        disparity=disparity,
+        disparity=_disparity(labels, name, size),
         levels=_points([[*p, v] for p, v in zip(levels["points"], levels["levels"], strict=True)],
                        size, places=1, width=3),
         order=_points([[*p["near"], *p["far"]] for p in notes.get("order", [])], size),
         same=_points([[*p["a"], *p["b"]] for p in notes.get("same", [])], size),
         arrows=_arrows(notes.get("flow", []), size),
     )  # fmt: skip
+
+
+def read_outlined(folder: Path, outlines: Path, *, labels: Path | None = None) -> list[NotedPhoto]:
+    """Photographs of which only what flows is outlined, those of the split `train`, by name.
+
+    Args:
+        folder: holds the photographs.
+        outlines: labelme files, as `read_outlines` reads them.
+        labels: as for `read_photos`.
+
+    Raises:
+        InputError: a photograph or its outlines cannot be read.
+    """
+    found = (read_outlines(path) for path in sorted(outlines.glob("*.json")))
+    return [_outlined(folder, drawn, labels) for drawn in found if drawn.split == "train"]
+
+
+def _outlined(folder: Path, drawn: FluidOutlines, labels: Path | None) -> NotedPhoto:
+    bgr, size = _picture(folder / drawn.file)
+    painted = paint_classes(drawn, size[1], size[0])
+    ours = np.array([CLASSES.index(label) for label in LABELS], np.uint8)
+    near = cv2.morphologyEx(painted, cv2.MORPH_GRADIENT, _disc(size)) > 0
+    nothing = np.zeros((0, 4), np.float32)
+    return NotedPhoto(
+        name=drawn.name,
+        content="outlined",
+        rgb=np.ascontiguousarray(bgr[:, :, ::-1], np.uint8),
+        classes=np.where(near, UNKNOWN, ours[painted]).astype(np.uint8),
+        disparity=_disparity(labels, drawn.name, size),
+        levels=np.zeros((0, 3), np.float32),
+        order=nothing,
+        same=nothing,
+        arrows=nothing,
+    )
+
+
+def _picture(path: Path) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """A photograph [H, W, 3] BGR of `LONG_SIDE`, and its width and height."""
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise InputError(f"{path.name} is not in {path.parent}; get the photographs first")
+    scale = LONG_SIDE / max(bgr.shape[:2])
+    size = (round(bgr.shape[1] * scale), round(bgr.shape[0] * scale))
+    return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8), size
+
+
+def _disparity(labels: Path | None, name: str, size: tuple[int, int]) -> NDArray[np.float16] | None:
+    if labels is None or not (labels / f"{name}.npy").exists():
+        return None
+    stored = np.load(labels / f"{name}.npy").astype(np.float32)
+    return cv2.resize(stored, size, interpolation=cv2.INTER_LINEAR).astype(np.float16)
+
+
+def _disc(size: tuple[int, int]) -> NDArray[np.uint8]:
+    reach = max(1, round(EDGE * max(size)))
+    return np.ones((2 * reach + 1,) * 2, np.uint8)
 
 
 def _points(
@@ -119,7 +172,7 @@ def class_map(
         cv2.fillPoly(classes, [corners.astype(np.int32)], kind)
         cv2.polylines(edges, [corners.astype(np.int32)], True, 1, 1)
     reach = max(1, round(EDGE * max(size)))
-    near = cv2.dilate(edges, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    near = cv2.dilate(edges, _disc(size)) > 0
     # the picture's own border is no outline
     inner = np.zeros_like(near)
     inner[reach + 1 : -reach - 1, reach + 1 : -reach - 1] = True

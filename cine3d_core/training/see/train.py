@@ -46,6 +46,18 @@ class SeeTrainingConfig:
     seed: int = 5
 
 
+# The second round goes on from the mean weights of the first, with larger views throughout.
+SECOND_ROUND = SeeTrainingConfig(
+    steps=1400,
+    sizes=(
+        (0.0, ((288, 384), (256, 416), (320, 320), (384, 288))),
+        (0.65, ((320, 448), (288, 480), (384, 384), (448, 320))),
+    ),
+    learning_rate=7e-4,
+    seed=6,
+)
+
+
 class Batches(Dataset[Batch]):
     """Batch number n, a function of the seed and n alone."""
 
@@ -106,6 +118,11 @@ class SeeTrainer(Trainer[SeeTrainingConfig, networks.SeeNetwork, Terms]):
             raise ValueError(
                 f"{path.name} holds {missing.unexpected_keys[:3]}, which have no place"
             )
+        self.restart_average()
+
+    def start_from_round(self, checkpoint: Path) -> None:
+        """The mean weights of a training that came before."""
+        self.network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
         self.restart_average()
 
     def _next_batch(self) -> Batch:

@@ -20,6 +20,7 @@ from cine3d_core.training.see.photos import NOT_SKY, UNKNOWN, Floats, NotedPhoto
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(CLASSES))
 # what `fluid_composites` calls them -> ours
 OF_COMPOSITES = {0: 0, 1: SKY, 2: WATER, 3: SMOKE}
+DONATED = 0.2  # of the views without fluids get another photograph's
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,37 @@ def _turned(arrows: Floats, warp: NDArray, size: tuple[int, int]) -> Floats:
     return moved
 
 
+def with_falling(view: View, random: Generator) -> View:
+    """The view with arrows down its falls: which way they run needs no note."""
+    down = _arrows_in(view.classes == FALLS, (0.0, 1.0), random)
+    calm = view.calm and not len(down)
+    return replace(view, arrows=np.concatenate([view.arrows, down]), calm=calm)
+
+
+def with_real_fluid(view: View, donor: View, random: Generator) -> View:
+    """What flows in the donor laid over the view where it was, as bright as what it covers."""
+    mask = np.isin(donor.classes, (WATER, FALLS, SMOKE, FIRE)) & (view.classes != SKY)
+    if mask.mean() < 0.02:
+        return view
+    light = view.rgb[mask].mean(axis=0) / np.maximum(donor.rgb[mask].mean(axis=0), 0.05)
+    fluid = np.clip(donor.rgb * np.clip(light, 0.5, 1.6) ** random.uniform(0, 0.7), 0, 1)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), random.uniform(0.6, 1.5))
+    touched = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    classes = np.where(touched, UNKNOWN, view.classes)
+    classes[mask] = donor.classes[mask]
+    return _without_notes_under(
+        replace(
+            view,
+            rgb=(view.rgb * (1 - soft[..., None]) + fluid * soft[..., None]).astype(np.float32),
+            classes=classes.astype(np.uint8),
+        ),
+        touched,
+        donor.arrows[mask[tuple(donor.arrows[:, 1::-1].astype(int).T)]],
+    )
+
+
 def with_fluids(view: View, random: Generator) -> View:
-    """Now and then a lake, brook, fall, fog bank, plume or flame put in."""
+    """Now and then a lake, brook, fall, fog bank, plume or flame painted in."""
     add: list[Callable[..., tuple[Floats, NDArray[np.uint8]]]] = []
     wet = np.isin(view.classes, (WATER, FALLS)).any()
     if not wet and random.random() < 0.3:
@@ -152,27 +182,30 @@ def _painted(view: View, paint: Callable, random: Generator) -> View:
         ours[classes == 100 + kind] = kind
     changed_soft = cv2.dilate(changed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
 
+    falls, flames = ours == FALLS, ours == FIRE
+    ways = [_arrows_in(falls, (0.0, 1.0), random), _arrows_in(flames, (0.0, -1.0), random)]
+    painted = replace(view, rgb=rgb, classes=np.where(changed, ours, view.classes).astype(np.uint8))
+    return _without_notes_under(painted, changed_soft, np.concatenate(ways))
+
+
+def _without_notes_under(view: View, changed: NDArray[np.bool_], arrows: Floats) -> View:
+    """The view without what was noted where it changed, and with the arrows of what came."""
+
     def kept(table: Floats, places: int) -> Floats:
         hit = np.zeros(len(table), bool)
         for at in range(0, 2 * places, 2):
             x, y = table[:, at].astype(int), table[:, at + 1].astype(int)
-            hit |= changed_soft[y, x]
+            hit |= changed[y, x]
         return table[~hit]
 
-    ways = [
-        _arrows_in(ours == FALLS, (0.0, 1.0), random),
-        _arrows_in(ours == FIRE, (0.0, -1.0), random),
-    ]
     return replace(
         view,
-        rgb=rgb,
         calm=False,
-        classes=np.where(changed, ours, view.classes).astype(np.uint8),
-        weight=view.weight * ~changed_soft,
+        weight=view.weight * ~changed,
         levels=kept(view.levels, 1),
         order=kept(view.order, 2),
         same=kept(view.same, 2),
-        arrows=np.concatenate([kept(view.arrows, 1), *ways]),
+        arrows=np.concatenate([kept(view.arrows, 1), arrows]),
     )
 
 
@@ -303,7 +336,13 @@ def draw_batch(
         else:
             group = photos["noted" if kind == "scene" else kind]
             view = view_of(group[int(random.integers(len(group)))], size, random)
-            view = with_fluids(view, random)
+            view = with_falling(view, random)
+            if kind in ("noted", "bare") and random.random() < DONATED:
+                givers = photos["wet" if random.random() < 0.7 else "air"]
+                donor = view_of(givers[int(random.integers(len(givers)))], size, random)
+                view = with_real_fluid(view, donor, random)
+            else:
+                view = with_fluids(view, random)
         views.append(replace(view, rgb=recolour(view.rgb, random)))
 
     def stacked(planes: list[NDArray]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,15 +12,18 @@ import torch
 
 from cine3d_core.errors import InputError
 from cine3d_core.networks import see as networks
+from cine3d_core.networks.see import CLASSES
 from cine3d_core.scene import FLUIDS
 from cine3d_core.see.regions import kinds_of, sharpen, thin_things, unlike_sky
 from cine3d_core.training.see import losses, views
 from cine3d_core.training.see.photos import (
+    LONG_SIDE,
     NOT_SKY,
     STILL_OR_SKY,
     UNKNOWN,
     NotedPhoto,
     class_map,
+    read_outlined,
     read_photos,
 )
 from cine3d_core.training.see.train import SeeTrainer, SeeTrainingConfig
@@ -130,6 +134,60 @@ def test_a_missing_photograph_is_said(tmp_path: Path):
     (folder / "images" / "photo_1.jpg").unlink()
     with pytest.raises(InputError, match=r"photo_1.jpg"):
         read_photos(folder, split="train")
+
+
+def test_outlined_photographs_say_what_flows_and_only_those_to_train_on(tmp_path: Path):
+    cv2.imwrite(str(tmp_path / "pond.jpg"), np.full((48, 64, 3), 90, np.uint8))
+    shape = {"label": "water", "points": [[0, 24], [64, 24], [64, 48], [0, 48]]}
+    for name, split in (("pond", "train"), ("kept", "test")):
+        drawn = {
+            "imagePath": "pond.jpg", "imageWidth": 64, "imageHeight": 48, "split": split,
+            "photo": {"sha256": "", "author": "", "licence": ""}, "shapes": [shape],
+        }  # fmt: skip
+        (tmp_path / f"{name}.json").write_text(json.dumps(drawn))
+    found = read_outlined(tmp_path, tmp_path)
+    assert [one.name for one in found] == ["pond"]
+    classes = found[0].classes
+    assert max(classes.shape) == LONG_SIDE
+    assert (classes[: len(classes) // 3] == 0).all()
+    assert (classes[-len(classes) // 3 :] == CLASSES.index("water")).all()
+    assert (classes == UNKNOWN).any(), "the outline itself is not sure"
+    assert found[0].disparity is None
+
+
+def test_another_photographs_water_is_laid_over_what_rests_but_not_over_the_sky(
+    photo: NotedPhoto,
+):
+    random = np.random.default_rng(0)
+    size = (96, 128)
+    view, donor = (views.view_of(photo, size, random) for _ in range(2))
+    view = replace(view, classes=np.zeros(size, np.uint8))
+    view.classes[:20] = views.SKY
+    donor = replace(donor, classes=np.full(size, views.WATER, np.uint8))
+    mixed = views.with_real_fluid(view, donor, random)
+    assert (mixed.classes[25:] == views.WATER).all()
+    assert (mixed.classes[:18] == views.SKY).all()
+    np.testing.assert_array_equal(mixed.rgb[:12], view.rgb[:12])
+    assert not mixed.weight[25:].any(), "the depth under it is forgotten"
+    assert not len(mixed.same), "and so is what was noted there"
+
+
+def test_a_donor_without_fluids_changes_nothing(photo: NotedPhoto):
+    random = np.random.default_rng(0)
+    view = views.view_of(photo, (96, 128), random)
+    dry = replace(view, classes=np.zeros_like(view.classes))
+    assert views.with_real_fluid(view, dry, random) is view
+
+
+def test_a_noted_fall_runs_down_without_an_arrow(photo: NotedPhoto):
+    random = np.random.default_rng(0)
+    view = views.view_of(photo, (96, 128), random)
+    view = replace(view, arrows=view.arrows[:0], calm=True)
+    view.classes[30:60, 40:60] = views.FALLS
+    falling = views.with_falling(view, random)
+    assert len(falling.arrows)
+    assert (falling.arrows[:, 2:] == (0, 1)).all()
+    assert not falling.calm
 
 
 def test_points_and_arrows_move_with_the_picture(photo: NotedPhoto):
