@@ -45,7 +45,8 @@ class DepthParams:
     guide_radius: float = 0.008  # of the long side: window of edge-aware upsampling
     guide_epsilon: float = 0.05  # variance of colour below which it is texture
     sky_gap: float = 0.03  # disparity01 between the farthest ground and the sky
-    edge_radius: float = 0.024  # of the long side: how far a soft or shifted edge is looked for
+    edge_radius: float = 0.012  # of the long side: how far a soft or shifted edge is looked for
+    sky_edge_radius: float = 0.024  # the same at the sky: there a ramp shows as a pale rim
     edge_epsilon: float = 1e-3  # variance of colour too small to tell two sides apart
     edge_jump: float = 0.05  # disparity01: smaller jumps are left alone
     edge_proof: float = 0.45  # share of a jump that colour must explain to prove it
@@ -181,14 +182,30 @@ def refine_depth(
     *,
     params: DepthParams,
 ) -> DepthMap:
-    """Clean depth at the photo's size: upsampled, sky farthest, no flying pixels."""
+    """Clean depth at the photo's size: upsampled, no flying pixels, sky farthest."""
     large = upsample_disparity(disparity, rgb, params=params)
     sky = upsample_disparity(sky, rgb, params=params)
-    placed = place_sky_farthest(large, sky, params=params)
-    sharp = remove_flying_pixels(placed, rgb, params=params)
+    sharp = _before_the_sky(remove_flying_pixels(large, rgb, params=params), sky, rgb, params)
     # At its border the sky now ends where depth says: both must tell the same story.
     sky = torch.where(sharp < params.sky_gap / 2, sky, sky.clamp(max=0.5))
     return DepthMap(depth=disparity_to_depth(sharp, params=params), sky=sky)
+
+
+def _before_the_sky(land: Tensor, sky: Tensor, rgb: Tensor, params: DepthParams) -> Tensor:
+    """The sky put behind the land; at its border no pixel lies between the two.
+
+    A window wide enough for the sky's soft border would put things in front of one another where
+    there is no edge (on the noted photographs it costs order), so it is used at the sky alone.
+    """
+    placed = place_sky_farthest(land, sky, params=params)
+    if placed is land:
+        return land
+    wide = replace(params, edge_radius=params.sky_edge_radius)
+    sharp = remove_flying_pixels(placed, rgb, params=wide)
+    share = _as_image(sky)
+    radius = _pixels(params.sky_edge_radius, share.shape)
+    border = _dilated(share > 0.25, radius) & _dilated(share < 0.75, radius)
+    return torch.where(torch.from_numpy(border)[None].to(land.device), sharp, placed)
 
 
 def _find_edges(values: Array, params: DepthParams) -> _Edges:

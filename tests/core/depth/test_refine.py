@@ -171,3 +171,23 @@ def test_sky_that_another_finder_knows_is_far_and_flat_but_for_a_seam():
     found = with_sky(DepthMap(depth, torch.zeros_like(sky), fluid))
     assert bool((found.depth[:, :60] == 30).all()) and bool((found.sky[:, :58] == 1).all())
     assert bool((found.depth[:, 61:] == 3).all()) and bool((found.sky[:, 63:] == 0).all())
+
+
+def test_a_soft_border_is_made_sharp_at_the_sky_and_left_alone_on_a_wall():
+    height, width = 360, 640
+    colour = torch.full((3, height, width), 0.6)
+    colour[:, :120] = torch.tensor([0.3, 0.5, 0.9])[:, None, None]  # the sky
+    colour[:, 200:280, 200:440] = 0.2  # a dark window in the wall
+    wall = torch.full((1, height, width), 0.6)
+    wall[:, 200:280, 200:440] = 0.25
+    wall = blurred(wall, 9.0)
+    sky = torch.zeros(1, height, width)
+    sky[:, :120] = 1.0
+    sky = blurred(sky, 4.0)
+    disparity = depth_to_disparity(
+        refine_depth(wall, sky, colour, params=PARAMS).depth, params=PARAMS
+    )
+    placed = PARAMS.sky_gap + (1 - PARAMS.sky_gap) * wall
+    torch.testing.assert_close(disparity[:, 180:], placed[:, 180:], atol=0.02, rtol=0)
+    between = (disparity > 0.1) & (disparity < 0.5)
+    assert not between[:, :180].any(), "nothing hangs between the wall and the sky"
