@@ -126,8 +126,7 @@ def draw_annotation():
     bpy.context.scene.cursor.location = (0, 0, 0)
     with in_view():
         bpy.ops.wm.tool_set_by_id(name="builtin.annotate")
-    drag(on_screen(0.3, 0.8), on_screen(0.6, 0.8))
-    return 6.0
+    yield from drag(on_screen(0.3, 0.8), on_screen(0.6, 0.8))
 
 
 def preview_motion():
@@ -173,8 +172,7 @@ def paint():
     middle = region.y + region.height // 2
     y = window.height - middle
     x = region.x + region.width // 3
-    drag((x, y), (x + 120, y))
-    return 6.0
+    yield from drag((x, y), (x + 120, y))
 
 
 def see_the_paint():

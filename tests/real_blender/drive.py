@@ -5,6 +5,7 @@ Every step is what a person would do: operators of the interface, keys and the m
 and looking. What an artist does beyond the first minute is in `artist.py`.
 """
 
+import inspect
 import json
 import os
 import subprocess
@@ -22,6 +23,7 @@ BLEND = OUT / "sample.blend"
 FRAMES = 24
 PLAY_S = 900  # at most, on a busy machine without a graphics card
 COLOURS_S = 30  # to draw materials for the first time, without a graphics card
+PAUSE_S = 0.5  # between two events of the mouse
 WATCH_S = 10.0  # of playing from memory
 
 
@@ -35,13 +37,20 @@ def hand(*words):
     subprocess.run(["xdotool", *map(str, words)], check=True)
 
 
-def drag(start, end, steps=10):
-    """Hold the button from one pixel to another, while Blender goes on looking at its events."""
-    words = ["mousemove", *start, "sleep", 0.3, "mousedown", 1]
-    for step in range(1, steps + 1):
-        place = [round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True)]
-        words += ["mousemove", *place, "sleep", 0.1]
-    subprocess.Popen(["xdotool", *map(str, [*words, "mouseup", 1])])
+def drag(start, end, moves=10):
+    """Hold the button from one pixel to another: a tick each, so that Blender sees every event."""
+    hand("mousemove", *start)
+    yield PAUSE_S
+    hand("mousedown", 1)
+    yield PAUSE_S
+    for move in range(1, moves + 1):
+        hand(
+            "mousemove",
+            *(round(a + (b - a) * move / moves) for a, b in zip(start, end, strict=True)),
+        )
+        yield PAUSE_S
+    hand("mouseup", 1)
+    yield PAUSE_S
 
 
 def view():
@@ -236,14 +245,20 @@ SESSIONS = {
 
 
 def run(steps):
-    """Do the steps, one a tick; a step that gives None is done again."""
+    """Do the steps, one a tick; one that gives None is done again, a generator tick by tick."""
     left = iter(steps)
-    current = next(left)
+    current, at_work = next(left), None
 
     def tick():
-        nonlocal current
+        nonlocal current, at_work
         try:
-            pause = current()
+            pause = current() if at_work is None else next(at_work, PAUSE_S)
+            if at_work is None and inspect.isgenerator(pause):
+                at_work = pause
+                return 0.05
+            if at_work is not None and inspect.getgeneratorstate(at_work) != inspect.GEN_CLOSED:
+                return pause
+            at_work = None
             if pause is None:
                 return 0.05
             print("DID", current.__name__, flush=True)
