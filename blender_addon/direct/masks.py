@@ -154,6 +154,9 @@ class CINE3D_OT_propose_mask(NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator
 
         def deliver(context, value, arrays) -> jobs.Told:
             root = photo_scene.by_session_uid(context.scene, uid)
+            if not (arrays["moving"] > _PAINTED).any():  # and the mask stays what it was
+                told = f"{value['description']}; no mask was made. Press New and paint what moves"
+                return jobs.Told(told[:1].upper() + told[1:], "WARNING")
             root.cine3d.choices.mask = image = new_mask(root, arrays["moving"])
             root.cine3d.show_directions = True
             show_in_editor(context, image)

@@ -141,13 +141,17 @@ def _made_up(context) -> bool:
     return newest > coverage.WARN_UNCOVERED
 
 
+def photo_of_mask(scene: bpy.types.Scene, image: bpy.types.Image | None) -> bpy.types.Object | None:
+    """The photo whose mask a picture is."""
+    masks = ((root, root.cine3d.choices.mask) for root in photo_scene.roots(scene))
+    return next((root for root, mask in masks if mask is not None and mask == image), None)
+
+
 def _draw_image() -> None:
     context = bpy.context
     image = context.space_data.image
-    root = next(
-        (r for r in photo_scene.roots(context.scene) if r.cine3d.choices.mask == image), None
-    )
-    if image is None or root is None or root.cine3d.picture is None:
+    root = photo_of_mask(context.scene, image)
+    if root is None or root.cine3d.picture is None:
         return
     if not root.cine3d.show_directions:
         return
