@@ -40,6 +40,7 @@ HOLDS = 0.0005  # share of the picture: what is smaller holds nothing
 ROUND = 0.08  # of the long side: how far round a place its sky is looked at
 UNLIKE = 0.2  # distance in RGB that no sky spans
 SPREADS = 2.5  # and this many times the spread of the sky there
+BLUE = 0.05  # by which blue exceeds red where the sky shows between clouds
 SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 
 
@@ -70,7 +71,8 @@ def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3]
 def unlike_sky(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
     """What has another colour than the sky round it: domes and lamps, the sun, the moon, stars.
 
-    The sky round it is known by mean and spread of its colours, so that clouds belong to it.
+    The sky round it is known by mean and spread of its colours, so that clouds belong to it; where
+    it is blue the sky shows between them.
     """
     sigma = ROUND * max(sky.shape) / 4
     size = (max(1, sky.shape[1] // 4), max(1, sky.shape[0] // 4))
@@ -84,7 +86,9 @@ def unlike_sky(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
     mean = soft[..., :3] / np.maximum(soft[..., 6:], 1e-3)
     spread = np.maximum(soft[..., 3:6] / np.maximum(soft[..., 6:], 1e-3) - np.square(mean), 0)
     distance = np.square(colour - mean).sum(-1)
-    return sky & (distance > UNLIKE**2 + SPREADS**2 * spread.sum(-1))
+    red, green, blue = (colour[..., i] for i in range(3))
+    blue_sky = (blue > red + BLUE) & (blue >= green)
+    return sky & ~blue_sky & (distance > UNLIKE**2 + SPREADS**2 * spread.sum(-1))
 
 
 def thin_things(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]

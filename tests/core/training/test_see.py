@@ -346,3 +346,10 @@ def test_a_lit_dome_is_no_sky_and_a_cloud_is():
     unlike = unlike_sky(np.ones((300, 400), bool), colour)
     assert unlike[102:128, 202:226].mean() > 0.95
     assert unlike.mean() < 0.02
+
+
+def test_a_blue_gap_between_clouds_is_sky():
+    colour = np.full((240, 320, 3), 0.85, np.float32)
+    colour[60:72, 100:114] = (0.2, 0.45, 0.85)
+    sky = np.ones((240, 320), bool)
+    assert not unlike_sky(sky, colour)[60:72, 100:114].any()
