@@ -27,11 +27,12 @@ from cine3d_core.motion.segment_classical import (
     grow_from_strokes,
 )
 from cine3d_core.scene import FLUIDS, DepthMap, MotionHint
-from cine3d_core.see.regions import kinds_of
+from cine3d_core.see.regions import Doubtful, doubtful_regions, kinds_of
 
 KINDS = ("still", *FLUIDS)
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))
 
+OFFERS = 3  # regions that may flow and are named; more would be noise
 SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
 
 Array = NDArray[Any]
@@ -72,7 +73,26 @@ def guess_mask(
         found = kinds_of(depth.fluid.detach().cpu().numpy())
     if hints:
         found = _under_arrows(rgb, depth, found, hints)
-    return _described(found, _found(found), rgb)
+        return _described(found, _found(found), rgb)
+    offered = [_offer(region) for region in offered_regions(depth)]
+    return _described(found, "; ".join([_found(found), *offered]), rgb)
+
+
+def offered_regions(depth: DepthMap) -> list[Doubtful]:
+    """At most `OFFERS` regions that may flow but are left still; none where nobody looked."""
+    if depth.fluid is None:
+        return []
+    return doubtful_regions(depth.fluid.detach().cpu().numpy())[:OFFERS]
+
+
+def _offer(region: Doubtful) -> str:
+    across = "left" if region.x < 1 / 3 else "right" if region.x > 2 / 3 else ""
+    down = "upper" if region.y < 1 / 3 else "lower" if region.y > 2 / 3 else ""
+    place = " ".join(word for word in (down, across) if word) or "middle"
+    return (
+        f"maybe {region.kind} in the {place} of the picture ({region.share:.0%}): "
+        "draw an arrow there to let it flow"
+    )
 
 
 def _clues(rgb: Tensor, depth: DepthMap) -> Clues:

@@ -8,6 +8,7 @@ small, or nowhere sure, are dropped: water that rests is a smaller fault than a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -32,6 +33,8 @@ GROUPS = ((SKY,), (WATER, FALLS), (SMOKE,), (FIRE,))
 LEAST = (0.45, 0.4, 0.5, 0.5)  # probability from which a pixel is of a group
 SURE = (0.62, 0.65, 0.65, 0.65)  # mean probability of a region that is kept
 MIN_AREA = (0.004, 0.008, 0.01, 0.003)  # share of the picture; smaller regions are dropped
+
+DOUBTFUL = 0.25  # mean probability of a region that is left still but offered
 
 THIN = 0.006  # of the long side: half the width of what counts as thin
 THIN_DARK = 0.10  # luminance below what is round it
@@ -126,3 +129,40 @@ def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [K, H, W] -> [H, W]
         inner = np.array(group)[probability[list(group)].argmax(0)]
         kind = np.where(kept[label], inner + 1, kind).astype(np.uint8)
     return kind
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """A region that may flow: it is left still, and offered."""
+
+    kind: str  # of FLUIDS
+    probability: float  # mean over the region
+    share: float  # of the picture
+    x: float  # of its innermost place, share of the width from the left
+    y: float  # share of the height from the top
+
+
+def doubtful_regions(probability: Array) -> list[Doubtful]:  # [K, H, W]
+    """What `kinds_of` leaves still although it may well flow; the largest first."""
+    rests = kinds_of(probability) == 0
+    grouped = np.stack([probability[list(group)].sum(0) for group in GROUPS])
+    best = grouped.argmax(0)
+    found = []
+    for number, (group, area) in enumerate(zip(GROUPS, MIN_AREA, strict=True)):
+        likely = rests & (best == number) & (grouped[number] > DOUBTFUL)
+        count, label = connected_regions(likely)
+        sizes = np.bincount(label.ravel(), minlength=count)
+        for i in np.flatnonzero(sizes >= area * label.size):
+            if i > 0:
+                inside = label == i
+                kind = FLUIDS[group[int(probability[list(group)][:, inside].sum(1).argmax())]]
+                found.append(_doubtful(kind, inside, float(grouped[number][inside].mean())))
+    return sorted(found, key=lambda region: -region.share)
+
+
+def _doubtful(kind: str, inside: Mask, probability: float) -> Doubtful:
+    depth = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 5)
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    height, width = inside.shape
+    x, y = (int(column) - 0.5) / width, (int(row) - 0.5) / height
+    return Doubtful(kind, probability, float(inside.mean()), x, y)

@@ -37,7 +37,7 @@ from cine3d_core.files.scene.ply import write_ply
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.draw import draw_motion
-from cine3d_core.motion.guess import guess_mask
+from cine3d_core.motion.guess import guess_mask, offered_regions
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.coverage import holes, safe_reach, uncovered
 from cine3d_core.output.matte import matte
@@ -250,7 +250,10 @@ def propose_mask(job: JobInput) -> JobResult:
 
 
 def preview_motion(job: JobInput) -> JobResult:
-    """The flow over the photo: `picture`, the bytes of a PNG file."""
+    """The flow over the photo: `picture`, the bytes of a PNG file.
+
+    `maybe` are regions that may flow but are left still, with a place that an arrow can start at.
+    """
     request = asked(job, max_side=PREVIEW_SIDE_PX)
     estimated = estimated_depth(
         job.arguments["photo"], request.settings, find_fluids=asks_what_flows(request.drawing)
@@ -263,7 +266,8 @@ def preview_motion(job: JobInput) -> JobResult:
         progress=_scaled(job, 0.0, 1.0),
     )
     picture = draw_motion(request.photo.rgb, directed.motion)
-    return {"assumed": list(directed.assumed)}, {"picture": _png(picture)}
+    maybe = [asdict(region) for region in offered_regions(estimated.depth)]
+    return {"assumed": list(directed.assumed), "maybe": maybe}, {"picture": _png(picture)}
 
 
 def _described(scene: CinemagraphScene, path: Path, photo: Photo | None, points: str) -> JobResult:

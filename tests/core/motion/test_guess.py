@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -5,8 +7,8 @@ import torch
 
 from cine3d_core.motion.directions import guess_directions
 from cine3d_core.motion.flow import motion_from_hints
-from cine3d_core.motion.guess import SKY, WATER, guess_mask
-from cine3d_core.scene import DepthMap, MotionHint
+from cine3d_core.motion.guess import SKY, WATER, guess_mask, offered_regions
+from cine3d_core.scene import FLUIDS, DepthMap, MotionHint
 
 HEIGHT, WIDTH = 180, 320
 HORIZON, SHORE = 80, 96
@@ -117,3 +119,22 @@ def test_the_sky_over_a_close_up_is_refused_when_it_is_nearer_than_the_rest():
     rgb, depth = landscape(water=False)
     upside = DepthMap(depth=depth.depth.flip(1), sky=depth.sky)
     assert not guess_mask(rgb, upside).mask.any()
+
+
+def test_what_may_be_water_rests_and_is_offered_with_its_place():
+    depth = landscape(water=False)[1]
+    fluid = torch.zeros(len(FLUIDS), HEIGHT, WIDTH)
+    fluid[FLUIDS.index("water"), -HEIGHT // 4 :, : WIDTH // 4] = 0.35
+    fluid[FLUIDS.index("sky"), : HEIGHT // 4] = 0.9
+    seen = replace(depth, fluid=fluid)
+    guess = guess_mask(torch.full((3, HEIGHT, WIDTH), 0.5), seen)
+    assert not guess.mask[:, HEIGHT // 2 :].any()
+    assert "maybe water in the lower left of the picture (6%)" in guess.description
+    (offered,) = offered_regions(seen)
+    assert offered.kind == "water"
+    assert offered.probability == pytest.approx(0.35)
+    assert offered.x < 0.25 and offered.y > 0.75, "an arrow can start there"
+
+
+def test_what_nobody_looked_for_is_not_offered():
+    assert offered_regions(landscape(water=False)[1]) == []
