@@ -1,9 +1,10 @@
-"""Outlines become masks."""
+"""Outlines become masks, and masks outlines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -44,3 +45,45 @@ def _inside_polygon(corners: Array, height: int, width: int) -> Mask:  # [P, 2] 
             x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
             crossed[rows, np.clip(np.ceil(x - 0.5), 0, width).astype(int)] += 1
     return (crossed.cumsum(1) % 2 == 1)[:, :width]
+
+
+def outlines_of(
+    mask: Mask,  # [H, W]
+    *,
+    tolerance_px: float = 0.6,
+) -> list[list[tuple[float, float]]]:
+    """Outlines of a mask's parts, largest first, to `tolerance_px`; a hole is cut in by a seam.
+
+    Parts and holes of less than the square of four tolerances are left out.
+    """
+    # twice as large, the line through the middles of its border pixels runs nearer to the border
+    double = mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    found, tree = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    least = 4 * (4 * tolerance_px) ** 2
+    rings = [
+        cv2.approxPolyDP(one, 2 * tolerance_px, True)[:, 0]
+        if cv2.contourArea(one) >= least
+        else None
+        for one in found
+    ]
+    outer = [
+        n
+        for n, ring in enumerate(rings)
+        if ring is not None and len(ring) > 2 and tree[0, n, 3] < 0
+    ]
+    outlines = []
+    for number in sorted(outer, key=lambda n: -cv2.contourArea(found[n])):
+        ring = np.asarray(rings[number], np.float64)
+        for hole, holed in enumerate(rings):
+            if holed is not None and len(holed) > 2 and tree[0, hole, 3] == number:
+                ring = _with_hole(ring, holed.astype(np.float64))
+        outlines.append([(float(x), float(y)) for x, y in (ring + 0.5) / 2])
+    return outlines
+
+
+def _with_hole(ring: Array, hole: Array) -> Array:  # [P, 2], [Q, 2] -> [P + Q + 2, 2]
+    """One outline there and back along the shortest seam; even-odd, the seam encloses nothing."""
+    gap = np.linalg.norm(ring[:, None] - hole[None], axis=-1)
+    at, start = np.unravel_index(gap.argmin(), gap.shape)
+    around = np.roll(hole, -int(start), axis=0)
+    return np.concatenate([ring[: at + 1], around, around[:1], ring[at:]])
