@@ -82,6 +82,23 @@ def direct_motion(
     return motion, tuple(dict.fromkeys(sentence for sentence in assumed if sentence))
 
 
+def who_directs(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> Tensor:  # [1, H, W] int16
+    """Which region each pixel belongs to, counted from 1; -1 is what none directs but moves.
+
+    Regions that rest are among them; 0 is what nobody moves.
+
+    Raises:
+        InputError: as `direct_motion`.
+    """
+    parts, _ = _parts(rgb, depth, drawing)
+    first = 1 - (len(parts) - len(drawing.regions))  # 0 with a base before the regions
+    owner = torch.zeros_like(rgb[:1], dtype=torch.int16)
+    apart = _apart(parts, paint_strokes(drawing.freeze, *rgb.shape[1:]))
+    for number, part in enumerate(apart, first):
+        owner = torch.where(part.guess.mask, number or -1, owner).to(torch.int16)
+    return owner
+
+
 def still_motion(rgb: Tensor) -> MotionField:
     """Nothing moves on a photo [3, H, W]."""
     plane = torch.zeros_like(rgb[:1])

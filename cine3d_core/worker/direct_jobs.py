@@ -1,24 +1,45 @@
-"""What the worker does while somebody directs a photo by hand: drawings in and out of files.
+"""What the worker does while somebody directs a photo by hand.
 
-Drawings travel as `requests` says. Pictures travel as Blender keeps them, bottom row first.
+The flow at the size of a preview by the code that builds, what a click is on, and drawings in and
+out of files. Drawings travel as `requests` says, pictures as Blender keeps them, bottom row first.
 """
 
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from cine3d_core.build import direct_photo
+from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.drawing.hints import directions_content, scaled_directions
 from cine3d_core.files.inputs import read_json
 from cine3d_core.files.pictures.photo import Photo
-from cine3d_core.worker.requests import directed_by_hand, settings_asked, working_photo
+from cine3d_core.imaging.polygons import outlines_of
+from cine3d_core.motion.direct import asks_what_flows, who_directs
+from cine3d_core.motion.sway import HARMONICS
+from cine3d_core.scene import FLUIDS, MotionField
+from cine3d_core.see.click import grow_click
+from cine3d_core.worker.requests import (
+    asked,
+    directed_by_hand,
+    estimated_depth,
+    seen_in,
+    settings_asked,
+    working_photo,
+)
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
+LIVE_SIDE_PX = 256  # of the motion that is solved while somebody draws
+CLICK_SIDE_PX = 640  # of the photo that is clicked on
 DECIMALS = 4  # of a pixel in files
 
 
@@ -77,7 +98,94 @@ def _rounded(value: Any) -> Any:
     return value
 
 
+def live_motion(job: JobInput) -> JobResult:
+    """The motion that a build would make, at `LIVE_SIDE_PX`.
+
+    `flow` [h, w, 4] float32: velocity as shares of width and height per frame, y up; 1 where it
+    flows; cycles per loop. `swing` [h, w, 4]: amplitude in the same shares, phase, cycles; what
+    moves in place. `owner` [h, w] uint8: the region, counted from 1, 255 for what none directs,
+    0 for what rests. `depth` [h, w] float32 z-depth.
+    """
+    start = time.monotonic()
+    request = asked(job, max_side=LIVE_SIDE_PX)
+    job.progress("Looking at the photo", 0.0)
+    estimated = estimated_depth(
+        job.arguments["photo"], request.settings, find_fluids=asks_what_flows(request.drawing)
+    )
+    rgb = request.photo.rgb
+    directed = direct_photo(
+        request.photo,
+        request.drawing,
+        request.settings,
+        estimated=estimated,
+        progress=job.progress,
+    )
+    job.progress("Handing over", 0.9)
+    owner = who_directs(rgb, estimated.depth, request.drawing)
+    arrays = {
+        "flow": _rows_up(_flow_planes(directed.motion)),
+        "swing": _rows_up(_swing_planes(directed.motion)),
+        "owner": _rows_up(owner)[..., 0].astype(np.int16).astype(np.uint8),
+        "depth": _rows_up(directed.depth.depth)[..., 0],
+    }
+    facts = {
+        "assumed": list(directed.assumed),
+        "num_frames": request.settings.frames,
+        "harmonics": [list(harmonic) for harmonic in HARMONICS],
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    return facts, arrays
+
+
+def _flow_planes(motion: MotionField) -> Tensor:  # [4, h, w]
+    height, width = motion.velocity.shape[1:]
+    sides = torch.tensor([width, -height], dtype=torch.float32)[:, None, None]
+    return torch.cat([motion.velocity / sides, motion.moving.float(), motion.cycles.float()])
+
+
+def _swing_planes(motion: MotionField) -> Tensor:  # [4, h, w]
+    """All kinds in place are waves with one amplitude and one phase; no pixel has two of them."""
+    height, width = motion.velocity.shape[1:]
+    planes = torch.zeros(3, height, width)
+    for field in motion.in_place.values():
+        planes = planes + field
+    sides = torch.tensor([width, -height, 1], dtype=torch.float32)[:, None, None]
+    return torch.cat([planes / sides, motion.cycles.float()])
+
+
+def click_thing(job: JobInput) -> JobResult:
+    """What `clicks` (x, y as shares, y from the top, and whether it belongs) are on: `drawing`.
+
+    The outlines are those of one region, `what` the fluid that it is or "thing".
+    """
+    settings = replace(settings_asked(job), size=CLICK_SIDE_PX)
+    photo = working_photo(job.arguments["photo"], settings)
+    seen = seen_in(job.arguments["photo"], settings)
+    _, height, width = photo.rgb.shape
+    places = [
+        (min(int(x * width), width - 1), min(int(y * height), height - 1), bool(belongs))
+        for x, y, belongs in job.arguments["clicks"]
+    ]
+    colour = np.ascontiguousarray(photo.rgb.permute(1, 2, 0).numpy())
+    mask = grow_click(seen.fluid.numpy(), colour, places)
+    outlines = outlines_of(mask)
+    if not outlines:
+        raise InputError("nothing was found under the click; click in the middle of a thing")
+    content = {"regions": [{"hints": [], "mask": [[list(p) for p in one] for one in outlines]}]}
+    sent = json.dumps({"content": content, "size": [height, width]}).encode()
+    inside = seen.fluid[:, torch.from_numpy(mask)].mean(1)
+    best = int(inside.argmax())
+    what = FLUIDS[best] if float(inside[best]) > 0.5 else "thing"
+    return {"what": what}, {"drawing": np.frombuffer(sent, np.uint8)}
+
+
+def _rows_up(planes: Tensor) -> np.ndarray:  # [C, H, W] -> [H, W, C] float32, bottom row first
+    return planes.float().flip(1).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
 DIRECT_JOBS: dict[str, JobFunction] = {
+    "live_motion": live_motion,
+    "click_thing": click_thing,
     "read_directions": read_directions_file,
     "write_directions": write_directions_file,
 }

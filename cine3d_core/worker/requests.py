@@ -24,6 +24,7 @@ from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion_kinds import KINDS
 from cine3d_core.scene import Drawing, MotionHint, MotionRegion
+from cine3d_core.see.look import Seen, see
 from cine3d_core.settings import BuildSettings, settings_of
 from cine3d_core.worker.server import JobInput
 
@@ -90,16 +91,27 @@ def estimated_depth(path: str, settings: BuildSettings, *, find_fluids: bool) ->
     return _estimated_of_file(path, (_modified(path, "photo"), depth_modified), key, find_fluids)
 
 
+def seen_in(path: str, settings: BuildSettings) -> Seen:
+    """What the bundled network sees in the photo; asked once while the file stays as it is."""
+    key = replace(BuildSettings(), size=settings.size, border=settings.border, depth=settings.depth)
+    return _seen_in_file(path, _modified(path, "photo"), key)
+
+
 def _modified(path: str, kind: str) -> int:
     return input_file(path, kind).stat().st_mtime_ns
 
 
-@lru_cache(maxsize=2)  # directing the motion is a dialogue about one photo
+@lru_cache(maxsize=2)
+def _seen_in_file(path: str, _modified: int, settings: BuildSettings) -> Seen:
+    return see(working_photo(path, settings).rgb)
+
+
+@lru_cache(maxsize=4)  # directing is a dialogue about one photo, at some sizes
 def _photo_of_file(path: str, _modified: int, settings: BuildSettings) -> Photo:
     return read_working_photo(Path(path), settings)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _estimated_of_file(
     path: str, _modified: tuple[int, int], settings: BuildSettings, find_fluids: bool
 ) -> EstimatedDepth:

@@ -14,6 +14,7 @@ from PIL import Image
 from cine3d_core.build import DirectedPhoto, build_scene, direct_photo, read_inputs
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene
+from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion.draw import draw_motion, what_moves
 from cine3d_core.scene import CinemagraphScene
 from cine3d_core.settings import BuildSettings
@@ -164,3 +165,34 @@ def test_regions_from_blender_are_those_of_a_file(photo: Path) -> None:
     assert came.mask is not None and read.mask is not None
     assert torch.equal(came.mask, read.mask)
     assert replace(came, mask=None) == replace(read, mask=None)
+
+
+def test_the_live_motion_is_the_build_s_at_its_size(photo: Path) -> None:
+    path = photo.with_name("live.json")
+    path.write_text(json.dumps({**REGIONS, "regions": REGIONS["regions"][:1]}))
+    _, arrays = job("read_directions", photo, {}, path=str(path))
+    value, live = job("live_motion", photo, arrays)
+    settings = BuildSettings(hints=path, frames=12, size=SIDE)
+    motion = direct_photo(*read_inputs(photo, settings), settings).motion
+    height, width = SIDE // 2, SIDE
+    flow, swing = (live[name][::-1].transpose(2, 0, 1) for name in ("flow", "swing"))
+    shares = np.array([width, -height], np.float32)[:, None, None]
+    np.testing.assert_allclose(flow[:2] * shares, motion.velocity.numpy(), atol=1e-5)
+    assert np.array_equal(flow[2] > 0, motion.moving[0].numpy())
+    assert np.array_equal(swing[3], motion.cycles[0].numpy())
+    np.testing.assert_allclose(swing[:2] * shares, motion.in_place["sway"][:2].numpy(), atol=1e-5)
+    owner = live["owner"][::-1]
+    assert set(np.unique(owner)) == {0, 1, 255}
+    assert np.array_equal(owner == 255, motion.moving[0].numpy())
+    assert np.array_equal((owner == 1) | (owner == 255), (flow[2] > 0) | (swing[2] != 0))
+    assert value["num_frames"] == 12 and live["depth"].shape == (height, width)
+
+
+def test_a_click_on_the_sky_outlines_the_sky(photo: Path) -> None:
+    value, arrays = job("click_thing", photo, {}, clicks=[[0.8, 0.15, True]])
+    content = json.loads(arrays["drawing"].tobytes())["content"]
+    place = torch.zeros(1, SIDE // 2, SIDE, dtype=torch.bool)
+    for region in content["regions"]:
+        place = rasterize_polygons(region["mask"], SIDE // 2, SIDE)
+    assert value["what"] == "sky" and bool(place[0, 19, 205])
+    assert not bool(place[0, 110:].any()) and float(place.float().mean()) > 0.15
