@@ -8,7 +8,16 @@ import sys
 import bpy
 
 from . import preferences
-from .direct import direct_panel, direct_properties, masks, motion_drawing, overlay
+from .direct import (
+    direct_panel,
+    direct_properties,
+    live,
+    live_view,
+    masks,
+    motion_drawing,
+    overlay,
+    tool,
+)
 from .names import IS_EXTENSION
 from .render import camera_moves, coverage, engine, render_loop
 from .scene import farm_guard, old_files, playback, properties, relink, scene_files
@@ -34,7 +43,10 @@ _MODULES = (
     farm_guard,
     panels,
     direct_panel,
+    live,
+    tool,
     overlay,
+    live_view,
     playback,
     camera_moves,
     coverage,

@@ -42,7 +42,7 @@ def content(root: bpy.types.Object) -> dict[str, Any]:
     if base is not None:
         drawn["hints"] = _hints(base, size)
         drawn["mask"] = [_to_pixels(one, size) for one in base.outline_list()]
-    regions = [_region(one, size) for one in direct.regions if not (one.is_base or one.is_empty())]
+    regions = [_region(direct.regions[index], size) for index in sent_regions(root)]
     if regions:
         drawn["regions"] = regions
     strokes = [
@@ -60,6 +60,12 @@ def content(root: bpy.types.Object) -> dict[str, Any]:
     if scribbles:
         drawn["strokes"] = scribbles
     return drawn
+
+
+def sent_regions(root: bpy.types.Object) -> tuple[int, ...]:
+    """Index of each region that a message holds."""
+    regions = enumerate(root.cine3d_direct.regions)
+    return tuple(n for n, region in regions if not (region.is_base or region.is_empty()))
 
 
 def take(root: bpy.types.Object, sent_back: np.ndarray) -> int:
@@ -82,6 +88,14 @@ def take(root: bpy.types.Object, sent_back: np.ndarray) -> int:
         _take_stroke(direct, entry["label"].upper(), entry, size)
     direct.active = 0
     return len(direct.regions)
+
+
+def outlines_sent(sent_back: np.ndarray) -> list[Points]:
+    """The outlines of the only region of a drawing from the worker, as shares."""
+    message = json.loads(sent_back.tobytes())
+    height, width = message["size"]
+    (region,) = message["content"]["regions"]
+    return [_to_shares(outline, (width, height)) for outline in region["mask"]]
 
 
 def _region(region: CINE3D_PG_region, size: tuple[int, int]) -> dict[str, Any]:

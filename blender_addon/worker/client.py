@@ -314,6 +314,17 @@ class Worker:
         process.send("cancel", {"id": job.id}, {})
         threading.Thread(target=self._enforce, args=(process, job), daemon=True).start()
 
+    def withdraw(self, job: Job) -> None:
+        """Tell the worker that a job is no longer wanted, and wait for nothing.
+
+        Unlike `cancel` it leaves a job alone that does not give up: what it has loaded is kept.
+        """
+        process = self._process
+        if process is None or job.done.is_set():
+            return
+        job.unwanted = True
+        process.send("cancel", {"id": job.id}, {})
+
     def _enforce(self, process: _Process, job: Job) -> None:
         """End a job that was cancelled, with its process if it must be."""
         if not job.begun.wait(CANCEL_GRACE_S):

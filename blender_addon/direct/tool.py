@@ -1,0 +1,352 @@
+"""The tool "Cine3D Motion" in the toolbar of the 3D view: the hand that directs a photo.
+
+Drag: an arrow. Click: this thing moves. With Shift they paint what moves, with Ctrl what rests,
+with both they erase. P pins, F sizes the brush. Each stroke is one step of undo.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty
+
+from cine3d_core.motion_kinds import KINDS
+
+from ..scene import first_look, photo_scene
+from ..worker.client import WorkerError
+from . import direct_content, hand, live, masks
+
+CLICK_PX = 5.0  # a press that moves less is a click
+_STEP_PX = 2.0  # between two points of a stroke
+_FIXED = {"options": set()}
+_HELP = {
+    "ARROW": "Drag: arrow    Click: this thing moves    Shift: paint moves    Ctrl: paint rests",
+    "MOVES": "Painting what moves    Esc: cancel",
+    "RESTS": "Painting what rests    Esc: cancel",
+    "ERASE": "Erasing strokes, arrows and pins    Esc: cancel",
+    "HANDLE": "Moving an arrow's end    Esc: cancel",
+}
+ACTIONS = (
+    ("ARROW", "Arrow", "Drag an arrow; a click finds the thing that moves"),
+    ("MOVES", "Paint What Moves", "Add to the active region; a click adds a whole thing"),
+    ("RESTS", "Paint What Rests", "Stop what is painted; a click stops a whole thing"),
+    ("ERASE", "Erase", "Take away what the stroke touches"),
+    ("HANDLE", "Handle", "Move an end of an arrow"),
+)
+
+
+def _live_changed(settings, context) -> None:
+    if settings.live:
+        live.start()
+
+
+class CINE3D_PG_tool(bpy.types.PropertyGroup):
+    """Settings of the tool; of the scene, as those of Blender's own brushes."""
+
+    brush: IntProperty(
+        name="Brush",
+        description="Diameter of the brush in the view",
+        default=40,
+        min=2,
+        soft_max=400,
+        subtype="PIXEL",
+        **_FIXED,
+    )
+    mode: EnumProperty(
+        name="Motion",
+        description="How the next region moves",
+        items=[(kind.name, kind.label, kind.description) for kind in KINDS.values()],
+        **_FIXED,
+    )
+    to_edges: BoolProperty(
+        name="To Edges",
+        description="Painting means what is like this, up to the picture's edges, "
+        "and corrects what was found in the photo",
+        **_FIXED,
+    )
+    live: BoolProperty(
+        name="Live",
+        description="Move the photo in the view while it is directed, without building",
+        default=True,
+        update=_live_changed,
+        **_FIXED,
+    )
+    tint: FloatProperty(
+        name="Tint",
+        description="How strongly regions are tinted",
+        default=0.25,
+        min=0,
+        max=1,
+        subtype="FACTOR",
+        **_FIXED,
+    )
+
+
+class Stroke:
+    """The stroke under the hand, for the overlay; there is at most one."""
+
+    action: str = ""
+    places: list[hand.Place] = []
+    width: float = 0.0  # share of the photo's long side
+
+
+class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
+    """Direct the motion of the photo by hand"""
+
+    bl_idname = "cine3d.direct"
+    bl_label = "Direct Motion"
+    bl_options: set[str] = set()  # undo steps are its own: Blender must not repeat a stroke
+
+    action: EnumProperty(name="Action", description="What a stroke says", items=ACTIONS)
+
+    def invoke(self, context, event):
+        root = hand.photo_looked_through(context)
+        if root is None or root.library is not None:
+            root = photo_scene.active_root(context)
+            first_look.look_through(context, context.scene, root, play=False)
+            self.report({"INFO"}, "The view looks through the photo's camera now; draw on it")
+            return {"CANCELLED"}
+        place = hand.place_under(context, root, event.mouse_region_x, event.mouse_region_y)
+        if not hand.on_photo(place):
+            return {"PASS_THROUGH"}
+        self._uid, self._start = root.session_uid, (event.mouse_region_x, event.mouse_region_y)
+        self._last, self._dragged = self._start, False
+        self._handle = None
+        kind = self.action
+        if kind == "ARROW":
+            self._handle = hand.handle_at(context, root, *self._start)
+            kind = "ARROW" if self._handle is None else "HANDLE"
+        self._kind = kind
+        Stroke.action, Stroke.places = kind, [place]
+        Stroke.width = context.scene.cine3d_tool.brush / hand.long_side_px(context, root)
+        context.workspace.status_text_set(_HELP[kind])
+        context.window_manager.modal_handler_add(self)
+        if context.scene.cine3d_tool.live:
+            live.start()
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
+            self._end(context)
+            return {"CANCELLED"}
+        if event.type == "MOUSEMOVE":
+            self._follow(context, event)
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
+            self._follow(context, event)
+            root = photo_scene.by_session_uid(context.scene, self._uid)
+            try:
+                told = self._finish(context, root)
+            except (ValueError, WorkerError) as error:
+                self.report({"ERROR"}, str(error)[:1].upper() + str(error)[1:])
+                told = ""
+            self._end(context)
+            if told:
+                bpy.ops.ed.undo_push(message=told)
+            return {"FINISHED"}
+        return {"RUNNING_MODAL"}
+
+    def _follow(self, context, event) -> None:
+        x, y = event.mouse_region_x, event.mouse_region_y
+        way = max(abs(x - self._start[0]), abs(y - self._start[1]))
+        self._dragged = self._dragged or way >= CLICK_PX
+        if max(abs(x - self._last[0]), abs(y - self._last[1])) < _STEP_PX:
+            return
+        self._last = (x, y)
+        root = photo_scene.by_session_uid(context.scene, self._uid)
+        Stroke.places.append(hand.inside(hand.place_under(context, root, x, y)))
+        context.area.tag_redraw()
+
+    def _finish(self, context, root: bpy.types.Object) -> str:
+        """Put the stroke into the drawing; the name of the undo step, empty for none yet."""
+        if self._kind == "HANDLE":
+            return move_handle(root, self._handle, Stroke.places[-1]) if self._dragged else ""
+        if self._kind == "ERASE":
+            size = tuple(root.cine3d.photo_size)
+            count = hand.erase(root.cine3d_direct, Stroke.places, Stroke.width, size)
+            return "Erase" if count else ""
+        if not self._dragged:
+            return click(context, root, self._kind, Stroke.places[0])
+        if self._kind == "ARROW":
+            return add_arrow(context, root, Stroke.places[0], Stroke.places[-1])
+        return paint(context, root, self._kind, Stroke.places, Stroke.width)
+
+    def _end(self, context) -> None:
+        Stroke.action, Stroke.places = "", []
+        context.workspace.status_text_set(None)
+        context.area.tag_redraw()
+
+
+def move_handle(root: bpy.types.Object, handle: tuple[int, int, int], place: hand.Place) -> str:
+    """Put one end of an arrow elsewhere."""
+    number, index, end = handle
+    region = root.cine3d_direct.regions[number]
+    arrows = region.arrow_list()
+    arrow = list(arrows[index])
+    arrow[2 * end : 2 * end + 2] = place
+    arrows[index] = tuple(arrow)
+    region.set_arrows(arrows)
+    root.cine3d_direct.active = number
+    return "Move Arrow"
+
+
+def region_at(root: bpy.types.Object, place: hand.Place) -> int | None:
+    """Index of the region that a place belongs to, as drawn or as the worker found it."""
+    drawn = hand.region_drawn_at(root.cine3d_direct, place)
+    return live.owner_at(root, place) if drawn is None else drawn
+
+
+def add_arrow(context, root: bpy.types.Object, tail: hand.Place, tip: hand.Place) -> str:
+    """An arrow of the region that it starts in, else of one that is what it stands on."""
+    direct = root.cine3d_direct
+    active = direct.active_region()
+    index = region_at(root, tail)
+    if active is not None and active.is_empty() and not active.rests:
+        region = active
+    elif index is not None and not direct.regions[index].rests:
+        direct.active, region = index, direct.regions[index]
+    else:
+        region = direct.new_region()
+        region.mode = context.scene.cine3d_tool.mode
+    region.set_arrows([*region.arrow_list(), (*tail, *tip)])
+    return "Draw Arrow"
+
+
+def paint(
+    context, root: bpy.types.Object, kind: str, places: list[hand.Place], width: float
+) -> str:
+    """What the brush went over moves with the active region, or rests."""
+    direct, tool = root.cine3d_direct, context.scene.cine3d_tool
+    if kind == "RESTS" or tool.to_edges:
+        stroke = direct.strokes.add()
+        stroke.label, stroke.width = (kind if tool.to_edges else "FREEZE"), width
+        stroke.set_points(places)
+        return "Paint What Rests" if kind == "RESTS" else "Paint What Moves"
+    region = direct.active_region()
+    if not hand.paintable(region):
+        region = direct.new_region()
+        region.mode = tool.mode
+    size = tuple(root.cine3d.photo_size)
+    region.set_outlines([*region.outline_list(), *hand.brush_outlines(places, width, size)])
+    return "Paint What Moves"
+
+
+def click(context, root: bpy.types.Object, kind: str, place: hand.Place) -> str:
+    """Choose the region under a click, or ask the worker what the click is on."""
+    direct = root.cine3d_direct
+    index = hand.region_drawn_at(direct, place)
+    if kind == "ARROW" and index is not None:
+        direct.active = index
+        return "Choose Region"
+    uid, mode = root.session_uid, context.scene.cine3d_tool.mode
+
+    def deliver(value, sent) -> None:
+        root = photo_scene.by_session_uid(bpy.context.scene, uid)
+        add_thing(root, kind, value["what"], mode, direct_content.outlines_sent(sent))
+        bpy.ops.ed.undo_push(message="Click on a Thing")
+        live.redraw()
+
+    live.ask_click(root, [(*place, True)], deliver)
+    return ""
+
+
+def add_thing(
+    root: bpy.types.Object, kind: str, what: str, mode: str, outlines: list[list[hand.Place]]
+) -> None:
+    """A clicked thing becomes a region of its own, or a part of the active one."""
+    direct = root.cine3d_direct
+    region = direct.active_region()
+    adds = kind == "MOVES" and hand.paintable(region)
+    fills = kind == "ARROW" and region is not None and region.is_empty()
+    if adds or fills:
+        region.set_outlines([*region.outline_list(), *outlines])
+        region.name = region.name or what.capitalize()
+        return
+    region = direct.new_region(what.capitalize())
+    region.mode, region.rests = mode, kind == "RESTS"
+    region.set_outlines(outlines)
+
+
+class CINE3D_OT_pin(masks.NeedsPhoto, bpy.types.Operator):
+    """Pin the photo under the mouse: what is within the brush rests"""
+
+    bl_idname = "cine3d.pin"
+    bl_label = "Pin"
+    bl_options: set[str] = set()
+
+    def invoke(self, context, event):
+        root = hand.photo_looked_through(context)
+        if root is None:
+            return {"PASS_THROUGH"}
+        place = hand.place_under(context, root, event.mouse_region_x, event.mouse_region_y)
+        if not hand.on_photo(place):
+            return {"PASS_THROUGH"}
+        stroke = root.cine3d_direct.strokes.add()
+        stroke.width = context.scene.cine3d_tool.brush / hand.long_side_px(context, root)
+        stroke.set_points([place])
+        bpy.ops.ed.undo_push(message="Pin")
+        context.area.tag_redraw()
+        return {"FINISHED"}
+
+
+_PRESS = {"type": "LEFTMOUSE", "value": "PRESS"}
+
+
+def _key(action: str, **modifiers: bool) -> tuple:
+    return ("cine3d.direct", {**_PRESS, **modifiers}, {"properties": [("action", action)]})
+
+
+_KEYS = (
+    _key("ARROW"),
+    _key("MOVES", shift=True),
+    _key("RESTS", ctrl=True),
+    _key("ERASE", shift=True, ctrl=True),
+    ("cine3d.pin", {"type": "P", "value": "PRESS"}, None),
+    (
+        "wm.radial_control",
+        {"type": "F", "value": "PRESS"},
+        {"properties": [("data_path_primary", "scene.cine3d_tool.brush")]},
+    ),
+)
+
+
+class CINE3D_WT_motion(bpy.types.WorkSpaceTool):
+    """The tool in the toolbar, and its keys"""
+
+    bl_space_type = "VIEW_3D"
+    bl_context_mode = "OBJECT"
+    bl_idname = live.TOOL
+    bl_label = "Cine3D Motion"
+    bl_description = (
+        "Direct the photo's motion through its camera.\n"
+        "Drag: arrow. Click: this thing moves. Shift: paint what moves. Ctrl: what rests.\n"
+        "Shift Ctrl: erase. P: pin. F: brush size"
+    )
+    bl_icon = "ops.curve.draw"
+    bl_keymap = _KEYS
+
+    def draw_settings(context, layout, tool):
+        """The line above the view."""
+        settings = context.scene.cine3d_tool
+        if settings.live:
+            live.start()  # whoever takes the tool sees the photo move at once
+        layout.prop(settings, "mode")
+        layout.prop(settings, "brush")
+        layout.prop(settings, "to_edges")
+        layout.prop(settings, "live", toggle=True, icon="PLAY")
+        layout.prop(settings, "tint")
+
+
+CLASSES = (CINE3D_PG_tool, CINE3D_OT_direct, CINE3D_OT_pin)
+
+
+def register() -> None:
+    """Add the tool to the toolbar; without a window there is none."""
+    bpy.types.Scene.cine3d_tool = PointerProperty(type=CINE3D_PG_tool)
+    if not bpy.app.background:
+        bpy.utils.register_tool(CINE3D_WT_motion, separator=True)
+
+
+def unregister() -> None:
+    """Take the tool away."""
+    if not bpy.app.background:
+        bpy.utils.unregister_tool(CINE3D_WT_motion)
+    del bpy.types.Scene.cine3d_tool
