@@ -279,4 +279,8 @@ if __name__ == "__main__":
         import artist
 
         SESSIONS["artist"] = artist.STEPS
+    if PLACES["session"] == "hand":
+        import hand as by_hand
+
+        SESSIONS["hand"] = by_hand.STEPS
     run(SESSIONS[PLACES["session"]])
