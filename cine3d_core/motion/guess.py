@@ -24,9 +24,9 @@ from cine3d_core.motion.segment_classical import (
     enlarge,
     find_sky,
     find_water,
-    grow_from_strokes,
 )
 from cine3d_core.scene import FLUIDS, DepthMap, MotionHint
+from cine3d_core.see.click import grow_click
 from cine3d_core.see.regions import Doubtful, doubtful_regions, kinds_of
 
 KINDS = ("still", *FLUIDS)
@@ -58,8 +58,8 @@ def guess_mask(
     """What moves in a photo; empty where nothing is found for sure.
 
     With a `mask`, only what its regions are is guessed. With arrows but no mask, it is what they
-    stand on: sky or water found as usual, else a region grown from the arrow along the picture's
-    edges.
+    stand on: sky or water found as usual, else the thing that the arrow starts on, up to the
+    picture's edges.
     """
     if mask is not None:
         kind = _kinds(mask[0].cpu().numpy().astype(bool), _planes(depth))
@@ -137,8 +137,7 @@ def _under_arrows(
             others.append(hint)
     small = found.shape != tuple(rgb.shape[1:])
     kind = _enlarged(chosen, _image(rgb)) if small else chosen
-    grown = _enlarged(_grown(rgb, depth, others), _image(rgb))
-    return np.where(kind > 0, kind, grown)
+    return np.where(kind > 0, kind, _grown(rgb, depth, others)).astype(np.uint8)
 
 
 def _on(plane: NDArray[np.uint8], hint: MotionHint, rgb: Tensor) -> NDArray[np.int64]:  # [2, 2]
@@ -150,18 +149,20 @@ def _on(plane: NDArray[np.uint8], hint: MotionHint, rgb: Tensor) -> NDArray[np.i
 
 def _grown(
     rgb: Tensor, depth: DepthMap, hints: Sequence[MotionHint]
-) -> NDArray[np.uint8]:  # [h, w]
-    """Kinds of what arrows lie on, at the small size."""
-    clues = _clues(rgb, depth)
-    strokes = np.zeros(clues.sky.shape, np.uint8)
+) -> NDArray[np.uint8]:  # [H, W]
+    """Kinds of what arrows start on: each the thing that a click there is on."""
+    colour, planes = _image(rgb), _planes(depth)
+    inside = np.zeros(colour.shape[:2], bool)
+    seen = (
+        planes
+        if depth.fluid is not None
+        else planes * (np.arange(len(planes)) == SKY - 1)[:, None, None]
+    )
     for hint in hints:
-        start, end = _on(strokes, hint, rgb).tolist()
-        cv2.line(strokes, start, end, 1)
-    if not hints:
-        return strokes
-    size = strokes.shape[::-1]
-    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in _planes(depth)]
-    return _kinds(grow_from_strokes(clues, strokes > 0), np.stack(planes))
+        x, y = _on(planes[0], hint, rgb)[0].tolist()
+        if not inside[y, x]:
+            inside |= grow_click(seen, colour, [(x, y, True)])
+    return _kinds(inside, planes)
 
 
 def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # [H, W]

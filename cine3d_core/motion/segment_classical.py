@@ -130,21 +130,6 @@ def _colour_score(colour: Array, sky: Mask) -> Array:
     return np.maximum(like_sky, bluish) * (1 - green) * mirror
 
 
-def grow_from_strokes(clues: Clues, strokes: Mask) -> Mask:  # [h, w], [h, w]
-    """What strokes lie on: of their colours and depth, not too far away, and joined to them."""
-    distance = cv2.distanceTransform((~strokes).astype(np.uint8), cv2.DIST_L2, 5)
-    size = max(strokes.shape)
-    deep = np.abs(clues.disparity - np.median(clues.disparity[strokes])) > 0.25
-    other = (clues.sky > 0.5) != (np.median(clues.sky[strokes]) > 0.5)
-    label = np.full(strokes.shape, cv2.GC_PR_BGD, np.uint8)
-    label[distance < 0.1 * size] = cv2.GC_PR_FGD
-    label[(distance > 0.5 * size) | deep | other] = cv2.GC_BGD
-    label[distance < 0.01 * size] = cv2.GC_FGD
-    _, regions = connected_regions(grab_cut(clues.colour, label))
-    touched = np.unique(regions[strokes])
-    return np.isin(regions, touched[touched > 0])
-
-
 def _ripple_score(colour: Array) -> Array:
     """1 where there is no texture, or one of horizontal streaks."""
     energy, along = _texture(colour)
