@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint test-blender test-blender-all extension pictures truth evaluate bench faults pins dist release clean
+.PHONY: setup demo test test-core lint docs test-blender test-blender-all extension pictures truth evaluate bench faults pins dist release clean
 
 setup: $(VENV)/.installed
 
@@ -26,18 +26,22 @@ demo: setup .venv-bpy-4.5.15/.installed
 	mkdir -p $(OUT)
 	$(RUN) -m cine3d_core.cli build docs/sample/photo.jpg --hints docs/sample/hints.json \
 		-o $(OUT)/sample.cine3d
-	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o $(OUT)/sample.mp4 --camera circle
+	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o $(OUT)/sample.mp4 --camera orbit
 	$(RUN) -m cine3d_core.cli export $(OUT)/sample.cine3d -o $(OUT)/sample.ply
 	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-4.5.15/bin/python -m blender_addon.development.demo \
 		docs/sample/photo.jpg $(OUT) --hints docs/sample/hints.json
 	@echo "Done. In $(OUT): sample.mp4, sample.cine3d and sample.ply from the command line;"
 	@echo "sample.blend, sample-blender.mp4, sample-blender.ply and the extension from Blender."
 
-test: lint test-core test-blender
+test: lint docs test-core test-blender
 
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright
+
+# The documentation as a site in out/site; a broken link or picture is an error.
+docs: setup
+	$(VENV)/bin/mkdocs build --strict --quiet
 
 test-core: setup
 	$(RUN) -m pytest

@@ -1,11 +1,13 @@
 """The commands in the documentation are commands that exist."""
 
+import importlib.util
 import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cine3d_core.cli import main
 from cine3d_core.cli.program import make_parser
@@ -14,11 +16,21 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
+def blocks(page: Path, language: str) -> list[str]:
+    """Texts of a page's code blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def lines(page: Path) -> list[list[str]]:
+    """Words of every line in a page's shell blocks; comments and continuations are joined away."""
+    text = "\n".join(blocks(page, "sh")).replace("\\\n", " ")
+    split = [shlex.split(line, comments=True) for line in text.splitlines()]
+    return [words for words in split if words]
+
+
 def commands(page: Path) -> list[list[str]]:
     """Arguments of every `cine3d ...` line in a page's shell blocks."""
-    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("cine3d ")]
+    return [words[1:] for words in lines(page) if words[0] == "cine3d"]
 
 
 def test_the_readme_and_the_command_page_show_commands():
@@ -31,6 +43,41 @@ def test_every_documented_command_is_understood(page: Path):
     parser = make_parser()
     for arguments in commands(page):
         assert parser.parse_args(arguments).run is not None, arguments
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_and_module_exists(page: Path):
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for words in lines(page):
+        if words[0] == "make":
+            assert words[1] in targets or words[1].startswith("test-blender-"), words
+        if "-m" in words and words[0].endswith("python"):
+            name = words[words.index("-m") + 1]
+            path = ROOT / name.replace(".", "/")
+            assert (
+                path.is_dir()
+                or path.with_suffix(".py").is_file()
+                or (
+                    importlib.util.find_spec(name.split(".")[0]) is not None and path.parent == ROOT
+                )
+            ), words
+
+
+def test_the_python_page_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Image.open(ROOT / "docs" / "sample" / "photo.jpg") as photo:
+        photo.resize((160, 117)).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    programs = blocks(ROOT / "docs" / "python.md", "python")
+    assert len(programs) == 2
+    for program in programs:  # the second loads what the first has saved
+        exec(compile(program, "docs/python.md", "exec"), {})
+    assert (tmp_path / "scene.cine3d").stat().st_size > 0
+
+
+def test_every_page_is_in_the_sites_menu():
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f": {page.name}\n" in menu, page.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
