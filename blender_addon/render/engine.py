@@ -220,9 +220,7 @@ CLASSES = (CINE3D_RenderEngine,)
 # and objects and their data are edited as under Workbench.
 _CONTEXTS = {"output", "object", "data"}
 _PANELS = {"RENDER_PT_color_management", "RENDER_PT_color_management_curves", "VIEWLAYER_PT_layer"}
-_UNUSED = {  # no depth of field, no lamps
-    "DATA_PT_camera_dof",
-    "DATA_PT_camera_dof_aperture",
+_UNUSED = {  # there are no lamps
     "DATA_PT_light",
     "DATA_PT_spot",
     "NODE_DATA_PT_light",

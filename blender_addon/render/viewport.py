@@ -195,7 +195,7 @@ def view_request(context, depsgraph, photo: Photo) -> dict[str, Any]:
     share = min(1.0, _LONG_SIDE_PX / max(region.width, region.height))
     width, height = max(16, round(region.width * share)), max(16, round(region.height * share))
     matrix = coordinates.intrinsics(np.array(view.window_matrix), width, height)
-    pose, _ = coordinates.world_to_camera(
+    pose, scale = coordinates.world_to_camera(
         np.array(view.view_matrix.inverted()), np.array(photo.matrix_now(depsgraph))
     )
     camera = {
@@ -203,6 +203,7 @@ def view_request(context, depsgraph, photo: Photo) -> dict[str, Any]:
         "world_to_camera": pose.round(7).tolist(),
         "width": width,
         "height": height,
+        **_lens(context, depsgraph, matrix[0, 0], scale),
     }
     return {
         "camera": camera,
@@ -215,6 +216,18 @@ def view_request(context, depsgraph, photo: Photo) -> dict[str, Any]:
         "device": python.preferences().device,
         "scene_file": str(scene_files.scene_file(photo.root)),
     }
+
+
+def _lens(context, depsgraph, focal_px: float, scale: float) -> dict[str, Any]:
+    """Depth of field, for who looks through a camera that has it."""
+    if context.region_data.view_perspective != "CAMERA":
+        return {}
+    space = context.space_data
+    camera = space.camera if space.use_local_camera else context.scene.camera
+    if camera is None or camera.type != "CAMERA":
+        return {}
+    lens = cameras.lens_record(camera.evaluated_get(depsgraph), depsgraph.scene, focal_px, scale)
+    return {name: {k: round(v, 4) for k, v in numbers.items()} for name, numbers in lens.items()}
 
 
 def _redraw_when_done(engine: bpy.types.RenderEngine, job: Job) -> None:

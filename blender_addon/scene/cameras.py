@@ -41,7 +41,8 @@ def camera_record(
         shift_x: another horizontal shift (one eye of a stereo pair).
 
     Raises:
-        ValueError: the camera is not a perspective one, or the root is scaled unevenly.
+        ValueError: the camera is not a perspective one or focused behind itself, or the root is
+            scaled unevenly.
     """
     if camera.data.type != "PERSP":
         raise ValueError(
@@ -69,7 +70,39 @@ def camera_record(
         "width": width,
         "height": height,
     }
-    return record, scale
+    return record | lens_record(camera, depsgraph.scene, matrix[0, 0], scale), scale
+
+
+def lens_record(
+    camera: bpy.types.Object,  # evaluated
+    scene: bpy.types.Scene,
+    focal_px: float,
+    scale: float,
+) -> dict[str, Any]:
+    """The camera's depth of field as the worker takes it; nothing where it is switched off.
+
+    Args:
+        camera: an evaluated camera object.
+        scene: says how large a unit is; a lens is measured in millimetres.
+        focal_px: of the picture.
+        scale: Blender's units in one of the core's.
+    """
+    data = camera.data
+    if not data.dof.use_dof:
+        return {}
+    distance = data.dof.focus_distance
+    if data.dof.focus_object is not None:
+        place = camera.matrix_world.inverted() @ data.dof.focus_object.matrix_world.translation
+        distance = -place.z
+    if distance <= 0:
+        raise ValueError(
+            f"camera {camera.name!r} is focused on what is behind it; choose another focus object, "
+            "or set the focus distance above 0"
+        )
+    units = scene.unit_settings
+    metres = units.scale_length if units.system != "NONE" else 1.0
+    aperture = data.lens / 1000 / metres / data.dof.aperture_fstop  # its diameter, Blender's units
+    return {"lens": {"focus": distance / scale, "blur_px": aperture * focal_px / distance}}
 
 
 def camera_frame(context, camera: bpy.types.Object) -> list[Vector] | None:

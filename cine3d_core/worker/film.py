@@ -10,6 +10,7 @@ import torch
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.video.writer import FrameWriter, open_frame_writer
 from cine3d_core.output.clip import DrawFrame
+from cine3d_core.output.focus import Lens, focused
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import Shot
 from cine3d_core.scene import Camera, RenderedFrame
@@ -18,6 +19,7 @@ from cine3d_core.scene import Camera, RenderedFrame
 def write_film(
     draw: DrawFrame,
     cameras: list[Camera],
+    lenses: list[Lens | None],
     frames: list[float],
     path: Path,
     *,
@@ -30,6 +32,7 @@ def write_film(
     Args:
         draw: the scene's.
         cameras: one for each frame, all of one size.
+        lenses: one for each frame, None where all is sharp.
         frames: of the loop; between two where time is stretched.
         path: `.mp4`, `.webm`, `.gif`, or a folder, whose frames are written once.
         fps: of the video.
@@ -47,9 +50,10 @@ def write_film(
     drawn: RenderedFrame | None = None
     repeated = loops if path.suffix.lower() in (".mp4", ".webm") else 1
     with writer:
-        for number, (camera, frame) in enumerate(zip(cameras, frames, strict=True)):
+        shots = zip(cameras, lenses, frames, strict=True)
+        for number, (camera, lens, frame) in enumerate(shots):
             progress(f"Frame {number + 1} of {len(frames)}", number / len(frames))
-            drawn = draw(Shot(camera, camera, camera), frame, False)
+            drawn = focused(draw(Shot(camera, camera, camera), frame, False), lens)
             writer.write(number, drawn)
             if repeated > 1:
                 again.append(torch.from_numpy(rgb_bytes(drawn.rgb)))

@@ -40,6 +40,7 @@ from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.guess import guess_mask, offered_regions
 from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.coverage import holes, safe_reach, uncovered
+from cine3d_core.output.focus import Lens, focused
 from cine3d_core.output.matte import matte
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
@@ -137,6 +138,7 @@ def render(job: JobInput) -> JobResult:
     `combined` [H, W, 4] scene-linear (premultiplied by coverage if `transparent`); `depth`
     [H, W, 1] core units, 0 where nothing is; `vector` [H, W, 4] px with y up, from here to the
     previous frame and from the next frame to here, as Cycles has it; `moving` [H, W, 1].
+    A `camera` with a `lens` (`focus`, `blur_px`) has depth of field.
     `region` (left, bottom, width, height) cuts a part out. `preview` draws in a moment, for frames
     of about `PREVIEW_SIDE_PX`: fewer points, no decoder.
     """
@@ -150,6 +152,7 @@ def render(job: JobInput) -> JobResult:
         _frame(arguments["frame"]),
         "vector" in arguments.get("passes", []),
     )
+    frame = focused(frame, _lens(arguments["camera"]))
     job.progress("Handing over", 0.95)
     planes = {"combined": _combined(frame, bool(arguments.get("transparent")))}
     planes |= {
@@ -230,6 +233,7 @@ def film(job: JobInput) -> JobResult:
     write_film(
         scene.draw,
         [_camera(record) for record in arguments["cameras"]],
+        [_lens(record) for record in arguments["cameras"]],
         [_frame(value) for value in arguments["frames"]],
         path,
         fps=float(arguments["fps"]),
@@ -357,6 +361,12 @@ def _camera(record: dict[str, Any]) -> Camera:
             f"frames of {width}x{height} pixels were asked for; choose at most {MAX_SIDE_PX} a side"
         )
     return Camera(torch.from_numpy(intrinsics), torch.from_numpy(pose), height, width)
+
+
+def _lens(record: dict[str, Any]) -> Lens | None:
+    """The lens of a camera record, None where all is sharp."""
+    lens = record.get("lens")
+    return None if lens is None else Lens(float(lens["focus"]), float(lens["blur_px"]))
 
 
 def _camera_record(camera: Camera) -> dict[str, Any]:

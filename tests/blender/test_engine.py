@@ -6,6 +6,7 @@ import sys
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
 from blender_addon.compat import set_multilayer_output
 from blender_addon.scene import photo_scene
@@ -226,6 +227,39 @@ def test_frames_of_a_scene_file_built_elsewhere_come_with_a_warning(river, tmp_p
     assert "built anew" in capfd.readouterr().out
 
 
+def test_depth_of_field_blurs_what_is_out_of_focus_and_nothing_else(river, tmp_path):
+    """Fault 36: the post is at distance 1, the sky far behind it."""
+    sharp = render_still(river, tmp_path / "sharp.png")
+    lens = river.camera.data.dof
+    lens.use_dof, lens.focus_distance, lens.aperture_fstop = True, 1.0, 0.2
+    near = render_still(river, tmp_path / "near.png")
+    sky = np.s_[4:20, 60:150]
+    assert near[sky].std(axis=(0, 1)).max() < 0.3 * sharp[sky].std(axis=(0, 1)).min()
+    post = np.s_[32:58, 46:50]
+    assert np.abs(near[post] - sharp[post]).max() < 0.03
+    lens.aperture_fstop = 128.0
+    np.testing.assert_array_equal(render_still(river, tmp_path / "small.png"), sharp)
+
+
+def test_a_focus_object_says_what_is_sharp(river):
+    from blender_addon.scene import cameras
+
+    camera, lens = river.camera, river.camera.data.dof
+    target = bpy.data.objects.new("Target", None)
+    river.collection.objects.link(target)
+    target.location = camera.matrix_world @ Vector((0.3, 0.2, -2.5))
+    lens.use_dof, lens.focus_object, lens.aperture_fstop = True, target, 2.0
+    bpy.context.view_layer.update()
+    (record,) = cameras.lens_record(camera, river, 1000.0, 1.0).values()
+    assert record["focus"] == pytest.approx(2.5, abs=1e-5)
+    expected = camera.data.lens / 1000 / 2.0 * 1000.0 / 2.5  # aperture x focal length / distance
+    assert record["blur_px"] == pytest.approx(expected, rel=1e-5)
+    target.location = camera.matrix_world @ Vector((0, 0, 1))
+    bpy.context.view_layer.update()
+    with pytest.raises(ValueError, match="behind it"):
+        cameras.lens_record(camera, river, 1000.0, 1.0)
+
+
 def test_blenders_panels_appear_where_the_engine_uses_them(scene):
     scene.render.engine = "CINE3D"
     shown = {
@@ -237,7 +271,8 @@ def test_blenders_panels_appear_where_the_engine_uses_them(scene):
     assert all(shown[f"RENDER_PT_{name}"] for name in used)
     assert bpy.types.RENDER_PT_format.poll(bpy.context)
     assert shown["DATA_PT_lens"] and shown["DATA_PT_context_camera"]
-    assert not shown["DATA_PT_camera_dof"] and shown["RENDER_PT_time_stretching"]
+    assert shown["DATA_PT_camera_dof"] and shown["DATA_PT_camera_dof_aperture"]
+    assert not shown["DATA_PT_light"] and shown["RENDER_PT_time_stretching"]
     assert not shown["RENDER_PT_opengl_film"]
 
 
