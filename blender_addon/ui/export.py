@@ -15,7 +15,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output
 
 from ..compat import get_modifier_input, set_modifier_input
-from ..scene import coordinates, photo_points, photo_scene, scene_files
+from ..scene import coordinates, photo_points, photo_scene, point_nodes, scene_files
 from ..worker import jobs
 
 _RANGES = (
@@ -119,6 +119,46 @@ def _selected(context, objects: list[bpy.types.Object]) -> Iterator[None]:
         context.view_layer.objects.active = active
 
 
+DISPLAY_COLOR = "displayColor"  # where other programs look for the colour of USD's points
+
+
+@contextmanager
+def _display_color(objects: list[bpy.types.Object]) -> Iterator[None]:
+    """The points' colour once more, by the name that USD has for it."""
+    try:
+        for obj in objects:
+            colors = np.empty(4 * len(obj.data.vertices), np.float32)
+            obj.data.attributes[point_nodes.COLOR].data.foreach_get("color", colors)
+            shown = obj.data.attributes.new(DISPLAY_COLOR, "FLOAT_COLOR", "POINT")
+            shown.data.foreach_set("color", colors)
+        yield
+    finally:
+        for obj in objects:
+            if (shown := obj.data.attributes.get(DISPLAY_COLOR)) is not None:
+                obj.data.attributes.remove(shown)
+
+
+def write_colors(context, objects: list[bpy.types.Object], path: Path) -> list[Path]:
+    """A PLY beside an Alembic file for each object, its vertices in the same order.
+
+    Alembic as Blender writes it has colours of faces alone, and these points have none.
+    """
+    written = []
+    for number, obj in enumerate(objects):
+        target = path.with_name(f"{path.stem}-colors-{number}.ply")
+        with _selected(context, [obj]):
+            bpy.ops.wm.ply_export(
+                filepath=str(target),
+                export_selected_objects=True,
+                export_attributes=True,
+                export_colors="SRGB",
+                forward_axis="Y",
+                up_axis="Z",
+            )
+        written.append(target)
+    return written
+
+
 class _ExchangeExport(_NeedsPhoto, ExportHelper):
     """What Alembic and USD share."""
 
@@ -131,7 +171,7 @@ class _ExchangeExport(_NeedsPhoto, ExportHelper):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         with vertices_only(root) as objects, _selected(context, [root, *objects]):
-            self.write(context, str(path))
+            self.write(context, objects, str(path))
         self.report({"INFO"}, f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
         return {"FINISHED"}
 
@@ -145,7 +185,7 @@ class CINE3D_OT_export_alembic(_ExchangeExport, bpy.types.Operator):
     filename_ext = ".abc"
     filter_glob: StringProperty(default="*.abc", options={"HIDDEN"})
 
-    def write(self, context, path):
+    def write(self, context, objects, path):
         bpy.ops.wm.alembic_export(
             filepath=path,
             selected=True,
@@ -153,6 +193,12 @@ class CINE3D_OT_export_alembic(_ExchangeExport, bpy.types.Operator):
             end=context.scene.frame_end,
             as_background_job=False,
         )
+        now = context.scene.frame_current
+        context.scene.frame_set(context.scene.frame_start)
+        try:
+            write_colors(context, objects, Path(path))
+        finally:
+            context.scene.frame_set(now)
 
 
 class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
@@ -164,8 +210,9 @@ class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
     filename_ext = ".usdc"
     filter_glob: StringProperty(default="*.usd;*.usdc;*.usda", options={"HIDDEN"})
 
-    def write(self, context, path):
-        bpy.ops.wm.usd_export(filepath=path, selected_objects_only=True, export_animation=True)
+    def write(self, context, objects, path):
+        with _display_color(objects):
+            bpy.ops.wm.usd_export(filepath=path, selected_objects_only=True, export_animation=True)
 
 
 def _draw_menu(self, context):

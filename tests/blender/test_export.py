@@ -1,5 +1,7 @@
 """Exports are read back: PLY by its own rules, Alembic and USD by Blender's importers."""
 
+import re
+
 import bpy
 import numpy as np
 import pytest
@@ -93,6 +95,60 @@ def test_moving_points_come_back_from_exchange_formats(river, tmp_path, kind):
         bpy.context.scene.frame_set(frame)
         world = mesh_positions(back) @ np.array(back.matrix_world)[:3, :3].T
         np.testing.assert_allclose(world, positions, atol=1e-4)
+
+
+def test_usd_carries_colour_and_weight(river, tmp_path):
+    """Fault 30: also by the name under which other programs look for the colour.
+
+    Read as text: Blender's own importer leaves out attributes of points without faces.
+    """
+    if not hasattr(bpy.ops.wm, "usd_export"):
+        pytest.skip("this Blender was built without usd")
+    river.frame_end = 2
+    objects = photo_points.point_objects(photo_scene.roots(river)[0])
+    path = tmp_path / "points.usda"
+    assert bpy.ops.cine3d.export_usd(filepath=str(path)) == {"FINISHED"}
+    assert not any(export.DISPLAY_COLOR in obj.data.attributes for obj in objects)
+    text = path.read_text()
+    rest = re.search(r"primvars:displayColor = \[(.*)\]", text)[1]
+    first = [float(value) for value in rest[: rest.index(")")].strip("(").split(",")]
+    colors = [attribute(obj.data, "Col", "color", 4) for obj in objects]
+    assert any(np.allclose(rows[0, : len(first)], first, atol=1e-5) for rows in colors)
+    samples = re.search(r"primvars:weight.timeSamples = \{\s+\S+: \[(.*)\]", text)[1]
+    weight = np.array([float(value) for value in samples.split(",")])
+    count = len(objects[1].data.vertices)
+    assert len(weight) == 2 * count
+    np.testing.assert_allclose(weight[:count] + weight[count:], 1, atol=1e-6)
+
+
+def attribute(data, name, kind, width):
+    values = data.attributes[name].data
+    out = np.empty(len(values) * width, np.float32)
+    values.foreach_get(kind, out)
+    return out.reshape(-1, width)
+
+
+def test_alembic_has_its_colours_beside_it(river, tmp_path):
+    """Fault 30: one row for each vertex, in the same order."""
+    if not hasattr(bpy.ops.wm, "alembic_export"):
+        pytest.skip("this Blender was built without alembic")
+    river.frame_end = 2
+    root = photo_scene.roots(river)[0]
+    obj = photo_points.point_objects(root)[1]
+    count = len(obj.data.vertices)
+    assert bpy.ops.cine3d.export_alembic(filepath=str(tmp_path / "p.abc")) == {"FINISHED"}
+    table = read_ply(tmp_path / "p-colors-1.ply")
+    assert len(table) == 2 * count
+    with export.vertices_only(root) as objects:
+        river.frame_set(river.frame_start)
+        expected = mesh_positions(objects[1]) @ np.array(obj.matrix_world)[:3, :3].T
+    got = np.stack([table[axis] for axis in "xyz"], axis=1)
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+    linear = attribute(obj.data, "Col", "color", 4)[:, :3]
+    stored = np.stack([table[c] for c in ("red", "green", "blue")], axis=1)[:count] / 255
+    curve = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(stored, curve, atol=2 / 255)
+    assert "weight" in table.dtype.names
 
 
 def test_blenders_own_exporter_would_have_lost_the_points(river, tmp_path):
