@@ -19,8 +19,8 @@ from cine3d_core.networks.official import (
     inpainting_nets,
     motion_net,
 )
+from cine3d_core.official import frame as official_frame
 from cine3d_core.official.build import Loop, build_official
-from cine3d_core.official.frame import official_frames
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 from tests.golden.filler import filled_state_dict
 
@@ -61,7 +61,7 @@ def official_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphSce
 
 def official_frames(scene: CinemagraphScene) -> Callable[[Camera, int], RenderedFrame]:
     """What draws its frames."""
-    draw = official_frames(scene, load=filled_network)
+    draw = official_frame.official_frames(scene, load=filled_network)
 
     def without_gradients(camera: Camera, frame: int) -> RenderedFrame:
         with torch.no_grad():
