@@ -60,6 +60,7 @@ def _render(args: argparse.Namespace) -> None:
             strength=args.strength,
             decoder=args.decoder,
         ),
+        cameras=path.camera,
     )
     started = time.perf_counter()
     with showing_progress(args.progress) as progress, writer:

@@ -15,6 +15,8 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.stream import VideoStream
 
+from cine3d_core.files.video.rate import frame_rate
+
 _BT709 = 1  # primaries, transfer and matrix, in the numbering of H.273
 _LIMITED_RANGE = 1
 _GIF_TICK = Fraction(1, 100)  # the unit of GIF's delays
@@ -38,7 +40,7 @@ class _StreamEncoder:
         container_options: dict[str, str],
     ) -> None:
         self._container = av.open(path, "w", options=container_options)
-        self._rate = _rate(fps)
+        self._rate = frame_rate(fps)
         stream = self._container.add_stream(codec, rate=self._rate, options=codec_options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = width + width % 2, height + height % 2
@@ -120,7 +122,7 @@ class GifEncoder:
         self._path = path
         self._staged = path.with_suffix(".mkv")
         self._size = (width, height)
-        self._rate = _rate(fps)
+        self._rate = frame_rate(fps)
         self._count = 0
         self._seen = 0
         self._ticks: list[int] = []  # when each kept picture is shown
@@ -227,11 +229,3 @@ def _finish(container: OutputContainer, stream: VideoStream, *, complete: bool) 
         stack.callback(container.close)
         if complete:
             container.mux(stream.encode(None))
-
-
-def _rate(fps: float) -> Fraction:
-    """Frames per second as a fraction that files can hold; 29.97 becomes 30000/1001."""
-    whole = round(fps * 1.001)  # television's rates are whole ones slowed down by a thousandth
-    if whole and 0 < abs(fps - round(fps)) and abs(fps - whole / 1.001) < 0.005:
-        return Fraction(whole * 1000, 1001)
-    return Fraction(fps).limit_denominator(1001)

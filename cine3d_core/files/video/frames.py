@@ -16,9 +16,10 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing, writing
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.video.background import BackgroundQueue
-from cine3d_core.scene import RenderedFrame
+from cine3d_core.scene import Camera, RenderedFrame
 
 ImageFormat = Literal["png", "exr"]
+CameraOf = Callable[[int], Camera]  # of a frame
 
 _PNG_FINGERPRINT = "cine3d"  # text chunk
 _PNG_COMPRESSION = 4  # zlib level: half the time of 6 for 3 % more bytes
@@ -29,11 +30,20 @@ class FolderWriter:
     """Writes `frame_0000.png` or `.exr`, each whole or not at all, behind the renderer's back."""
 
     def __init__(
-        self, folder: Path, *, image_format: ImageFormat, resume: bool, fingerprint: str
+        self,
+        folder: Path,
+        *,
+        image_format: ImageFormat,
+        resume: bool,
+        fingerprint: str,
+        fps: float,
+        cameras: CameraOf | None,
     ) -> None:
         self._folder = folder
         self._format: ImageFormat = image_format
         self._fingerprint = fingerprint
+        self._fps = fps
+        self._cameras = cameras
         self._queue = BackgroundQueue()
         self._done = _finished(folder, image_format, fingerprint) if resume else frozenset()
 
@@ -63,7 +73,11 @@ class FolderWriter:
 
     def write(self, frame: int, rendered: RenderedFrame) -> None:
         """Queue one frame; raises what went wrong with an earlier one."""
-        encode = _png_encoder(rendered) if self._format == "png" else _exr_encoder(rendered)
+        if self._format == "png":
+            encode = _png_encoder(rendered)
+        else:
+            camera = None if self._cameras is None else self._cameras(frame)
+            encode = _exr_encoder(rendered, self._fps, camera)
         path = self._folder / frame_name(frame, self._format)
         self._queue.submit(partial(_write_frame, path, encode, self._fingerprint))
 
@@ -90,14 +104,16 @@ def _png_encoder(rendered: RenderedFrame) -> Callable[[Path, str], None]:
     return encode
 
 
-def _exr_encoder(rendered: RenderedFrame) -> Callable[[Path, str], None]:
+def _exr_encoder(
+    rendered: RenderedFrame, fps: float, camera: Camera | None
+) -> Callable[[Path, str], None]:
     # OpenEXR is imported only where EXR is asked for: a broken install must not stop videos
-    from cine3d_core.files.pictures.exr import exr_channels, write_exr
+    from cine3d_core.files.pictures.exr import exr_channels, exr_header, write_exr
 
-    channels = exr_channels(rendered)
+    channels, header = exr_channels(rendered), exr_header(fps, camera)
 
     def encode(path: Path, fingerprint: str) -> None:
-        write_exr(path, channels, fingerprint)
+        write_exr(path, channels, fingerprint, header)
 
     return encode
 

@@ -21,7 +21,7 @@ from cine3d_core.files.atomic import check_output, replacing
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.video.background import BackgroundQueue
 from cine3d_core.files.video.encoders import GifEncoder, Mp4Encoder, WebmEncoder
-from cine3d_core.files.video.frames import FolderWriter, ImageFormat
+from cine3d_core.files.video.frames import CameraOf, FolderWriter, ImageFormat
 from cine3d_core.scene import RenderedFrame
 
 _ENCODERS = {".mp4": Mp4Encoder, ".webm": WebmEncoder, ".gif": GifEncoder}
@@ -65,11 +65,13 @@ def open_frame_writer(
     image_format: str = "png",
     resume: bool = False,
     fingerprint: str,
+    cameras: CameraOf | None = None,
 ) -> FrameWriter:
     """The writer for an output: `.mp4`, `.webm`, `.gif`, or a folder for anything without a suffix.
 
     A folder gets `frame_0000.png` or `.exr` (see `exr`), each stamped with `fingerprint`, which
-    stands for the scene and everything else that decides what a frame looks like.
+    stands for the scene and everything else that decides what a frame looks like. Where `cameras`
+    are given, each EXR states its own.
 
     Raises:
         InputError: unknown extension or format, a place that cannot be written, `resume` of a
@@ -81,7 +83,14 @@ def open_frame_writer(
     if _is_folder(path):
         folder = _checked_folder(path)
         kind = _checked_format(image_format)
-        return FolderWriter(folder, image_format=kind, resume=resume, fingerprint=fingerprint)
+        return FolderWriter(
+            folder,
+            image_format=kind,
+            resume=resume,
+            fingerprint=fingerprint,
+            fps=fps,
+            cameras=cameras,
+        )
     if suffix not in _ENCODERS:
         raise InputError(
             f"cannot write {path}: {suffix} is none of .mp4, .webm, .gif; use one of them, or "

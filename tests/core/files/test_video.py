@@ -14,9 +14,10 @@ from PIL import Image
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.pictures.exr import srgb_to_linear
-from cine3d_core.files.video.encoders import _rate
 from cine3d_core.files.video.frames import frame_name
+from cine3d_core.files.video.rate import frame_rate
 from cine3d_core.files.video.writer import FrameWriter, open_frame_writer
+from cine3d_core.scene import Camera
 from tests.pictures import picture8, rendered_frame
 
 HEIGHT, WIDTH = 45, 63
@@ -77,7 +78,7 @@ def test_fractional_rates_are_kept(tmp_path: Path) -> None:
      (12.5, Fraction(25, 2))],
 )  # fmt: skip
 def test_televisions_rates_are_exact(fps: float, rate: Fraction) -> None:
-    assert _rate(fps) == rate
+    assert frame_rate(fps) == rate
 
 
 def test_mp4_starts_with_its_index(tmp_path: Path) -> None:
@@ -125,6 +126,36 @@ def test_exr_frames_hold_every_channel(tmp_path: Path) -> None:
     assert torch.equal(stored["mask.moving"], frame.moving[0].half())
     assert torch.equal(stored["mask.coverage"], frame.alpha[0].half())
     assert stored["A"].min() == 1
+
+
+def test_exr_headers_state_rate_colours_and_camera(tmp_path: Path) -> None:
+    turn = torch.eye(4, dtype=torch.float64)
+    angle = torch.tensor(0.3, dtype=torch.float64)
+    turn[0, 0] = turn[2, 2] = angle.cos()
+    turn[0, 2], turn[2, 0] = angle.sin(), -angle.sin()
+    turn[:3, 3] = torch.tensor([0.1, -0.2, 0.3])
+    inside = [[50.0, 0, WIDTH / 2 + 1], [0, 55.0, HEIGHT / 2 - 2], [0, 0, 1]]
+    camera = Camera(torch.tensor(inside, dtype=torch.float64), turn, HEIGHT, WIDTH)
+    with writer(tmp_path / "out", image_format="exr", fps=29.97, cameras=lambda frame: camera) as w:
+        w.write(0, rendered_frame(HEIGHT, WIDTH))
+    with OpenEXR.File(str(tmp_path / "out/frame_0000.exr"), header_only=True) as file:
+        header = dict(file.header())  # it is emptied when the file is closed
+    assert header["framesPerSecond"] == Fraction(30000, 1001)
+    assert header["chromaticities"] == pytest.approx((0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127,
+                                                      0.329))  # fmt: skip
+    assert header["focalLengthPx"] == 50.0
+    # a point of ours, and the same with y upwards, as a row
+    point = torch.tensor([0.4, 0.7, 5.0, 1.0], dtype=torch.float64)
+    row = (point * torch.tensor([1, -1, 1, 1])).numpy()
+    seen = turn @ point
+    np.testing.assert_allclose(row @ header["worldToCamera"], seen * torch.tensor([1, -1, 1, 1]),
+                               rtol=1e-6)  # fmt: skip
+    pixel = camera.intrinsics @ seen[:3] / seen[2]
+    x, y, z, w_ = row @ header["worldToNDC"]
+    assert (x / w_ * WIDTH, y / w_ * HEIGHT) == pytest.approx(
+        tuple(pixel[:2].tolist()), abs=1e-3
+    )  # the file holds float32
+    assert z / w_ == pytest.approx(1 - 1 / float(seen[2]), abs=1e-5)
 
 
 @pytest.mark.parametrize("image_format", ["png", "exr"])
