@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ class Hub:
     """A running hub and what it is to do wrong."""
 
     address: str = ""
+    port: int = 0
     files: dict[str, bytes] = field(default_factory=dict)  # "org/model/path" -> content
     requests: list[str] = field(default_factory=list)  # "GET /path bytes=10-"
     cuts: int = 0  # so many answers end early,
@@ -48,8 +50,10 @@ class Hub:
 
 
 @contextmanager
-def hub(files: dict[str, bytes], **faults: Any) -> Iterator[Hub]:
-    """A hub with files, on a port of its own."""
+def hub(
+    files: dict[str, bytes], *, tls: ssl.SSLContext | None = None, **faults: Any
+) -> Iterator[Hub]:
+    """A hub with files, on a port of its own; with `tls` it speaks HTTPS."""
     state = Hub(files=files, **faults)
 
     class Handler(_Handler):
@@ -57,7 +61,10 @@ def hub(files: dict[str, bytes], **faults: Any) -> Iterator[Hub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    state.address = f"http://127.0.0.1:{server.server_address[1]}"
+    state.port = server.server_address[1]
+    state.address = f"http://127.0.0.1:{state.port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

@@ -258,6 +258,11 @@ def _answer(
                 f"({error.reason.verify_message}); behind a company's proxy, name its certificates "
                 "in SSL_CERT_FILE"
             ) from error
+        if "407" in str(error.reason):
+            raise InputError(
+                "the proxy wants a name and a password; give them in HTTPS_PROXY, as in "
+                "http://NAME:PASSWORD@HOST:PORT"
+            ) from error
         raise _Broken(str(error.reason)) from error
     except (TimeoutError, http.client.HTTPException, ConnectionError) as error:
         raise _Broken(str(error) or type(error).__name__) from error
