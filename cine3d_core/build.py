@@ -21,12 +21,13 @@ from cine3d_core.device import choose_device, on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.models.store import list_models
+from cine3d_core.files.pictures.panorama import read_view
 from cine3d_core.files.pictures.photo import Photo, read_photo, without_border
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.borders import Insets
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_layers
-from cine3d_core.memory import available_gib, check_memory
+from cine3d_core.memory import available_gib, check_memory, check_reading_memory
 from cine3d_core.motion.direct import asks_what_flows, direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refiner import motion_checksums, motion_refiner
@@ -131,7 +132,9 @@ def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
         InputError: it cannot be read, or is too large for this machine's memory.
     """
     size = min(settings.size, DRAFT_SIZE) if settings.preset == "draft" else settings.size
-    photo = read_photo(photo_path, max_side=size)
+    view = None if settings.view is None else read_view(settings.view)
+    check_reading_memory(photo_path, size, view)
+    photo = read_photo(photo_path, max_side=size, view=view)
     of_the_paper = settings.preset == "paper" or settings.models == "official"
     # a depth picture is one of the whole photo
     if settings.border == "cut" and not of_the_paper and not Path(settings.depth or "").is_file():
@@ -290,7 +293,7 @@ def scene_of(
             "depth_source": source.description,
             "assumed": list(directed.assumed),
             "cut_px": asdict(photo.cut),
-            "focal_from_exif": photo.focal_px is not None,
+            "focal_from_exif": photo.focal_px is not None and photo.focal_from == "EXIF",
             "focal_from": _focal_from(directed),
         },
     )
@@ -310,7 +313,7 @@ def _said_of_border(cut: Insets) -> tuple[str, ...]:
 def _focal_from(directed: DirectedPhoto) -> str:
     """Who said what lens took the photo."""
     if directed.photo.focal_px is not None:
-        return "EXIF"
+        return directed.photo.focal_from
     return directed.source.description if directed.depth.focal_px is not None else "assumed"
 
 

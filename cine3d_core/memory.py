@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.pictures.decoding import opened_picture
+from cine3d_core.files.pictures.decoding import REDUCED, opened_picture
+from cine3d_core.files.pictures.photo import ViewChoice, reading_bytes
 
 GIB = 2**30
 SAID_FROM = 2_000_000  # pixels: smaller photos fit everywhere
@@ -126,10 +127,41 @@ def check_memory(height: int, width: int, free_gib: float | None) -> None:
         raise InputError(sentence, advice)
 
 
+def reading_sentence(
+    path: Path, max_side: int, view: ViewChoice, free_gib: float | None
+) -> tuple[str, bool] | None:
+    """What reading a very large photo needs, in words, and whether it fits; None for others.
+
+    Args:
+        path: of the photo.
+        max_side: px that it is brought down to.
+        view: cut out of it; see `read_photo`.
+        free_gib: from `available_gib`.
+
+    Raises:
+        InputError: as `read_photo`, from the file's header.
+    """
+    needed = reading_bytes(path, max_side, view)
+    if needed is None:
+        return None
+    gib = BUILD.base_gib + needed / GIB
+    sentence = f"reading the photo {path} takes about {gib:.1f} GiB of memory"
+    if free_gib is None or gib <= free_gib:
+        return sentence, True
+    return f"{sentence} but {free_gib:.1f} GiB are free", False
+
+
+def check_reading_memory(path: Path, max_side: int, view: ViewChoice) -> None:
+    """Refuses a photo that cannot be read with the memory there is; InputError says so."""
+    said = reading_sentence(path, max_side, view, available_gib())
+    if said is not None and not said[1]:
+        raise InputError(f"{said[0]}; make the photo smaller first, or close other programs")
+
+
 def photo_size(path: Path, max_side: int) -> tuple[int, int] | None:
     """Height and width of a photo as it will be worked on; None for what only reading can tell."""
     try:
-        with opened_picture(path, "photo") as image:
+        with opened_picture(path, "photo", bounds=REDUCED) as image:
             width, height = image.size
     except InputError:  # whoever reads it says what is wrong
         return None

@@ -97,6 +97,12 @@ class BuildSettings:
     border: Border = _chosen(
         "cut", "a scan frame, paper margin or disc rim around the picture", options=BORDERS
     )
+    view: str | None = _chosen(
+        None,
+        "what to cut out of a panorama, in degrees to the right, upwards and across; flat: as it "
+        "is",
+        metavar="YAW,PITCH,FOV",
+    )
 
 
 # Setting -> its name in Blender.

@@ -48,8 +48,19 @@ def _build(args: argparse.Namespace) -> None:
 
 def _tell_memory(args: argparse.Namespace) -> None:
     """Says what a large photo takes, before it takes it."""
-    from cine3d_core.memory import SAID_FROM, available_gib, memory_sentence, photo_size
+    from cine3d_core.files.pictures.panorama import read_view
+    from cine3d_core.memory import (
+        SAID_FROM,
+        available_gib,
+        memory_sentence,
+        photo_size,
+        reading_sentence,
+    )
 
+    view = None if args.view is None else read_view(args.view)
+    said = reading_sentence(args.photo, args.size, view, available_gib())
+    if said is not None:
+        tell(said[0], args)
     size = photo_size(args.photo, args.size)
     if size is not None and size[0] * size[1] >= SAID_FROM:
         tell(memory_sentence(*size, available_gib())[0], args)
@@ -119,7 +130,8 @@ def _batch(args: argparse.Namespace) -> None:
     from cine3d_core.cli import batch
 
     def given(*pairs: tuple[str, object]) -> tuple[str, ...]:
-        return tuple(part for k, v in pairs if v is not None for part in (f"--{k}", str(v)))
+        # in one word, since a view may begin with a minus
+        return tuple(f"--{k}={v}" for k, v in pairs if v is not None)
 
     settings = batch.BatchSettings(
         build=given(*((name, getattr(args, name)) for name in _SHARED)),

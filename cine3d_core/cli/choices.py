@@ -8,7 +8,7 @@ from pathlib import Path
 from cine3d_core.settings import CHOICES, DEFAULTS, BuildSettings
 
 # what decides about the motion
-MOTION = ("depth", "classes", "mask", "hints", "motion", "frames", "size", "border")
+MOTION = ("depth", "classes", "mask", "hints", "motion", "frames", "size", "border", "view")
 _TYPES = {"mask": Path, "hints": Path, "frames": int, "fps": float, "size": int}
 
 

@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from cine3d_core.cli.choices import add_settings, settings_from
 from cine3d_core.cli.say import add_progress, showing_progress, tell
 
 
@@ -23,21 +24,17 @@ def add_depth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help=".png: 16 bit, near is bright; .exr: distances; both may be painted on and given back "
         "with --depth; a picture named ...preview is for eyes; may be given several times",
     )
-    depth.add_argument(
-        "--depth", metavar="NAME|FOLDER|IMAGE", help="depth network, model folder or depth picture"
-    )
-    depth.add_argument("--size", type=int, default=1280, help="long side at most, pixels (1280)")
-    depth.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    add_settings(depth, "depth", "size", "view", "device")
     add_progress(depth)
     depth.set_defaults(run=_depth)
 
 
 def _depth(args: argparse.Namespace) -> None:
-    from cine3d_core.build import BuildSettings, estimate_depth, read_working_photo
+    from cine3d_core.build import estimate_depth, read_working_photo
     from cine3d_core.output.depth_files import check_depth_outputs, write_depth
 
     check_depth_outputs(args.output)
-    settings = BuildSettings(depth=args.depth, size=args.size, device=args.device)
+    settings = settings_from(args)
     started = time.perf_counter()
     with showing_progress(args.progress) as progress:
         progress("reading the photo", 0.0)

@@ -34,7 +34,7 @@ def test_options_become_settings_of_their_types():
     parser = argparse.ArgumentParser()
     add_settings(parser, *CHOICES)
     words = "--depth d --mask m.png --hints h.json --motion analytic --frames 9 --fps 12.5".split()
-    words += "--size 64 --models official --preset draft --device cpu".split()
+    words += "--size 64 --models official --preset draft --device cpu --view=-9,0,60".split()
     assert settings_from(parser.parse_args(words)) == BuildSettings(
         depth="d",
         mask=Path("m.png"),
@@ -46,6 +46,7 @@ def test_options_become_settings_of_their_types():
         models="official",
         preset="draft",
         device="cpu",
+        view="-9,0,60",
     )
 
 

@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -17,14 +18,30 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import input_file
+from cine3d_core.files.pictures.raw import is_raw
+from cine3d_core.files.pictures.tiff_planes import planar_samples
 
 MAX_SIDE_PX = 16_384
 MAX_PIXELS = 100_000_000
 
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large a picture may be."""
+
+    side_px: int = MAX_SIDE_PX
+    pixels: int = MAX_PIXELS
+
+
+USUAL = Bounds()
+# for a picture that is made smaller while it is read
+REDUCED = Bounds(65_535, 1_000_000_000)
+
+_PIXELS_PER_BYTE = 2000  # of a file: beyond USUAL, more are a promise that it cannot keep
+
 _ORIENTATION = 0x0112  # EXIF and TIFF tag
 _BITS_PER_SAMPLE = 258  # TIFF tag
 _PLANAR = 284  # TIFF tag: 1 interleaved, 2 one channel after the other
-_RAW_SUFFIXES = {".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
 # what Pillow and its plugins are known to raise for damaged bytes
 _DAMAGE = (
     OSError,
@@ -44,7 +61,7 @@ _DAMAGE = (
 
 
 @contextmanager
-def opened_picture(path: str | Path, what: str) -> Iterator[Image.Image]:
+def opened_picture(path: str | Path, what: str, *, bounds: Bounds = USUAL) -> Iterator[Image.Image]:
     """A picture of bearable size whose pixels are not decoded yet.
 
     Whatever the decoder raises for damaged bytes, here or inside, becomes an InputError.
@@ -56,12 +73,13 @@ def opened_picture(path: str | Path, what: str) -> Iterator[Image.Image]:
             _check_no_raw(place, what)
             _learn_formats()
             with Image.open(place) as image:
-                check_size(image.height, image.width, path, what)
+                check_size(image.height, image.width, path, what, bounds=bounds)
+                _check_possible(image, place, what)
                 yield image
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(_too_large(path, what, "")) from error
+        raise InputError(_too_large(path, what, "", bounds)) from error
     except UnidentifiedImageError as error:
         raise InputError(_unknown(place, what)) from error
     except _DAMAGE as error:
@@ -73,6 +91,8 @@ def opened_picture(path: str | Path, what: str) -> Iterator[Image.Image]:
 @cache
 def _learn_formats() -> None:
     """HEIC and JPEG XL, where the packages for them are installed."""
+    # ours are the bounds that hold, and they are looked at before a pixel is decoded
+    Image.MAX_IMAGE_PIXELS = REDUCED.pixels
     with suppress(ImportError):
         import pillow_heif
 
@@ -83,19 +103,68 @@ def _learn_formats() -> None:
 
 def _check_no_raw(path: Path, what: str) -> None:
     """InputError for a camera's raw file, of which only the small preview would be read."""
-    if path.suffix.lower() in _RAW_SUFFIXES:
+    if is_raw(path):
+        raise InputError(f"the {what} {path} is a camera's raw file; save it as TIFF or PNG first")
+
+
+def check_size(
+    height: int, width: int, path: str | Path, what: str, *, bounds: Bounds = USUAL
+) -> None:
+    """InputError for a picture whose pixels would not fit into memory."""
+    if max(height, width) > bounds.side_px or height * width > bounds.pixels:
+        raise InputError(_too_large(path, what, f"{width}x{height}, ", bounds))
+    if min(height, width) < 1:
+        raise InputError(f"the {what} {path} has no pixels; export it again")
+
+
+def _check_possible(image: Image.Image, path: Path, what: str) -> None:
+    """InputError for a small file that promises so many pixels that it cannot hold them."""
+    pixels = image.height * image.width
+    if pixels > USUAL.pixels and pixels > _PIXELS_PER_BYTE * path.stat().st_size:
         raise InputError(
-            f"the {what} {path} is a camera's raw file; develop it first, and save it as TIFF or "
-            "JPEG"
+            f"the {what} {path} promises {image.width}x{image.height} pixels, which its "
+            f"{path.stat().st_size} bytes cannot hold; export it again"
         )
 
 
-def check_size(height: int, width: int, path: str | Path, what: str) -> None:
-    """InputError for a picture whose pixels would not fit into memory."""
-    if max(height, width) > MAX_SIDE_PX or height * width > MAX_PIXELS:
-        raise InputError(_too_large(path, what, f"{width}x{height}, "))
-    if min(height, width) < 1:
-        raise InputError(f"the {what} {path} has no pixels; export it again")
+def brought_down(image: Image.Image, max_side: int) -> Image.Image:
+    """A large picture made smaller while it is decoded, its long side still `max_side` px or more.
+
+    JPEG is decoded at half, a quarter or an eighth of its size; everything else is decoded as it is
+    and then averaged over blocks of whole pixels. Beyond 8 bits a channel only grey keeps its
+    depth.
+    """
+    turn, info = image.getexif().get(_ORIENTATION, 1), image.info
+    image.draft(None, _room_for(image.size, max_side))
+    factor = max(image.size) // max_side
+    if factor > 1:
+        if image.mode.startswith("I;16"):
+            image = image.convert("I")
+        elif image.mode in ("1", "P", "PA"):
+            image = image.convert(_plain_mode(image))
+        image = image.reduce(factor)
+    image.load()
+    exif = Image.Exif()
+    exif[_ORIENTATION] = turn
+    # a picture made anew knows nothing of its file's tags
+    image.info = {k: v for k, v in info.items() if k != "exif"} | {"exif": exif.tobytes()}
+    return image
+
+
+def _room_for(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """The smallest size that may come out of the decoder."""
+    scale = min(1.0, max_side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def decoding_bytes(image: Image.Image, max_side: int) -> int:
+    """About how much memory `brought_down` needs."""
+    width, height = image.size
+    if image.format in ("JPEG", "MPO"):
+        while max(width, height) >= 2 * max_side and width * 8 > image.width:
+            width, height = (width + 1) // 2, (height + 1) // 2
+        return 5 * width * height
+    return 8 * width * height  # decoded by a library, then kept by Pillow
 
 
 def samples(path: str | Path, image: Image.Image) -> np.ndarray:
@@ -143,9 +212,8 @@ def _deep_colour_samples(path: str | Path, image: Image.Image) -> np.ndarray:
     """16-bit colour by way of OpenCV, which leaves EXIF's rotation to us."""
     orientation = image.getexif().get(_ORIENTATION, 1) if image.format == "PNG" else 1
     if getattr(image, "tag_v2", {}).get(_PLANAR, 1) == 2:  # decoded, it would be stripes
-        raise InputError(
-            f"{path} stores 16-bit channels one after the other (planar), which cannot be read; "
-            "save it with interleaved channels"
+        return _turned(
+            planar_samples(Path(path).read_bytes()), image.getexif().get(_ORIENTATION, 1)
         )
     data = np.fromfile(path, np.uint8)  # imread cannot open every name on Windows
     array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
@@ -166,10 +234,10 @@ def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
     return array[::rows, ::columns]
 
 
-def _too_large(path: str | Path, what: str, size: str) -> str:
+def _too_large(path: str | Path, what: str, size: str, bounds: Bounds) -> str:
     return (
-        f"the {what} {path} is too large ({size}at most {MAX_PIXELS // 10**6} megapixels and "
-        f"{MAX_SIDE_PX} px a side); make it smaller first"
+        f"the {what} {path} is too large ({size}at most {bounds.pixels // 10**6} megapixels and "
+        f"{bounds.side_px} px a side); make it smaller first"
     )
 
 

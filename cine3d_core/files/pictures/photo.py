@@ -1,8 +1,6 @@
-"""A photo of any kind that people have becomes sRGB, alpha and a focal length.
+"""A photo of any kind that people have becomes sRGB (`colour`), alpha and a focal length.
 
-Colour management: an embedded ICC profile (Display P3, Adobe RGB, CMYK, grey) is converted to sRGB;
-without one, RGB is taken as sRGB. 16-bit colour keeps its 16 bits unless a foreign profile has to
-be converted, which happens at 8 bits.
+Of a file with several pictures, such as a phone's with its gain map, the first is the photo.
 
 Transparency: half-transparent pixels keep their own colour unmixed, and fully transparent ones,
 whose stored colour is arbitrary, take that of the nearest visible pixel. So no matte colour is
@@ -11,32 +9,45 @@ invented and no halo appears; `alpha` says where the picture really is.
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.pictures.decoding import opened_picture, samples
+from cine3d_core.files.inputs import input_file, sha256_of
+from cine3d_core.files.pictures.colour import srgb_samples
+from cine3d_core.files.pictures.decoding import (
+    REDUCED,
+    USUAL,
+    Bounds,
+    brought_down,
+    decoding_bytes,
+    opened_picture,
+)
+from cine3d_core.files.pictures.exif import focal_share
+from cine3d_core.files.pictures.panorama import (
+    Sphere,
+    View,
+    cut_view,
+    focal_of,
+    looks_round,
+    sphere_said,
+    view_size,
+    view_width,
+    whole_sphere,
+)
+from cine3d_core.files.pictures.raw import developed, is_raw, raw_size
 from cine3d_core.imaging.borders import Insets, border_of
 
 MIN_SIDE_PX = 16
-
-_EXIF_IFD = 0x8769
-_FOCAL_LENGTH = 0x920A  # mm
-_PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
-_PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
-_FOCAL_35MM = 0xA405  # mm on a film of 36 x 24
-_DIAGONAL_35MM = math.hypot(36.0, 24.0)
-_MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}  # inch, cm, mm, micrometre
 
 
 @dataclass(frozen=True)
@@ -51,41 +62,149 @@ class Photo:
     original_width: int
     notes: tuple[str, ...] = ()  # what was decided about the file, in sentences
     cut: Insets = Insets()  # px of the working size around `rgb` that were left out
+    focal_from: str = "EXIF"  # who told `focal_px`
 
 
-def read_photo(path: str | Path, *, max_side: int | None = None) -> Photo:
+ViewChoice = View | Literal["flat"] | None  # None: the photo must be none of a panorama
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a file holds."""
+
+    values: np.ndarray  # [h, w, 1..4] sRGB samples of any depth, upright, perhaps made smaller
+    height: int  # of the photo
+    width: int
+    focal_share: float | None = None  # of the long side
+    notes: tuple[str, ...] = ()
+    sphere: Sphere | None = None  # where the file says that it is one
+
+
+def read_photo(path: str | Path, *, max_side: int | None = None, view: ViewChoice = None) -> Photo:
     """Read a photo, upright, its long side brought down (never up) to `max_side` px by areas.
 
+    Over 100 megapixels, or 16384 px a side, it is made smaller while it is read; without `max_side`
+    it is refused (told from the header, before anything is decoded).
+
+    Args:
+        path: a picture, or a camera's raw file.
+        max_side: None for all there is.
+        view: what to cut out of a panorama; "flat" to take a panorama as it is.
+
     Raises:
-        InputError: no such file, not a picture, damaged, under 16 px a side, or over
-            100 megapixels or 16384 px a side (told from the header, before anything is decoded).
+        InputError: no such file, not a picture, damaged, under 16 px a side, too large, or a
+            panorama without a view.
     """
-    with opened_picture(path, "photo") as image:
-        _check_not_tiny(image.height, image.width, path)
-        _check_flat(image, path)
-        focal_share, animated = _focal_share(image), _is_animated(image)
-        values = _srgb(path, image)
-    height, width = values.shape[:2]
-    size = _working_size(height, width, max_side)
+    stored = _read_raw(path, max_side) if is_raw(path) else _read_picture(path, max_side, view)
+    focal_from = "EXIF"
+    if isinstance(view, View):
+        stored, focal_from = _cut(stored, view, path, max_side), "the view"
+    size = _working_size(stored.height, stored.width, max_side)
     _check_not_tiny(*size, path)
-    rgb, alpha = _colour_and_alpha(_resized(values, size), path)
+    values = _resized(stored.values, size)
+    if view is None and looks_round(values):
+        raise _is_panorama(path)
+    rgb, alpha = _colour_and_alpha(values, path)
     return Photo(
         rgb=torch.from_numpy(rgb),
         alpha=None if alpha is None else torch.from_numpy(alpha),
-        focal_px=None if focal_share is None else focal_share * max(size),
+        focal_px=None if stored.focal_share is None else stored.focal_share * max(size),
         sha256=sha256_of(path),
-        original_height=height,
-        original_width=width,
-        notes=_notes(animated, alpha is not None),
+        original_height=stored.height,
+        original_width=stored.width,
+        notes=stored.notes + (_FILLED,) * (alpha is not None),
+        focal_from=focal_from,
     )
 
 
-def _notes(animated: bool, transparent: bool) -> tuple[str, ...]:
-    said = {
-        "the file is an animation, and its first picture is taken": animated,
-        "what is transparent is filled with the colour beside it": transparent,
-    }
-    return tuple(sentence for sentence, true in said.items() if true)
+_FILLED = "what is transparent is filled with the colour beside it"
+_FIRST = "the file is an animation, and its first picture is taken"
+
+
+def _read_picture(path: str | Path, max_side: int | None, view: ViewChoice) -> _Stored:
+    with opened_picture(path, "photo", bounds=_bounds(max_side)) as image:
+        _check_not_tiny(image.height, image.width, path)
+        width, height = image.size
+        sphere = sphere_said(_xmp(image), width, height)
+        if view is None and sphere is not None:
+            raise _is_panorama(path)
+        share = focal_share(image, image.size)
+        notes = (_FIRST,) if _is_animated(image) else ()
+        if max_side is not None and not _is_usual(image):
+            notes += (f"the photo's {width}x{height} pixels are made fewer while they are read",)
+            image = brought_down(image, _side_needed(image, max_side, view))
+        values = srgb_samples(path, image)
+    if (values.shape[0] > values.shape[1]) != (height > width):  # turned by EXIF
+        width, height = height, width
+    return _Stored(values, height, width, share, notes, sphere)
+
+
+def _read_raw(path: str | Path, max_side: int | None) -> _Stored:
+    place = input_file(path, "photo")
+    height, width = raw_size(place)
+    try:
+        with Image.open(place) as image:  # its preview, with the camera's words
+            share = focal_share(image, (width, height))
+    except (OSError, ValueError, SyntaxError):  # no kind of TIFF: it does not tell
+        share = None
+    note = "the raw file is developed plainly: the camera's white balance, no other correction"
+    return _Stored(developed(place, max_side), height, width, share, (note,))
+
+
+def _cut(stored: _Stored, view: View, path: str | Path, max_side: int | None) -> _Stored:
+    """The view of a panorama, in float32."""
+    sphere = stored.sphere or whole_sphere(stored.width, stored.height)
+    if sphere is None:
+        raise InputError(
+            f"the photo {path} is {stored.width}x{stored.height}, and a panorama of all directions "
+            "is twice as wide as high",
+            "leave {view} out",
+        )
+    size = view_size(sphere, view, max_side)
+    # as many pixels as the view has, so that none is left out
+    scale = min(size[1] / view_width(sphere, view), stored.values.shape[1] / stored.width)
+    small = max(1, round(stored.height * scale)), max(1, round(stored.width * scale))
+    sides = (round(n * scale) for n in (sphere.width, sphere.height, sphere.left, sphere.top))
+    values = cut_view(_resized(stored.values, small), Sphere(*sides), view, size)
+    note = (
+        f"of the panorama the view {view.yaw_deg:g} degrees to the right and {view.pitch_deg:g} "
+        f"upwards is taken, {view.fov_deg:g} across"
+    )
+    share = focal_of(view, size[1]) / max(size)
+    return _Stored(values, *size, share, (*stored.notes, note))
+
+
+def _side_needed(image: Image.Image, max_side: int, view: ViewChoice) -> int:
+    """Long side of the picture that the photo's `max_side` px are made of."""
+    if not isinstance(view, View):
+        return max_side
+    sphere = sphere_said(_xmp(image), *image.size) or whole_sphere(*image.size)
+    if sphere is None:
+        return max_side
+    return math.ceil(max_side * max(image.size) / view_width(sphere, view))
+
+
+def reading_bytes(path: Path, max_side: int, view: ViewChoice) -> int | None:
+    """Memory that reading a photo takes before it is small; None where that is of no account.
+
+    Raises:
+        InputError: as `read_photo`.
+    """
+    if is_raw(path):
+        height, width = raw_size(input_file(path, "photo"))
+        return 24 * height * width  # in LibRaw: four channels, and the result in 16 bits
+    with opened_picture(path, "photo", bounds=REDUCED) as image:
+        if _is_usual(image):
+            return None
+        return decoding_bytes(image, _side_needed(image, max_side, view))
+
+
+def _bounds(max_side: int | None) -> Bounds:
+    return USUAL if max_side is None else REDUCED
+
+
+def _is_usual(image: Image.Image) -> bool:
+    return max(image.size) <= USUAL.side_px and image.width * image.height <= USUAL.pixels
 
 
 def _is_animated(image: Image.Image) -> bool:
@@ -94,15 +213,18 @@ def _is_animated(image: Image.Image) -> bool:
     return moving and getattr(image, "n_frames", 1) > 1
 
 
-def _check_flat(image: Image.Image, path: str | Path) -> None:
-    """InputError for a panorama of all directions, by what its camera wrote into it."""
+def _xmp(image: Image.Image) -> bytes:
+    """What the camera wrote as XMP."""
     packet = image.info.get("xmp") or b""
-    text = packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "replace")
-    if b"ProjectionType" in text and b"equirectangular" in text:
-        raise InputError(
-            f"the photo {path} is an equirectangular panorama, which no single lens sees; cut a "
-            "view out of it with a panorama program first"
-        )
+    return packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "replace")
+
+
+def _is_panorama(path: str | Path) -> InputError:
+    return InputError(
+        f"the photo {path} is a panorama of all directions, which no single lens sees",
+        "cut a view out of it with {view} 0,0,75 (degrees to the right, upwards, across)",
+        "take it as it is with {view} flat",
+    )
 
 
 def without_border(photo: Photo) -> Photo:
@@ -133,74 +255,9 @@ def _working_size(height: int, width: int, max_side: int | None) -> tuple[int, i
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _srgb(path: str | Path, image: Image.Image) -> np.ndarray:
-    """Samples in sRGB, [H, W, 1..4] of any depth, upright."""
-    converted = _converted_by_profile(image)
-    if converted is not None:
-        return samples(path, converted)
-    values = samples(path, image)
-    if values.dtype == np.float32:
-        raise InputError(
-            f"the photo {path} stores 32-bit samples; save it as 8-bit or 16-bit sRGB first"
-        )
-    return values
-
-
-def _converted_by_profile(image: Image.Image) -> Image.Image | None:
-    """The picture in sRGB at 8 bits, or None where it can be taken as it is."""
-    profile = _profile(image)
-    if profile is None:
-        return None
-    upright = ImageOps.exif_transpose(image)
-    source = upright if upright.mode in ("CMYK", "L", "RGB", "LAB") else upright.convert("RGB")
-    try:
-        if source.mode == "RGB" and _changes_nothing(profile):
-            return None
-        converted = _to_srgb(source, profile)
-    except ImageCms.PyCMSError:  # a profile for other channels than these: it says nothing
-        return None
-    if "A" in upright.getbands() or "transparency" in upright.info:
-        converted.putalpha(upright.convert("RGBA").getchannel("A"))
-    return converted
-
-
-def _to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    converted = ImageCms.profileToProfile(
-        image,
-        profile,
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    assert converted is not None  # None only for in-place conversion
-    return converted
-
-
-def _changes_nothing(profile: ImageCms.ImageCmsProfile) -> bool:
-    """True for sRGB under any of its names, found out by converting a cube of colours."""
-    levels = np.arange(0, 256, 51, dtype=np.uint8)
-    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(6, 36, 3)
-    converted = np.asarray(_to_srgb(Image.fromarray(cube), profile))
-    return bool(np.abs(converted.astype(int) - cube).max() <= 2)
-
-
-def _profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """The embedded profile, if there is one that can be read."""
-    if image.mode == "LAB":
-        return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    data = image.info.get("icc_profile")
-    if not data or image.mode.startswith(("I", "F")):
-        return None
-    try:
-        return ImageCms.getOpenProfile(io.BytesIO(data))
-    except (ImageCms.PyCMSError, OSError):  # damaged profile: nothing to go by
-        return None
-
-
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Area averages in float32, [h, w, C] in [0, 1]; colour is weighted by alpha."""
-    top = np.float32(np.iinfo(values.dtype).max)
+    top = np.float32(1.0 if values.dtype == np.float32 else np.iinfo(values.dtype).max)
     channels = values.shape[2]
     alpha = values[:, :, -1].astype(np.float32) / top if channels in (2, 4) else None
     result = np.empty((*size, channels), np.float32)
@@ -243,41 +300,3 @@ def _colour_and_alpha(values: np.ndarray, path: str | Path) -> tuple[np.ndarray,
 
 def _planes(colour: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(colour.transpose(2, 0, 1))
-
-
-def _focal_share(image: Image.Image) -> float | None:
-    """Focal length as a share of the picture's long side, from EXIF."""
-    try:
-        exif = image.getexif().get_ifd(_EXIF_IFD)
-        share = _share_of_35mm(exif, image.size) or _share_of_sensor(exif, image.size)
-    except (ValueError, TypeError, ArithmeticError, KeyError, OSError, SyntaxError):
-        return None  # damaged EXIF says nothing
-    return share if share is not None and 0.1 < share < 200.0 else None
-
-
-def _share_of_35mm(exif: dict[int, object], size: tuple[int, int]) -> float | None:
-    """By the 35 mm equivalent, which cameras state for equal diagonals."""
-    focal_mm = _number(exif.get(_FOCAL_35MM))
-    if not focal_mm:  # 0 stands for unknown
-        return None
-    return focal_mm / _DIAGONAL_35MM * math.hypot(*size) / max(size)
-
-
-def _share_of_sensor(exif: dict[int, object], size: tuple[int, int]) -> float | None:
-    """By the focal length and the sensor's pixels per unit of length."""
-    focal_mm = _number(exif.get(_FOCAL_LENGTH))
-    per_unit = _number(exif.get(_PLANE_X_RESOLUTION))
-    unit_mm = _MM_PER_UNIT.get(int(_number(exif.get(_PLANE_UNIT)) or 2))
-    if not focal_mm or not per_unit or unit_mm is None:
-        return None
-    # the resolution counts pixels of the picture as shot, which an editor may have resized
-    taken = max(_number(exif.get(_PIXEL_X)) or 0.0, _number(exif.get(_PIXEL_Y)) or 0.0)
-    return focal_mm / unit_mm * per_unit / (taken or max(size))
-
-
-def _number(value: object) -> float | None:
-    """An EXIF value as a finite number, None for anything else."""
-    if value is None or isinstance(value, (bytes, str)):
-        return None
-    number = float(value)  # type: ignore[arg-type]
-    return number if math.isfinite(number) and number > 0 else None
