@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from cine3d_core import __version__
 from cine3d_core.errors import InputError
-from cine3d_core.files.models.installed import has_package, verify_installed
+from cine3d_core.files.models.installed import verify_installed
 from cine3d_core.files.models.places import user_models_folder
-from cine3d_core.files.models.shelf import shelf_state
+from cine3d_core.files.models.shelf import shelf_state, shelf_words
 from cine3d_core.files.models.store import verify_models
 
 _NEEDED = (
@@ -27,7 +27,11 @@ _NEEDED = (
 )
 _OPTIONAL = {
     "transformers": "Depth Anything, UperNet and SAM of the shelf (pip install cine3d[depth])",
-    "onnxruntime": "MoGe-2, MI-GAN and LaMa of the shelf (pip install cine3d[onnx])",
+    "onnxruntime": "MoGe-2, Depth Anything 3, MI-GAN and LaMa of the shelf "
+    "(pip install cine3d[onnx])",
+    "pillow-heif": "HEIC photos (pip install cine3d[pictures])",
+    "pillow-jxl-plugin": "JPEG XL photos (pip install cine3d[pictures])",
+    "rawpy": "raw files of cameras (pip install cine3d[raw])",
 }
 
 
@@ -94,20 +98,13 @@ def _shelf() -> list[Finding]:
         state, problems = shelf_state(), dict(verify_installed())
     except InputError as error:  # a table of one's own that cannot be read
         return [Finding("shelf", False, str(error))]
-    findings = []
+    findings, known = [], {one["name"]: one for one in state}
     for entry, problem in problems.items():
-        whole = f"whole, {entry.license}"
-        if not has_package(entry):
-            whole += f", but not used: pip install {entry.package}"
-        findings.append(Finding(f"shelf {entry.name}", problem is None, problem or whole))
+        words = problem or shelf_words(known[entry.name])
+        findings.append(Finding(f"shelf {entry.name}", problem is None, words))
     missing = [one for one in state if not one["installed"]]
     findings += [
-        Finding(
-            f"shelf {one['name']}",
-            True,
-            f"not installed; it would add {one['size_text']} and instead of {one['replaces']}: "
-            f"{one['better']} (cine3d models get {one['name']})",
-        )
+        Finding(f"shelf {one['name']}", True, shelf_words(one))
         for one in missing
         if one["name"] not in {entry.name for entry in problems}
     ]

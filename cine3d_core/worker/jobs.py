@@ -28,6 +28,7 @@ from cine3d_core.device import choose_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.models.shelf import shelf_state, shelf_words
 from cine3d_core.files.models.store import list_models
 from cine3d_core.files.pictures.exr import srgb_to_linear
 from cine3d_core.files.pictures.photo import Photo
@@ -90,6 +91,7 @@ def check(job: JobInput) -> JobResult:
         "torch": torch.__version__,
         "device": str(device),
         "models": {model.name: model.sha256 for model in list_models()},
+        "shelf": {one["name"]: shelf_words(one) for one in shelf_state()},
         "seconds": round(time.monotonic() - start, 1),
     }
     if device.type == "cuda":
@@ -112,18 +114,9 @@ def build(job: JobInput) -> JobResult:
     save_scene(scene, path)
     job.progress("Preparing the points", 0.9)
     value, arrays = _described(scene, path, request.photo, job.arguments.get("points", "FULL"))
-    if _is_see_through(Path(job.arguments["photo"])):
+    if request.photo.alpha is not None:
         value["assumed"] = [*value["assumed"], "the photo's transparent part is taken as solid"]
     return value, arrays
-
-
-def _is_see_through(path: Path) -> bool:
-    """Whether a picture has transparent pixels, which a photo of a place cannot have."""
-    with Image.open(path) as picture:
-        if "A" not in picture.getbands() and "transparency" not in picture.info:
-            return False
-        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
-    return bool((alpha < 255).any())
 
 
 def open_scene(job: JobInput) -> JobResult:

@@ -19,6 +19,7 @@ from cine3d_core.build import EstimatedDepth, estimate_depth, read_working_photo
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.drawing.hints import parse_directions
 from cine3d_core.files.inputs import input_file
+from cine3d_core.files.models.installed import shelf_stamp
 from cine3d_core.files.pictures.maps import painted_mask
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.imaging.polygons import rasterize_polygons
@@ -71,6 +72,7 @@ def working_photo(path: str, settings: BuildSettings) -> Photo:
         size=settings.size,
         preset=settings.preset,
         border=settings.border,
+        view=settings.view,
         depth=settings.depth,  # with a picture of depth nothing is cut
     )
     return _photo_of_file(path, _modified(path, "photo"), key)
@@ -83,12 +85,16 @@ def estimated_depth(path: str, settings: BuildSettings, *, find_fluids: bool) ->
         size=settings.size,
         preset=settings.preset,
         border=settings.border,
+        view=settings.view,
         depth=settings.depth,
+        classes=settings.classes,
         device=settings.device,
     )
     picture = Path(settings.depth or "")
     depth_modified = _modified(str(picture), "depth picture") if picture.is_file() else 0
-    return _estimated_of_file(path, (_modified(path, "photo"), depth_modified), key, find_fluids)
+    # the best network is another one when the shelf has changed
+    modified = (_modified(path, "photo"), depth_modified, shelf_stamp())
+    return _estimated_of_file(path, modified, key, find_fluids)
 
 
 def seen_in(path: str, settings: BuildSettings) -> Seen:
@@ -113,7 +119,7 @@ def _photo_of_file(path: str, _modified: int, settings: BuildSettings) -> Photo:
 
 @lru_cache(maxsize=4)
 def _estimated_of_file(
-    path: str, _modified: tuple[int, int], settings: BuildSettings, find_fluids: bool
+    path: str, _modified: tuple[int, int, int], settings: BuildSettings, find_fluids: bool
 ) -> EstimatedDepth:
     photo = working_photo(path, settings)
     return estimate_depth(photo.rgb, settings, find_fluids=find_fluids)

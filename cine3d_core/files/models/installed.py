@@ -59,6 +59,12 @@ def installed_entries() -> list[Installed]:
     return [one for one in found if one is not None and lack(one) is None]
 
 
+def shelf_stamp() -> int:
+    """A number that changes whenever an entry comes to this machine or goes."""
+    places = [root / entry.name / RECORD for root in model_folders() for entry in shelf_entries()]
+    return hash(tuple(os.stat(p).st_mtime_ns if os.path.isfile(p) else 0 for p in places))
+
+
 def best_installed(task: Task) -> Installed | None:
     """The best entry of a task that is on this machine and whose package is."""
     usable = [

@@ -164,6 +164,19 @@ def shelf_state() -> list[dict[str, Any]]:
     ]
 
 
+def shelf_words(one: dict[str, Any]) -> str:
+    """One entry of `shelf_state` in a line: what it is here, or would add, and what it weighs."""
+    if one["installed"]:
+        unused = f", but not used: pip install {one['package']}"
+        return f"installed, {one['size_text']}, {one['license']}" + (
+            "" if one["package_installed"] else unused
+        )
+    return (
+        f"not installed; it would add {one['size_text']} and instead of {one['replaces']}: "
+        f"{one['better']} (cine3d models get {one['name']})"
+    )
+
+
 def _fetch_all(entry: ShelfEntry, part: Path, progress: Progress) -> tuple[list[StoredFile], str]:
     """All files of an entry in its part folder, and their commit."""
 
