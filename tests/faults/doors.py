@@ -13,6 +13,7 @@ from tests.faults import (
     cameras,
     drawings,
     elsewhere,
+    kinds,
     masks,
     messages,
     networks,
@@ -25,7 +26,18 @@ from tests.faults.case import Case, Deed, problem_of, sound_scene
 
 _CASES: tuple[Case | Deed, ...] = tuple(
     case
-    for module in (photos, masks, drawings, scenes, cameras, networks, messages, outputs, shelf)
+    for module in (
+        photos,
+        kinds,
+        masks,
+        drawings,
+        scenes,
+        cameras,
+        networks,
+        messages,
+        outputs,
+        shelf,
+    )
     for case in module.CASES
 )
 DOORS = (*dict.fromkeys(case.door for case in _CASES), elsewhere.BLENDS, elsewhere.KILLS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import struct
 import warnings
 import zlib
@@ -20,6 +21,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.pictures.raw import is_raw
 from cine3d_core.files.pictures.tiff_planes import planar_samples
+from cine3d_core.files.quiet import without_own_lines
 
 MAX_SIDE_PX = 16_384
 MAX_PIXELS = 100_000_000
@@ -91,6 +93,8 @@ def opened_picture(path: str | Path, what: str, *, bounds: Bounds = USUAL) -> It
 @cache
 def _learn_formats() -> None:
     """HEIC and JPEG XL, where the packages for them are installed."""
+    # Pillow would print lines of its own beside our sentence
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     # ours are the bounds that hold, and they are looked at before a pixel is decoded
     Image.MAX_IMAGE_PIXELS = REDUCED.pixels
     with suppress(ImportError):
@@ -216,7 +220,8 @@ def _deep_colour_samples(path: str | Path, image: Image.Image) -> np.ndarray:
             planar_samples(Path(path).read_bytes()), image.getexif().get(_ORIENTATION, 1)
         )
     data = np.fromfile(path, np.uint8)  # imread cannot open every name on Windows
-    array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    with without_own_lines():
+        array = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if array is None:
         raise OSError("its pixels cannot be decoded")
     array = array[:, :, None] if array.ndim == 2 else array

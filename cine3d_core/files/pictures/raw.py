@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cine3d_core.errors import InputError
+from cine3d_core.files.quiet import without_own_lines
 
 SUFFIXES = {
     ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw",
@@ -63,7 +64,7 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
     failures = (rawpy.LibRawError, rawpy.NotSupportedError, OSError, ValueError, MemoryError)
     try:
-        with rawpy.imread(str(path)) as raw:
+        with without_own_lines(), rawpy.imread(str(path)) as raw:
             yield raw
     except failures as error:
         reason = error.args[0] if error.args else type(error).__name__

@@ -11,6 +11,8 @@ import struct
 import cv2
 import numpy as np
 
+from cine3d_core.files.quiet import without_own_lines
+
 _SHORT, _LONG = 3, 4
 _TYPES = {1: "B", _SHORT: "H", _LONG: "I"}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -67,7 +69,8 @@ def _plane(data: bytes, order: str, directory: Directory, number: int, count: in
                     raise ValueError("its planes are of different sizes")
                 shown[tag] = directory[tag][number * each : (number + 1) * each]
     alone = _with_directory(data, order, shown)
-    plane = cv2.imdecode(np.frombuffer(alone, np.uint8), cv2.IMREAD_UNCHANGED)
+    with without_own_lines():
+        plane = cv2.imdecode(np.frombuffer(alone, np.uint8), cv2.IMREAD_UNCHANGED)
     if plane is None or plane.ndim != 2 or plane.dtype != np.uint16:
         raise ValueError("one of its planes cannot be decoded")
     return plane
