@@ -3,9 +3,9 @@
 Nothing here fetches anything; `shelf` does, when a person asks. Only licences that allow commercial
 use are on the shelf.
 
-A file is pinned by its SHA-256 where one is written here: public projects publish these checksums
-of the same file, two of them for some files and one for others. None was computed by us, and no
-real file was fetched while this was written. Where none is written, the hub's own
+A file is pinned by its SHA-256 where one is written here: other public projects, or the file's own
+page on the hub, state it, for some files in two places and for others in one. None was computed by
+us, and no real file was fetched while this was written. Where none is written, the hub's own
 statement about the file (its size and SHA-256, sent before the file) is what it is checked against,
 and what came is recorded beside it.
 
@@ -51,7 +51,7 @@ class ShelfFile:
     """One file of an entry."""
 
     path: str  # below the repository, with "/"
-    size: int  # bytes; an upper bound where `sha256` is None
+    size: int  # bytes at most
     sha256: str | None = None  # None: whatever the hub says
 
 
@@ -186,10 +186,14 @@ SHELF: tuple[ShelfEntry, ...] = (
         kind="transformers-ade20k",
         title="UperNet ConvNeXt-T",
         repository="openmmlab/upernet-convnext-tiny",
-        revision="main",
+        revision="refs/pr/1",  # the one whose page states a checksum
         files=(
             ShelfFile("config.json", 65_536),
-            ShelfFile("pytorch_model.bin", 245_000_000),
+            ShelfFile(
+                "pytorch_model.bin",
+                245_000_000,
+                "4f5d3b46a4fcbfa119208913aaf6c924f2051d22a54fb2e9b8d0772d1289abaa",
+            ),
         ),
         license="MIT",
         license_url="https://github.com/open-mmlab/mmsegmentation/blob/main/LICENSE",
