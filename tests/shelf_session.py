@@ -1,9 +1,10 @@
 """The shelf from end to end: `python -m tests.shelf_session FOLDER`.
 
 A hub on the loopback hands out a tiny network for every entry of the shelf: the architecture or
-the interface of the real one with made-up weights. The shelf is filled by the command that a person
-types, a scene is built with every entry, clicks go to the real worker. Then the hub is switched off
-and every socket refuses; the same is done again, and frames are drawn. Every command is printed.
+the interface of the real one with made-up weights. The shelf is filled by the command that a
+person types, a scene is built with every entry, clicks go to the job of the worker. Then the hub is
+gone, and in a process of its own, in which every socket refuses, the same is done again, a frame is
+drawn, and the shelf is emptied. Every command is printed.
 
 Exit code 1, and a sentence, when anything is not as it must be.
 """
@@ -11,76 +12,47 @@ Exit code 1, and a sentence, when anything is not as it must be.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from PIL import Image
 
+from cine3d_core.cli import main as cine3d
 from cine3d_core.files.models.catalogue import SHELF, ShelfEntry
 from cine3d_core.files.scene.scene_file import load_scene
-from cine3d_core.worker.protocol import read_message, write_message
+from cine3d_core.worker.jobs import JOBS
+from cine3d_core.worker.server import JobInput
 from tests import tiny_networks
-from tests.command_line import PHOTO, ROOT
+from tests.command_line import PHOTO, environment
 from tests.hub_server import entry, hub, on_hub, table
 
 OPTION_OF = {"depth": "--depth", "classes": "--classes", "fill": "--fill"}
 CLICKS = [[0.5, 0.8, True], [0.2, 0.1, False]]
-# what Python imports before anything else: nobody is asked, and who tries is written down
-REFUSING = """
-import os, socket
-def refuse(*arguments, **_):
-    with open(os.environ["CINE3D_SESSION_ASKED"], "a") as file:
-        print(arguments, file=file)
-    raise OSError("the network is switched off")
-socket.socket.connect = socket.socket.connect_ex = refuse
-socket.getaddrinfo = socket.create_connection = refuse
-"""
+FOUND = "online.json"  # what networks made each scene, for the second half
 
 
 class Wrong(Exception):
     """Something is not as it must be."""
 
 
-@dataclass(frozen=True)
-class Session:
-    """Where the session writes, and the environment of its commands."""
-
-    folder: Path
-    variables: dict[str, str]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Of a command."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), **self.variables}
-
-    def command(self, *words: str) -> str:
-        """Run `cine3d ...`; what it printed."""
-        print("cine3d", shlex.join(words), flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "cine3d_core.cli", *words],
-            capture_output=True, text=True, env=self.environment, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise Wrong(f"cine3d {shlex.join(words)} ended with {done.returncode}: {done.stderr}")
-        return done.stdout
-
-    def switched_off(self) -> Session:
-        """The same without a network."""
-        place = self.folder / "switched-off"
-        place.mkdir(exist_ok=True)
-        (place / "sitecustomize.py").write_text(REFUSING, encoding="utf-8")
-        more = {
-            "PYTHONPATH": f"{place}{os.pathsep}{ROOT}",
-            "CINE3D_SESSION_ASKED": str(self.folder / "asked.txt"),
-        }
-        return Session(self.folder, self.variables | more)
+def command(*words: str) -> str:
+    """Run `cine3d ...` and print that it is; what it said."""
+    print("cine3d", shlex.join(words), flush=True)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = cine3d(list(words))
+    if code:
+        raise Wrong(f"cine3d {shlex.join(words)} ended with {code}: {said.getvalue()}")
+    return said.getvalue()
 
 
 def tiny_shelf() -> dict[str, tuple[ShelfEntry, dict[str, bytes]]]:
@@ -95,65 +67,97 @@ def tiny_shelf() -> dict[str, tuple[ShelfEntry, dict[str, bytes]]]:
 
 
 def run(folder: Path) -> None:
-    """The whole session in an empty folder."""
+    """The whole session in an empty folder; leaves the environment as it was."""
+    before = dict(os.environ)
+    try:
+        _online(folder)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    print("# the hub is gone, and every socket refuses", flush=True)
+    words = [sys.executable, "-m", "tests.shelf_session", str(folder), "--second-half"]
+    done = subprocess.run(words, env=environment(), check=False)
+    if done.returncode:
+        raise Wrong("without the network not everything went on")
+
+
+def _surroundings(folder: Path) -> None:
+    """The environment of a person whose models lie in the folder."""
+    os.environ["CINE3D_MODELS"] = str(folder / "models")
+    os.environ["CINE3D_SHELF"] = str(folder / "table.json")
+    os.environ["NO_PROXY"] = "*"
+    for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT"):
+        os.environ.pop(name, None)
+
+
+def _online(folder: Path) -> None:
+    """Fill the shelf from the hub, and use all of it."""
     shelf = tiny_shelf()
-    kept = {"rank", "title", "license", "license_url", "replaces", "better"}
-    entries = [
+    kept = ("rank", "title", "license", "license_url", "replaces", "better")
+    table(folder / "table.json", *(
         entry(name, one.task, one.kind, files, **{key: getattr(one, key) for key in kept})
         for name, (one, files) in shelf.items()
-    ]
-    variables = {
-        "CINE3D_MODELS": str(folder / "models"),
-        "CINE3D_SHELF": str(table(folder / "table.json", *entries)),
-        "NO_PROXY": "*",
-    }
-    session = Session(folder, variables)
-    everything = {
-        k: v for name, (_, files) in shelf.items() for k, v in on_hub(name, files).items()
-    }
+    ))  # fmt: skip
+    everything: dict[str, bytes] = {}
+    for name, (_, files) in shelf.items():
+        everything |= on_hub(name, files)
+    _surroundings(folder)
     with hub(everything) as server:
-        online = Session(folder, variables | {"HF_ENDPOINT": server.address})
-        online.command("doctor")
+        os.environ["HF_ENDPOINT"] = server.address
+        command("doctor")
+        command("models", "list")
         if server.requests:
-            raise Wrong(f"doctor asked the hub: {server.requests}")
-        online.command("models", "get", *shelf, "--progress", "none")
+            raise Wrong(f"somebody asked the hub without a click: {server.requests}")
+        command("models", "get", *shelf, "--progress", "none")
         asked = len(server.requests)
-        first = _use(online, "online")
+        found = _use(folder, "online")
         if len(server.requests) != asked:
             raise Wrong(f"building asked the hub: {server.requests[asked:]}")
-    print("# the hub is switched off, and every socket refuses", flush=True)
-    offline = session.switched_off()
-    listed = json.loads(offline.command("models", "list", "--json"))["shelf"]
+    (folder / FOUND).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _offline(folder: Path) -> None:
+    """Everything once more where every socket refuses, and then without a shelf."""
+    tried: list[object] = []
+
+    def refuse(*arguments: object, **_: object) -> NoReturn:
+        tried.append(arguments)
+        raise OSError("the network is switched off")
+
+    for place, name in ((socket.socket, "connect"), (socket.socket, "connect_ex"),
+                        (socket, "getaddrinfo"), (socket, "create_connection")):  # fmt: skip
+        setattr(place, name, refuse)
+    _surroundings(folder)
+    listed = json.loads(command("models", "list", "--json"))["shelf"]
     if not all(one["installed"] for one in listed):
         raise Wrong("an entry is gone without the network")
-    offline.command("models", "verify")
-    offline.command("doctor")
-    if _use(offline, "offline") != first:
-        raise Wrong("the scenes built without the network are others")
-    offline.command("render", str(folder / "offline-best.cine3d"), "-o", str(folder / "frames"),
-                    "--frames", "0:2", "--size", "96")  # fmt: skip
-    for name in shelf:
-        offline.command("models", "remove", name)
-    models = _build(offline, "bundled")
-    if "see" not in models or models.keys() & shelf.keys():
+    command("models", "verify")
+    command("doctor")
+    if _use(folder, "offline") != json.loads((folder / FOUND).read_text(encoding="utf-8")):
+        raise Wrong("the scenes built without the network were made by other networks")
+    command("render", str(folder / "offline-best.cine3d"), "-o", str(folder / "frames"),
+            "--frames", "0:1", "--size", "96")  # fmt: skip
+    for one in SHELF:
+        command("models", "remove", one.name)
+    models = _build(folder, "bundled")
+    if "see" not in models or models.keys() & {one.name for one in SHELF}:
         raise Wrong(f"with an empty shelf the scene was made by {sorted(models)}")
-    if (folder / "asked.txt").exists():
-        raise Wrong(f"somebody reached for the network: {(folder / 'asked.txt').read_text()}")
+    if tried:
+        raise Wrong(f"somebody reached for the network: {tried}")
 
 
-def _use(session: Session, prefix: str) -> dict[str, dict[str, str]]:
+def _use(folder: Path, prefix: str) -> dict[str, dict[str, str]]:
     """A scene with every entry, and one with the best of each task: name -> what made it."""
     found = {}
     for one in SHELF:
         if one.task == "click":
-            _click(session, one, session.folder / f"{prefix}-clicked.png")
-            options = ["--mask", str(session.folder / f"{prefix}-clicked.png")]
+            options = ["--mask", str(_clicked(one, folder / f"{prefix}-clicked.png"))]
         else:
             options = [OPTION_OF[one.task], one.name]
-        found[one.name] = _build(session, f"{prefix}-{one.name}", *options)
+        found[one.name] = _build(folder, f"{prefix}-{one.name}", *options)
         if one.task != "click" and one.name not in found[one.name]:
             raise Wrong(f"{one.name} was chosen, and {sorted(found[one.name])} made the scene")
-    found["best"] = _build(session, f"{prefix}-best")
+    found["best"] = _build(folder, f"{prefix}-best")
     for task in OPTION_OF:
         best = max((one for one in SHELF if one.task == task), key=lambda one: one.rank)
         if best.name not in found["best"]:
@@ -161,51 +165,42 @@ def _use(session: Session, prefix: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def _build(session: Session, name: str, *options: str) -> dict[str, str]:
+def _build(folder: Path, name: str, *options: str) -> dict[str, str]:
     """What networks made a scene."""
-    path = session.folder / f"{name}.cine3d"
-    session.command("build", str(PHOTO), "-o", str(path), "--size", "96", "--frames", "4", *options)
+    path = folder / f"{name}.cine3d"
+    command("build", str(PHOTO), "-o", str(path), "--size", "96", "--frames", "4", *options)
     return load_scene(path).models
 
 
-def _click(session: Session, one: ShelfEntry, mask: Path) -> None:
-    """A mask of two clicks, by the real worker."""
+def _clicked(one: ShelfEntry, path: Path) -> Path:
+    """A mask of two clicks, by the worker's job."""
     print(f"# worker: click_mask {json.dumps(CLICKS)}", flush=True)
-    with subprocess.Popen(
-        [sys.executable, "-m", "cine3d_core.worker"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        env=session.environment,
-    ) as worker:  # fmt: skip
-        assert worker.stdin is not None and worker.stdout is not None
-        arguments = {"photo": str(PHOTO), "size": 96, "clicks": CLICKS}
-        job: dict[str, Any] = {"id": 1, "name": "click_mask", "arguments": arguments}
-        write_message(worker.stdin, "job", job)
-        answer = read_message(worker.stdout)
-        while answer is not None and answer.kind in ("hello", "progress"):
-            answer = read_message(worker.stdout)
-        worker.stdin.close()
-    if answer is None or answer.kind != "result":
-        raise Wrong(f"the worker did not answer a click: {answer and answer.header}")
-    if answer.header["value"]["network"] != one.name:
-        raise Wrong(f"a click was answered by {answer.header['value']}")
-    probability = answer.arrays["mask"][::-1]
+    arguments: dict[str, Any] = {"photo": str(PHOTO), "size": 96, "clicks": CLICKS}
+    value, arrays = JOBS["click_mask"](JobInput(arguments, {}, lambda stage, share: None))
+    if value["network"] != one.name:
+        raise Wrong(f"a click was answered by {value}")
+    probability = arrays["mask"][::-1]
     # made-up weights find nothing: the likelier half is as good a mask as any
     chosen = probability > np.median(probability)
-    Image.fromarray((chosen * 255).astype(np.uint8)).save(mask)
+    Image.fromarray((chosen * 255).astype(np.uint8)).save(path)
+    return path
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.shelf_session", description=__doc__)
     parser.add_argument("folder", type=Path, help="new or empty")
-    folder = parser.parse_args().folder.resolve()
+    parser.add_argument("--second-half", action="store_true", help="(started by the first half)")
+    given = parser.parse_args()
+    folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        run(folder)
+        (_offline if given.second_half else run)(folder)
     except Wrong as error:
         print(f"not as it must be: {error}", file=sys.stderr)
         return 1
-    print("everything went on")
+    if not given.second_half:
+        print("everything went on")
     return 0
 
 

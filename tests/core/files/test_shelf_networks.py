@@ -15,10 +15,11 @@ from cine3d_core.cli import main
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.catalogue import SHELF
 from cine3d_core.files.models.installed import chosen
-from cine3d_core.files.models.runtimes import OnnxProgram
+from cine3d_core.files.models.runtimes import OnnxProgram, import_transformers
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.layers.fill_learned import foreign_fill
 from cine3d_core.networks.shelf import ade20k, da3, moge
+from cine3d_core.networks.shelf.clicks import Click, encode, mask_of
 from cine3d_core.worker.jobs import JOBS
 from cine3d_core.worker.server import JobInput
 from tests import tiny_networks
@@ -117,6 +118,22 @@ def test_clicks_find_a_mask_and_only_the_first_is_slow(filled: Path) -> None:
     assert np.abs(again - arrays["mask"]).max() > 0
     with pytest.raises(InputError, match="no click"):
         JOBS["click_mask"](job(photo=str(PHOTO), size=96, clicks=[]))
+
+
+@pytest.mark.slow  # seconds: the architecture of SAM 2.1 Tiny at its real size, made-up weights
+def test_a_click_takes_a_moment_after_the_photo_was_encoded() -> None:
+    transformers = import_transformers("this test")
+    model = transformers.Sam2Model(transformers.Sam2Config()).eval()
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(39e6, rel=0.05)
+    photo = encode(model, torch.rand(3, 853, 1280, generator=torch.Generator().manual_seed(0)))
+    taken = []
+    for count in (1, 1, 2, 3, 4, 5):  # the first one warms up
+        clicks = tuple(Click(0.1 * n + 0.2, 0.5, n % 2 == 0) for n in range(count))
+        begin = time.process_time()
+        mask_of(model, photo, clicks)
+        taken.append(time.process_time() - begin)
+    print("seconds of processor time a click:", [round(t, 3) for t in taken])
+    assert float(np.median(taken[1:])) <= 0.3
 
 
 def test_without_a_package_an_entry_is_passed_over_and_refused_by_name(
