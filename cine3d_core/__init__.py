@@ -17,9 +17,9 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from cine3d_core.build import build_scene
     from cine3d_core.cameras import move_camera
     from cine3d_core.errors import InputError
+    from cine3d_core.families import build_scene
     from cine3d_core.files.scene.scene_file import load_scene, save_scene
     from cine3d_core.render.animation import Shot, prepare
     from cine3d_core.render.frame import render_frame
@@ -30,7 +30,7 @@ _PUBLIC = {
     "BuildSettings": "cine3d_core.settings",
     "InputError": "cine3d_core.errors",
     "Shot": "cine3d_core.render.animation",
-    "build_scene": "cine3d_core.build",
+    "build_scene": "cine3d_core.families",
     "load_scene": "cine3d_core.files.scene.scene_file",
     "move_camera": "cine3d_core.cameras",
     "prepare": "cine3d_core.render.animation",

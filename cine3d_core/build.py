@@ -17,10 +17,9 @@ from torch import Tensor
 from cine3d_core.depth.refine import DepthParams, with_sky, with_sky_where_far
 from cine3d_core.depth.sources import DepthSource, KeptDepth, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
-from cine3d_core.device import choose_device, on_device
-from cine3d_core.errors import InputError
+from cine3d_core.device import choose_device
 from cine3d_core.files.drawing.drawing import read_drawing
-from cine3d_core.files.models.store import list_models
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.panorama import read_view
 from cine3d_core.files.pictures.photo import Photo, read_photo, without_border
 from cine3d_core.geometry import photo_camera
@@ -30,8 +29,8 @@ from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_lay
 from cine3d_core.memory import available_gib, check_memory, check_reading_memory
 from cine3d_core.motion.direct import asks_what_flows, direct_motion
 from cine3d_core.motion.flow import MotionParams
-from cine3d_core.motion.refiner import motion_checksums, motion_refiner
-from cine3d_core.official.build import Loop, build_official
+from cine3d_core.motion.refine import MotionRefiner
+from cine3d_core.motion.refiner import motion_network
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.progress import Progress, ignore_progress
 from cine3d_core.render.animation import AnimationParams
@@ -44,8 +43,8 @@ from cine3d_core.scene import (
     Drawing,
     MotionField,
 )
-from cine3d_core.see.classes import better_classes, classes_checksums
-from cine3d_core.see.look import can_see, see, see_checksums
+from cine3d_core.see.classes import better_classes
+from cine3d_core.see.look import BUNDLED, see
 from cine3d_core.settings import BuildSettings, MotionChoice, Preset, check_loop
 
 
@@ -94,23 +93,6 @@ class SceneParts:
     camera: Camera  # the picture's own
 
 
-def build_scene(
-    photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
-) -> CinemagraphScene:
-    """The scene of a photo: everything that does not depend on camera and frame.
-
-    Args:
-        photo_path: any picture that `read_photo` reads.
-        settings: what the person chose.
-        progress: told the stage and the share of the whole that is done; may raise to cancel.
-
-    Raises:
-        InputError: something the person gave cannot be used.
-    """
-    photo, drawing = read_inputs(photo_path, settings, progress=progress)
-    return scene_of_photo(photo, drawing, settings, progress=progress)
-
-
 def read_inputs(
     photo_path: Path, settings: BuildSettings, *, progress: Progress = ignore_progress
 ) -> tuple[Photo, Drawing]:
@@ -135,32 +117,29 @@ def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
     view = None if settings.view is None else read_view(settings.view)
     check_reading_memory(photo_path, size, view)
     photo = read_photo(photo_path, max_side=size, view=view)
-    of_the_paper = settings.preset == "paper" or settings.models == "official"
     # a depth picture is one of the whole photo
-    if settings.border == "cut" and not of_the_paper and not Path(settings.depth or "").is_file():
+    of_a_picture = Path(settings.depth or "").is_file()
+    if settings.border == "cut" and not settings.of_the_paper and not of_a_picture:
         photo = without_border(photo)
     _, height, width = photo.rgb.shape
     check_memory(height, width, available_gib())
     return photo
 
 
-def scene_of_photo(
+def compact_scene(
     photo: Photo,
     drawing: Drawing,
     settings: BuildSettings,
-    *,
-    progress: Progress = ignore_progress,
+    networks: Networks,
+    progress: Progress,
 ) -> CinemagraphScene:
-    """What `build_scene` makes of a photo and a drawing; `settings` names no files of them.
+    """A scene by the networks that come with Cine3D, or what is on the shelf in their places.
 
     Raises:
-        InputError: as `build_scene`.
+        InputError: something the person gave cannot be used.
     """
-    check_loop(settings.frames, settings.fps)
-    if settings.models == "official":
-        return _build_official(photo, drawing, settings, progress)
-    directed = direct_photo(photo, drawing, settings, progress=progress)
-    return scene_of(directed, settings, progress=progress)
+    directed = direct_photo(photo, drawing, settings, networks, progress=progress)
+    return scene_of(directed, settings, networks, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -169,30 +148,41 @@ class EstimatedDepth:
 
     depth: DepthMap  # on the CPU; with sky, and with what flows where that was asked
     source: DepthSource
+    asked: dict[str, str]  # networks that said something of the photo, with their checksums
 
 
-def estimate_depth(rgb: Tensor, settings: BuildSettings, *, find_fluids: bool) -> EstimatedDepth:
+def estimate_depth(
+    rgb: Tensor, settings: BuildSettings, networks: Networks, *, find_fluids: bool
+) -> EstimatedDepth:
     """Depth and sky of a photo [3, H, W], and what flows in it.
 
     Args:
         rgb: at the working size.
         settings: where depth comes from, and on what device.
+        networks: of this machine.
         find_fluids: ask what flows, too; see `asks_what_flows`.
 
     Raises:
         InputError: the source of depth or a network cannot be used.
     """
-    source = open_depth_source(settings.depth)
+    source = open_depth_source(settings.depth, networks)
     depth = source(rgb.to(choose_device(settings.device)), params=PRESETS[settings.preset].depth)
-    if depth.fluid is None and find_fluids and can_see():
+    asked = dict(source.checksums)
+    finds = find_fluids or depth.fluid is not None
+    eyes = networks.opened(BUNDLED) if finds else None
+    if depth.fluid is None and eyes is not None:
         # depth from elsewhere knows nothing of what flows
-        seen = see(rgb)
+        seen = see(rgb, eyes.network)
         depth = replace(depth, fluid=seen.fluid, direction=seen.direction)
         depth = _with_seen_sky(depth, source)
-    if find_fluids:
-        fluid = better_classes(rgb, depth.fluid, settings.classes)
-        if fluid is not None and fluid is not depth.fluid:
-            depth = _with_seen_sky(replace(depth, fluid=fluid), source)
+    if depth.fluid is not None and eyes is not None:
+        asked |= eyes.checksums
+    better = networks.classes(settings.classes) if find_fluids else None
+    if better is not None:
+        model, one = better
+        fluid = better_classes(rgb, depth.fluid, model)
+        depth = _with_seen_sky(replace(depth, fluid=fluid), source)
+        asked |= {one.entry.name: one.checksum}
     # what follows is the CPU's work
     depth = DepthMap(
         depth.depth.cpu(),
@@ -201,7 +191,7 @@ def estimate_depth(rgb: Tensor, settings: BuildSettings, *, find_fluids: bool) -
         None if depth.direction is None else depth.direction.cpu(),
         depth.focal_px,
     )
-    return EstimatedDepth(depth, source)
+    return EstimatedDepth(depth, source, asked)
 
 
 def _with_seen_sky(depth: DepthMap, source: DepthSource) -> DepthMap:
@@ -218,12 +208,14 @@ class DirectedPhoto:
     depth: DepthMap
     motion: MotionField
     assumed: tuple[str, ...]  # what nobody said, in sentences
+    asked: dict[str, str]  # networks that had a say, with their checksums
 
 
 def direct_photo(
     photo: Photo,
     drawing: Drawing,
     settings: BuildSettings,
+    networks: Networks,
     *,
     estimated: EstimatedDepth | None = None,
     progress: Progress = ignore_progress,
@@ -234,6 +226,7 @@ def direct_photo(
         photo: at its working size.
         drawing: what a person drew on it.
         settings: what the person chose.
+        networks: of this machine.
         estimated: from `estimate_depth`, where somebody has asked already.
         progress: told the stage and the share of a whole build that is done; may raise to cancel.
 
@@ -242,14 +235,16 @@ def direct_photo(
     """
     progress("estimating depth", 0.05)
     estimated = estimated or estimate_depth(
-        photo.rgb, settings, find_fluids=asks_what_flows(drawing)
+        photo.rgb, settings, networks, find_fluids=asks_what_flows(drawing)
     )
     progress("directing the motion", 0.35)
     params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
-    refine = motion_refiner(_motion_choice(settings))
+    mover = motion_network(networks, _motion_choice(settings))
+    refine = None if mover is None else MotionRefiner(mover.network)
     motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
     assumed = (*photo.notes, *_said_of_border(photo.cut), *assumed)
-    return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed)
+    asked = estimated.asked | ({} if mover is None else mover.checksums)
+    return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed, asked)
 
 
 def _motion_choice(settings: BuildSettings) -> MotionChoice | None:
@@ -259,16 +254,16 @@ def _motion_choice(settings: BuildSettings) -> MotionChoice | None:
 
 
 def scene_of(
-    directed: DirectedPhoto, settings: BuildSettings, *, progress: Progress = ignore_progress
+    directed: DirectedPhoto,
+    settings: BuildSettings,
+    networks: Networks,
+    *,
+    progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
-    """What `build_scene` makes of a photo that `direct_photo` has directed by the same settings."""
+    """What `compact_scene` makes of a photo that `direct_photo` directed by the same settings."""
     params, photo = PRESETS[settings.preset], directed.photo
     depth, motion, source = directed.depth, directed.motion, directed.source
-    asked = see_checksums() if depth.fluid is not None and can_see() else {}
-    if depth.fluid is not None:
-        asked |= classes_checksums(settings.classes)
     focal_px = photo.focal_px or depth.focal_px
-    moved_by = motion_checksums(_motion_choice(settings))
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
@@ -280,12 +275,13 @@ def scene_of(
         fps=settings.fps,
         device=choose_device(settings.device),
         fill=settings.fill,
+        networks=networks,
         progress=progress,
     )
     scene = replace(
         scene,
         photo_sha256=photo.sha256,
-        models=scene.models | source.checksums | asked | moved_by,
+        models=scene.models | directed.asked,
         parameters=scene.parameters
         | {
             "preset": settings.preset,
@@ -325,19 +321,21 @@ def scene_from_parts(
     fps: float,
     device: torch.device = CPU,
     fill: str | None = None,
+    networks: Networks | None = None,
     progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
     """The scene of a picture whose depth and motion are known; nothing says where it came from.
 
-    Everything that `build_scene` does once depth and motion are there, and what the evaluation
+    Everything that `compact_scene` does once depth and motion are there, and what the evaluation
     does with true depth and true motion.
     """
+    networks = networks or Networks()
     progress("cutting into layers", 0.5)
     margin = round(params.margin * max(parts.rgb.shape[1:]))
     canvas = extend_canvas(parts.rgb, parts.depth.depth, margin)
     layers = build_layers(canvas.rgb, canvas.depth, params.layering)
     progress("filling what is hidden", 0.6)
-    fill_function, filled_by = open_fill(fill)
+    fill_function, filled_by = open_fill(networks, fill)
     layers = inpaint_layers(layers, params=params.inpainting, fill=fill_function)
     progress("placing points", 0.9)
     scene = assemble_scene(
@@ -355,42 +353,5 @@ def scene_from_parts(
     )
     if params.features:
         progress("reading features", 0.95)
-        scene = with_features(scene, device)
-    return with_decoder(scene) if params.decoder else scene
-
-
-def _build_official(
-    photo: Photo, drawing: Drawing, settings: BuildSettings, progress: Progress
-) -> CinemagraphScene:
-    """The official way; depth from what the person named, else their DPT, else our network."""
-    if drawing.mask is None or not drawing.hints:
-        raise InputError(
-            "the official networks need a mask and at least one arrow",
-            "pass {hints} with both",
-            "{mask} and {hints}",
-        )
-    if replace(drawing, mask=None) != Drawing(drawing.hints, drawing.polygons):
-        raise InputError(
-            "the official networks know one mask and its arrows, but the drawing has regions, "
-            "freeze strokes or scribbles",
-            "remove them",
-            "use {models} compact",
-        )
-    nearness = None
-    if settings.depth is not None or not _is_installed("official-dpt"):
-        source = open_depth_source(settings.depth)
-        nearness = 1 / source(photo.rgb, params=DepthParams()).depth[0]
-    device = choose_device(settings.device)
-    scene = build_official(
-        replace(photo, rgb=photo.rgb.to(device)),
-        drawing.mask.to(device),
-        drawing.hints,
-        inverse_depth=nearness,
-        loop=Loop(settings.frames, settings.fps),
-        progress=progress,
-    )
-    return on_device(scene, torch.device("cpu"))
-
-
-def _is_installed(model: str) -> bool:
-    return any(info.name == model for info in list_models())
+        scene = with_features(scene, networks, device)
+    return with_decoder(scene, networks) if params.decoder else scene

@@ -104,6 +104,11 @@ class BuildSettings:
         metavar="YAW,PITCH,FOV",
     )
 
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether the scene is to be what the published program makes, or looks like it."""
+        return self.preset == "paper" or self.models == "official"
+
 
 # Setting -> its name in Blender.
 LABELS: dict[str, str] = {

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.build import direct_photo, read_inputs, scene_of
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.output.clip import frame_drawer, open_camera_path, shot_of
@@ -56,10 +57,10 @@ def cell(rgb: Tensor, title: str) -> np.ndarray:  # [h, w, 3] BGR
 def row(photo: Path, hints: Path | None) -> np.ndarray:
     """Mask, flow and mid-loop frame of a photo, side by side."""
     settings = BuildSettings(hints=hints, size=SIZE)
-    directed = direct_photo(*read_inputs(photo, settings), settings)
+    directed = direct_photo(*read_inputs(photo, settings), settings, Networks())
     rgb, motion = directed.photo.rgb, directed.motion
     share = float(what_moves(motion).float().mean())
-    scene = scene_of(directed, settings)
+    scene = scene_of(directed, settings, Networks())
     still = open_camera_path(scene, "still", None)
     middle = scene.num_frames // 2
     frame = frame_drawer(scene, torch.device("cpu"))(shot_of(still, middle), middle, False)

@@ -15,7 +15,7 @@ CORE = ROOT / "cine3d_core"
 ORDER = (
     "{scene errors progress motion_kinds settings} < {geometry imaging networks moves}"
     " < {files layers} < {see} < {depth motion device memory cameras} < {points render}"
-    " < {official synthetic} < {build}"
+    " < {official synthetic} < {build} < {families}"
     " < {output training} < {evaluation worker} < {cli}"
 )
 RANK = {

@@ -26,7 +26,7 @@ def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _build(args: argparse.Namespace) -> None:
-    from cine3d_core.build import build_scene
+    from cine3d_core.families import build_scene
     from cine3d_core.files.atomic import check_output
     from cine3d_core.files.scene.scene_file import save_scene
 
@@ -86,6 +86,7 @@ def add_motion(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _motion(args: argparse.Namespace) -> None:
     from cine3d_core.build import direct_photo, read_inputs
+    from cine3d_core.files.models.networks import Networks
     from cine3d_core.output.motion_files import check_motion_outputs, write_motions
 
     check_motion_outputs(args.output)
@@ -93,7 +94,7 @@ def _motion(args: argparse.Namespace) -> None:
     started = time.perf_counter()
     with showing_progress(args.progress) as progress:
         photo, drawing = read_inputs(args.photo, settings, progress=progress)
-        directed = direct_photo(photo, drawing, settings, progress=progress)
+        directed = direct_photo(photo, drawing, settings, Networks(), progress=progress)
         progress("writing", 0.9)
         kinds = write_motions(args.output, directed)
         progress("done", 1.0)

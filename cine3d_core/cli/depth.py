@@ -31,6 +31,7 @@ def add_depth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _depth(args: argparse.Namespace) -> None:
     from cine3d_core.build import estimate_depth, read_working_photo
+    from cine3d_core.files.models.networks import Networks
     from cine3d_core.output.depth_files import check_depth_outputs, write_depth
 
     check_depth_outputs(args.output)
@@ -40,7 +41,7 @@ def _depth(args: argparse.Namespace) -> None:
         progress("reading the photo", 0.0)
         photo = read_working_photo(args.photo, settings)
         progress("estimating depth", 0.05)
-        estimated = estimate_depth(photo.rgb, settings, find_fluids=True)
+        estimated = estimate_depth(photo.rgb, settings, Networks(), find_fluids=True)
         progress("writing", 0.9)
         kinds = [write_depth(path, estimated.depth.depth) for path in args.output]
         progress("done", 1.0)

@@ -31,11 +31,13 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.models.catalogue import shelf_entries
 from cine3d_core.files.models.installed import Installed, chosen
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.models.runtimes import import_transformers
+from cine3d_core.files.models.store import LoadedNetwork
 from cine3d_core.files.pictures.kept_depth import read_kept_depth
 from cine3d_core.files.pictures.maps import read_depth_picture
 from cine3d_core.scene import DepthMap
-from cine3d_core.see.look import Seen, see, see_checksums
+from cine3d_core.see.look import BUNDLED, Seen, see
 
 Reading = Literal["disparity", "inverted", "metric"]
 PREFIXES: dict[str, Reading] = {
@@ -75,16 +77,17 @@ class DepthSource(Protocol):
 class BundledDepth:
     """The network that comes with Cine3D; the only source that knows of sky and of what flows."""
 
+    loaded: LoadedNetwork
     description: str = "bundled network"
 
     @property
     def checksums(self) -> dict[str, str]:
         """The network's name and the sha256 of its weights."""
-        return see_checksums()
+        return self.loaded.checksums
 
     def __call__(self, rgb: Tensor, *, params: DepthParams) -> DepthMap:
         """Clean depth of `rgb` [3, H, W], its sky, what flows and which way."""
-        return depth_of(see(rgb), rgb, params=params)
+        return depth_of(see(rgb, self.loaded.network), rgb, params=params)
 
 
 def depth_of(seen: Seen, rgb: Tensor, *, params: DepthParams) -> DepthMap:
@@ -198,7 +201,7 @@ def _check_aspect(values: Tensor, path: Path, rgb: Tensor) -> None:
         )
 
 
-def open_depth_source(name: str | None) -> DepthSource:
+def open_depth_source(name: str | None, networks: Networks) -> DepthSource:
     """The source that a person named.
 
     Args:
@@ -206,13 +209,14 @@ def open_depth_source(name: str | None) -> DepthSource:
             the shelf; "compact" for the bundled one; a depth picture, perhaps with a prefix
             (see the module); a folder with a `transformers` model; or its name on the hub,
             "organisation/model", where it has been downloaded before: nothing is fetched here.
+        networks: of this machine.
 
     Raises:
         InputError: nothing of that name, or it cannot be used.
     """
     if name is None or name == SHIPPED or name in {entry.name for entry in shelf_entries()}:
         one = chosen("depth", name)
-        return BundledDepth() if one is None else _open_of_shelf(one)
+        return BundledDepth(networks.required(BUNDLED)) if one is None else _open_of_shelf(one)
     prefix, _, rest = name.partition(":")
     is_prefixed = prefix in PREFIXES
     path = Path(rest if is_prefixed else name)

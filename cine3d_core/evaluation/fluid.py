@@ -30,11 +30,12 @@ from cine3d_core.files.drawing.fluid_polygons import (
     read_outlines,
 )
 from cine3d_core.files.inputs import sha256_of
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.motion.guess import KINDS, guess_mask
 from cine3d_core.scene import DepthMap
-from cine3d_core.see.look import see
+from cine3d_core.see.look import BUNDLED, see
 
 ClassMap = NDArray[np.uint8]  # [H, W] index into LABELS
 # what is found -> what it is called in the outlines
@@ -159,7 +160,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the scores of the shipped network, of the analytic guess and of blind guesses."""
-    depth_source = open_depth_source("compact")
+    networks = Networks()
+    depth_source = open_depth_source("compact", networks)
+    eyes = networks.required(BUNDLED).network
 
     def analytic(rgb: Tensor) -> ClassMap:
         depth = depth_source(rgb, params=DepthParams())
@@ -167,7 +170,7 @@ def run(args: argparse.Namespace) -> None:
 
     def network(rgb: Tensor) -> ClassMap:
         flat = torch.ones_like(rgb[:1])  # the network looks at the picture alone
-        return guessed(rgb, DepthMap(flat, 0 * flat, see(rgb).fluid))
+        return guessed(rgb, DepthMap(flat, 0 * flat, see(rgb, eyes).fluid))
 
     methods = {"network": network, "analytic": analytic}
     methods |= {"upper third": upper_third, "lower third": lower_third}

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import DepthSource, open_depth_source
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.motion.direct import direct_motion
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.guidance import Arrows, View, nearness_of, region_labels
@@ -281,7 +282,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"constants per class: {constants}")
     refiner = MotionRefiner(load_network(args.model).network)
     bank = read_photos(args.photos, only=args.only)
-    source = open_depth_source("compact")
+    source = open_depth_source("compact", Networks())
     scores = evaluate(bank, refiner, source, count=args.scenes, seed=args.seed, constants=constants)
     print(f"n = {args.scenes} pictures of {len(bank.photos)} photographs, seed {args.seed}")
     print(table(scores))

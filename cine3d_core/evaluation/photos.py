@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.build import build_scene
 from cine3d_core.errors import InputError
+from cine3d_core.families import build_scene
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.output.clip import open_camera_path, shot_of
@@ -47,7 +48,7 @@ def photo_row(photo: Path, hints: Path | None, params: PhotoParams) -> dict[str,
     scene = build_scene(photo, settings)
     rgb = read_photo(photo, max_side=params.size).rgb
     prepared = prepare(scene)
-    decoder = open_decoder(scene, torch.device("cpu"))
+    decoder = open_decoder(scene, Networks(), torch.device("cpu"))
     path = open_camera_path(scene, params.move, None)
     row = {photo.stem: rgb, "depth": _depth_picture(scene), "motion": _motion_picture(scene, rgb)}
     for share in params.shares:

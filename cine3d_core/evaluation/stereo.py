@@ -26,6 +26,7 @@ from cine3d_core.evaluation.perceptual import HedLpips, distance, load_hed_lpips
 from cine3d_core.evaluation.renderer import baselines, sheets
 from cine3d_core.evaluation.renderer.baselines import Clip
 from cine3d_core.evaluation.renderer.results import write_text
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.geometry import photo_camera
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.motion.direct import still_motion
@@ -118,7 +119,7 @@ def right_views(pair: StereoPair) -> dict[str, Tensor]:
     camera = photo_camera(height, width)
     unit = float(pair.disparity.max())
     shot = _beside(camera, unit)
-    estimated = open_depth_source("compact")(pair.left, params=PRESETS["default"].depth)
+    estimated = open_depth_source("compact", Networks())(pair.left, params=PRESETS["default"].depth)
     measured = TrueDisparity(pair.disparity[0].numpy(), pair.known[0].numpy())
     fitted = torch.from_numpy(fit_scale_shift((1 / estimated.depth[0]).numpy(), measured))
     fitted = fitted.float()[None].clamp(min=0.02 * unit)
@@ -128,7 +129,7 @@ def right_views(pair: StereoPair) -> dict[str, Tensor]:
         parts = SceneParts(pair.left, depth, still_motion(pair.left), camera)
         scene = scene_from_parts(parts, PRESETS["default"], num_frames=2, fps=25.0)
         ours = prepare(scene)
-        decoder = open_decoder(ours.scene, torch.device("cpu"))
+        decoder = open_decoder(ours.scene, Networks(), torch.device("cpu"))
         views[f"ours{suffix}"] = render_frame(ours, shot, 0, decoder=decoder).rgb
         if not suffix:
             naive = prepare(baselines.naive_scene(parts, _LOOP))

@@ -17,8 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from cine3d_core.files.models.store import LoadedNetwork, load_network
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import Photo
+from cine3d_core.networks.layout import channels_last
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.depth_bins import depth_bins, depth_from_disparity, quantised_disparity
 from cine3d_core.official.dpt_depth import dpt_inverse_depth
@@ -47,8 +48,6 @@ from cine3d_core.scene import (
     MotionHint,
 )
 
-Loader = Callable[[str], LoadedNetwork]
-
 
 @dataclass(frozen=True)
 class OfficialParams:
@@ -67,33 +66,26 @@ class Loop:
     fps: float = 25.0
 
 
-class _Networks:
-    """Loads networks one at a time and remembers their checksums."""
+class _Opened:
+    """Opens networks one at a time and remembers their checksums."""
 
-    def __init__(self, load: Loader, device: torch.device) -> None:
-        self._load, self._device = load, device
+    def __init__(self, networks: Networks, device: torch.device) -> None:
+        self._networks, self._device = networks, device
         self.checksums: dict[str, str] = {}
 
     def open(self, name: str) -> nn.Module:
-        loaded = self._load(name)
-        self.checksums[name] = loaded.info.sha256
-        return _ready(loaded.network, self._device)
+        loaded = self._networks.lent(name)
+        self.checksums |= loaded.checksums
+        return channels_last(loaded.network.to(self._device))
 
 
-def _ready(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network on its device; convolutions run a fifth faster with channels last."""
-    network.to(device)
-    # torch's annotations of Module.to lack this argument
-    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def official_decoder(device: torch.device, load: Loader = load_network) -> ImageDecoder:
-    """The imported image decoder, for `rendering.render_official_frame`.
+def official_decoder(device: torch.device, networks: Networks) -> ImageDecoder:
+    """The imported image decoder, for `frame.render_official_frame`.
 
     Raises:
         InputError: it was not imported, or its file is damaged.
     """
-    network = _ready(load("official-decoder").network, device)
+    network = channels_last(networks.lent("official-decoder").network.to(device))
     assert isinstance(network, ImageDecoder), type(network)
     return network
 
@@ -103,11 +95,11 @@ def build_official(
     photo: Photo,
     mask: Tensor,  # [1, H, W] bool: what moves
     hints: tuple[MotionHint, ...],
+    networks: Networks,
     *,
     inverse_depth: Tensor | None = None,  # [H, W] up to scale and shift
     loop: Loop | None = None,
     params: OfficialParams | None = None,
-    load: Loader = load_network,
     progress: Progress = ignore_progress,
 ) -> CinemagraphScene:
     """A scene as the official program makes it, for `rendering.prepare_official`.
@@ -116,37 +108,37 @@ def build_official(
         photo: its size is the working size.
         mask: of the photo.
         hints: arrows, at least one.
+        networks: gives those named `official-*`, one after the other.
         inverse_depth: nearness from another source; None asks the imported DPT-hybrid.
         loop: length and frame rate.
         params: choices of the published program.
-        load: gives the networks `official-*` by name.
         progress: told the stage and the share of the whole that is done; may raise to cancel.
 
     Raises:
         InputError: there is no hint, or a network was not imported.
     """
     loop, params = loop or Loop(), params or OfficialParams()
-    networks = _Networks(load, photo.rgb.device)
+    opened = _Opened(networks, photo.rgb.device)
     progress("estimating depth", 0.0)
     depth_source = "given"
     if inverse_depth is None:
         depth_source = "DPT-hybrid"
-        inverse_depth = dpt_inverse_depth(photo.rgb, networks.open("official-dpt"))
+        inverse_depth = dpt_inverse_depth(photo.rgb, opened.open("official-dpt"))
     depth = depth_from_disparity(quantised_disparity(inverse_depth)).to(photo.rgb.device)
 
     progress("predicting the motion", 0.15)
-    flow = predicted_flow(photo.rgb, mask, hints, networks.open("official-motion"), params)
+    flow = predicted_flow(photo.rgb, mask, hints, opened.open("official-motion"), params)
 
     progress("cutting into layers", 0.2)
     bins = depth_bins(depth)
 
     progress("filling what is hidden", 0.25)
-    nets = networks.open("official-inpaint-color"), networks.open("official-inpaint-depth")
+    nets = opened.open("official-inpaint-color"), opened.open("official-inpaint-depth")
     layers = sequential_inpainting(photo.rgb[None], depth, bins, *nets)
     del nets
 
     progress("extracting features", 0.75)
-    features = networks.open("official-feature")(layers.rgba)
+    features = opened.open("official-feature")(layers.rgba)
 
     progress("placing points", 0.95)
     recorded = {
@@ -157,7 +149,7 @@ def build_official(
         "assumed": [],
         "official": asdict(params),
     }
-    scene = _assembled(layers, features, flow, loop, recorded, networks.checksums, photo.sha256)
+    scene = _assembled(layers, features, flow, loop, recorded, opened.checksums, photo.sha256)
     progress("done", 1.0)
     return scene
 

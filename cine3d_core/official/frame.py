@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
-from cine3d_core.files.models.store import load_network
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.geometry import NEAR_PLANE, project
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.blend import ALPHA, DISPARITY, blend
-from cine3d_core.official.build import Loader, official_decoder
+from cine3d_core.official.build import official_decoder
 from cine3d_core.official.euler import EulerPath, displacement_after, trace
 from cine3d_core.official.lift import (
     LayerPoints,
@@ -25,10 +26,12 @@ from cine3d_core.official.lift import (
     layer_points,
     moved_points,
 )
+from cine3d_core.render.decoder_choice import DecoderChoice
+from cine3d_core.render.drawer import DrawFrame
 from cine3d_core.render.splat import PAPER_SPLAT, Points, composite, rasterize, splat_radius
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 
-BORDER = 32  # px that the authors cut from every side of a finished frame
+DECODER = "official-decoder"
 JITTERED_FRAMES, JITTER = 0.4, 0.1  # share of frames; largest relative change of a radius
 
 
@@ -132,7 +135,7 @@ def render_official_frame(
 
 
 def official_frames(
-    scene: CinemagraphScene, *, load: Loader = load_network
+    scene: CinemagraphScene, networks: Networks
 ) -> Callable[[Camera, int], RenderedFrame]:
     """What draws a scene's frames with the imported decoder, on the scene's device.
 
@@ -140,7 +143,7 @@ def official_frames(
         InputError: the scene was not made by `build_official`, or the decoder was not imported.
     """
     prepared = prepare_official(scene)
-    decoder = official_decoder(scene.velocity.device, load)
+    decoder = official_decoder(scene.velocity.device, networks)
 
     def draw(camera: Camera, frame: int) -> RenderedFrame:
         return render_official_frame(prepared, camera, frame, decoder)
@@ -148,9 +151,15 @@ def official_frames(
     return draw
 
 
-def without_border(picture: Tensor) -> Tensor:  # [C, H, W] -> [C, H - 64, W - 64]
-    """What the authors keep of a frame."""
-    return picture[:, BORDER:-BORDER, BORDER:-BORDER]
+def frames_of_official(
+    scene: CinemagraphScene, networks: Networks, device: torch.device, _: DecoderChoice
+) -> DrawFrame:
+    """`official_frames` on a device, asked as the compact family is.
+
+    It has no motion vectors, always its decoder, and no frames between two.
+    """
+    draw = official_frames(on_device(scene, device), networks)
+    return lambda shot, frame, motion_vectors: draw(shot.camera, round(frame))
 
 
 def _moved(prepared: PreparedOfficial, path: EulerPath, steps: int) -> MovedPoints:

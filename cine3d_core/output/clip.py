@@ -15,29 +15,20 @@ from cine3d_core import __version__
 from cine3d_core.cameras import framing_of, move_camera
 from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
-from cine3d_core.files.models.store import list_models
+from cine3d_core.families import family_of
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.scene.camera_path import read_camera_path
 from cine3d_core.files.scene.ply import cloud_vertices
 from cine3d_core.files.video.writer import FrameWriter
-from cine3d_core.memory import keep_freed_memory
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
-from cine3d_core.official.frame import official_frames
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
-from cine3d_core.render.decode import pass_through
-from cine3d_core.render.decoder_choice import (
-    DECODER,
-    DecoderChoice,
-    describe_decoder,
-    open_decoder,
-    without_features,
-)
-from cine3d_core.render.sized import draw_sized, levels_of
+from cine3d_core.render.decoder_choice import DecoderChoice
+from cine3d_core.render.drawer import DrawFrame
 from cine3d_core.render.stored import animation_of
-from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame, resized_camera
+from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
 
 CameraOfFrame = Callable[[int], Camera]
-DrawFrame = Callable[[Shot, float, bool], RenderedFrame]  # camera, frame, with motion vectors
 
 _MAX_SIDE = 16384  # px of a rendered frame
 
@@ -152,7 +143,11 @@ def shot_of(path: CameraPath, frame: int) -> Shot:
 
 
 def frame_drawer(
-    scene: CinemagraphScene, device: torch.device, *, decoder: DecoderChoice = "scene"
+    scene: CinemagraphScene,
+    device: torch.device,
+    *,
+    networks: Networks | None = None,
+    decoder: DecoderChoice = "scene",
 ) -> DrawFrame:
     """What draws the frames of a scene, with the networks that it was built with.
 
@@ -163,15 +158,9 @@ def frame_drawer(
         InputError: the scene needs a network that is not installed.
     """
     cpu = torch.device("cpu")
-    if scene.parameters.get("models") == "official":
-        draw = official_frames(on_device(scene, device))
-        return lambda shot, frame, motion_vectors: on_device(draw(shot.camera, round(frame)), cpu)
-    network = open_decoder(scene, device, decoder)
-    drawn = without_features(scene) if network is pass_through else scene
-    level_of = levels_of(drawn, device)
-    keep_freed_memory()
+    draw = family_of(scene).frames(scene, networks or Networks(), device, decoder)
     return lambda shot, frame, motion_vectors: on_device(
-        draw_sized(level_of, drawn, shot, frame, decoder=network, motion_vectors=motion_vectors),
+        draw(shot, frame, motion_vectors),
         cpu,
     )
 
@@ -207,9 +196,7 @@ def fingerprint(
     The program's version and the decoder are part of it, since others may draw the same scene
     otherwise.
     """
-    drawn_by = scene.models.get(DECODER, "none") if decoder == "scene" else decoder
-    if scene.parameters.get("models") == "official":
-        drawn_by = "".join(m.sha256 for m in list_models() if m.name == "official-decoder")
+    drawn_by = family_of(scene).drawn_by(scene, Networks(), decoder)
     cameras: object = [camera_name or "", strength]
     if path.num_frames is not None:
         poses = [path.camera(frame) for frame in range(path.num_frames)]
@@ -270,7 +257,7 @@ def describe(scene: CinemagraphScene, scene_path: Path) -> dict[str, Any]:
         "inpainted_points": int(cloud.inpainted.sum()),
         "moving_share": float(moving.float().mean()),  # of the points that the photo shows
         "models": scene.models,
-        "decoder": describe_decoder(scene),
+        "decoder": family_of(scene).decoder(scene),
         "photo_sha256": scene.photo_sha256,
         "parameters": scene.parameters,
     }

@@ -18,10 +18,8 @@ PREVIEW_SIDE_PX = 640  # long side of the frames that a preview is meant for
 def preview_of(scene: CinemagraphScene) -> CinemagraphScene:
     """The scene with as many points as frames of `PREVIEW_SIDE_PX` can show.
 
-    Scenes of the official networks stay as they are: their points hang together otherwise.
+    Of a scene of the compact family.
     """
-    if scene.parameters.get("models") == "official":
-        return scene
     factor = max(scene.camera.height, scene.camera.width) // PREVIEW_SIDE_PX
     return smaller_scene(scene, max(1, factor))
 

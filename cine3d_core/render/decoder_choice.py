@@ -10,8 +10,8 @@ import torch
 from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.installed import chosen
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.models.runtimes import OnnxProgram
-from cine3d_core.files.models.store import ModelInfo, find_model, list_models, load_network
 from cine3d_core.layers.fill import analytic_fill
 from cine3d_core.layers.fill_learned import foreign_fill, learned_fill
 from cine3d_core.layers.uncover import FillFunction
@@ -23,6 +23,7 @@ from cine3d_core.networks.features import (
     lattice_of_points,
 )
 from cine3d_core.networks.inpainting import InpaintingNetwork
+from cine3d_core.networks.layout import channels_last
 from cine3d_core.render.decode import Decoder, LearnedDecoder, pass_through
 from cine3d_core.scene import CinemagraphScene
 
@@ -31,12 +32,15 @@ DecoderChoice = Literal["scene", "none"]
 FEATURES, DECODER, INPAINTING = "features", "decoder", "inpainting"  # names of models
 
 
-def open_fill(choice: str | None = None) -> tuple[FillFunction, dict[str, str]]:
+def open_fill(
+    networks: Networks, choice: str | None = None
+) -> tuple[FillFunction, dict[str, str]]:
     """What fills hidden surfaces, and the checksum of its network by name.
 
     No network for this ships, since none beat the analytic fill; one that is installed is used.
 
     Args:
+        networks: of this machine.
         choice: a network as `shelf.chosen` has it; None for the best.
 
     Raises:
@@ -46,39 +50,41 @@ def open_fill(choice: str | None = None) -> tuple[FillFunction, dict[str, str]]:
     if one is not None:
         program = OnnxProgram(one.folder / one.entry.files[0].path, one.entry.title)
         return foreign_fill(one.entry.kind, program), {one.entry.name: one.checksum}
-    if _installed(INPAINTING) is None:
+    loaded = networks.opened(INPAINTING)
+    if loaded is None:
         return analytic_fill, {}
-    loaded = load_network(INPAINTING)
     assert isinstance(loaded.network, InpaintingNetwork), type(loaded.network)
-    return learned_fill(loaded.network), {INPAINTING: loaded.info.sha256}
+    return learned_fill(loaded.network), loaded.checksums
 
 
-def with_decoder(scene: CinemagraphScene) -> CinemagraphScene:
+def with_decoder(scene: CinemagraphScene, networks: Networks) -> CinemagraphScene:
     """The scene bound to the installed compact decoder; as it is where none is installed."""
-    decoder = _installed(DECODER)
+    decoder = networks.info(DECODER)
     if decoder is None:
         return scene
     return replace(scene, models={**scene.models, DECODER: decoder.sha256})
 
 
-def with_features(scene: CinemagraphScene, device: torch.device) -> CinemagraphScene:
+def with_features(
+    scene: CinemagraphScene, networks: Networks, device: torch.device
+) -> CinemagraphScene:
     """The scene with what the installed decoder wants its points to carry beside their colour.
 
     Features are rounded as a scene file stores them, so that saving changes nothing.
     """
-    decoder = _installed(DECODER)
+    decoder = networks.info(DECODER)
     if decoder is not None and decoder.architecture.get("features") == LATTICE:
         lattice = lattice_of_points(scene.cloud, scene.velocity.shape[-1])
         return replace(scene, cloud=replace(scene.cloud, features=lattice))
-    if _installed(FEATURES) is None:
+    loaded = networks.opened(FEATURES)
+    if loaded is None:
         return scene
-    loaded = load_network(FEATURES)
     network = loaded.network.to(device)
     assert isinstance(network, FeatureNetwork), type(network)
     _, _, height, width = scene.velocity.shape
     features = features_of_points(network, on_device(scene.cloud, device), height, width)
     cloud = replace(scene.cloud, features=features.half().float().cpu())
-    return replace(scene, cloud=cloud, models={**scene.models, FEATURES: loaded.info.sha256})
+    return replace(scene, cloud=cloud, models=scene.models | loaded.checksums)
 
 
 def without_features(scene: CinemagraphScene) -> CinemagraphScene:
@@ -87,12 +93,16 @@ def without_features(scene: CinemagraphScene) -> CinemagraphScene:
 
 
 def open_decoder(
-    scene: CinemagraphScene, device: torch.device, choice: DecoderChoice = "scene"
+    scene: CinemagraphScene,
+    networks: Networks,
+    device: torch.device,
+    choice: DecoderChoice = "scene",
 ) -> Decoder:
     """What draws the frames of a scene of the compact family.
 
     Args:
         scene: as it was built; its `models` say which decoder it is bound to.
+        networks: of this machine.
         device: where the decoder shall work.
         choice: "scene" takes the scene's decoder, none if it was built without; "none" draws the
             plain splat.
@@ -103,28 +113,20 @@ def open_decoder(
     recorded = scene.models.get(DECODER)
     if choice == "none" or recorded is None:
         return pass_through
-    info = find_model(DECODER)
-    if info.sha256 != recorded:
+    loaded = networks.required(DECODER)
+    if loaded.info.sha256 != recorded:
         raise InputError(
             "the scene was built for another decoder than the installed one",
             "build it again",
             "render with {decoder} none",
         )
-    network = load_network(DECODER).network
+    network = loaded.network
     assert isinstance(network, ResidualDecoder), type(network)
-    # torch's annotations of Module.to lack this argument
-    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return LearnedDecoder(network.to(device))
+    return LearnedDecoder(channels_last(network).to(device))
 
 
 def describe_decoder(scene: CinemagraphScene) -> str:
     """In a few words what draws the scene's frames."""
-    if scene.parameters.get("models") == "official":
-        return "the official decoder"
     if DECODER not in scene.models:
         return "none: the plain splat, holes filled from around them"
     return "compact decoder" + ("" if scene.cloud.features.shape[1] else ", without features")
-
-
-def _installed(name: str) -> ModelInfo | None:
-    return next((info for info in list_models() if info.name == name), None)

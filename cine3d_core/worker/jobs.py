@@ -19,13 +19,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cine3d_core.build import (
-    direct_photo,
-    scene_of_photo,
-)
+from cine3d_core.build import direct_photo
 from cine3d_core.cameras import framing_of
 from cine3d_core.device import choose_device
 from cine3d_core.errors import InputError
+from cine3d_core.families import family_of, scene_of_photo
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.models.shelf import shelf_state, shelf_words
@@ -45,7 +43,6 @@ from cine3d_core.output.focus import Lens, focused
 from cine3d_core.output.matte import matte
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
-from cine3d_core.render.coarse import preview_of
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import (
     Camera,
@@ -57,7 +54,13 @@ from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.direct_jobs import DIRECT_JOBS
 from cine3d_core.worker.film import write_film
 from cine3d_core.worker.model_jobs import MODEL_JOBS
-from cine3d_core.worker.requests import asked, estimated_depth, settings_asked, working_photo
+from cine3d_core.worker.requests import (
+    NETWORKS,
+    asked,
+    estimated_depth,
+    settings_asked,
+    working_photo,
+)
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 MAX_SIDE_PX = 16_384  # of a frame
@@ -82,7 +85,9 @@ def check(job: JobInput) -> JobResult:
     mask[:, 40:] = True
     photo = Photo(ramp, None, None, sha256="", original_height=64, original_width=96)
     settings = BuildSettings(frames=4, preset="draft", device=str(device))
-    scene = scene_of_photo(photo, Drawing(mask=mask), settings, progress=job.progress)
+    scene = scene_of_photo(
+        photo, Drawing(mask=mask), settings, NETWORKS, progress=job.progress
+    )
     prepared = prepare(scene)
     frame = render_frame(prepared, Shot(scene.camera, scene.camera, scene.camera), 1)
     assert bool(torch.isfinite(frame.rgb).all())
@@ -108,7 +113,11 @@ def build(job: JobInput) -> JobResult:
     check_output(path)  # now, not after minutes of work
     request = asked(job)
     scene = scene_of_photo(
-        request.photo, request.drawing, request.settings, progress=_scaled(job, 0.0, 0.85)
+        request.photo,
+        request.drawing,
+        request.settings,
+        NETWORKS,
+        progress=_scaled(job, 0.0, 0.85)
     )
     job.progress("Writing the scene file", 0.86)
     save_scene(scene, path)
@@ -259,6 +268,7 @@ def preview_motion(job: JobInput) -> JobResult:
         request.photo,
         request.drawing,
         request.settings,
+        NETWORKS,
         estimated=estimated,
         progress=_scaled(job, 0.0, 1.0),
     )
@@ -274,7 +284,7 @@ def _described(scene: CinemagraphScene, path: Path, photo: Photo | None, points:
     """
     arrays: dict[str, np.ndarray] = {}
     if points == "PREVIEW":
-        groups = viewport_points(prepare(preview_of(scene)), num_keys=PREVIEW_KEYS)
+        groups = viewport_points(prepare(family_of(scene).coarse(scene)), num_keys=PREVIEW_KEYS)
     else:
         groups = viewport_points(prepare(scene))
     for number, group in enumerate(groups):
@@ -336,13 +346,14 @@ def _prepared_file(path: str, _modified: int, device: torch.device) -> PreparedS
 @lru_cache(maxsize=1)
 def _drawable_file(path: str, _modified: int, device: torch.device) -> _Drawable:
     scene = load_scene(path)
-    return _Drawable(scene, frame_drawer(scene, device))
+    return _Drawable(scene, frame_drawer(scene, device, networks=NETWORKS))
 
 
 @lru_cache(maxsize=1)
 def _preview_file(path: str, _modified: int, device: torch.device) -> _Drawable:
-    scene = preview_of(load_scene(path))
-    return _Drawable(scene, frame_drawer(scene, device, decoder="none"))
+    scene = load_scene(path)
+    scene = family_of(scene).coarse(scene)
+    return _Drawable(scene, frame_drawer(scene, device, networks=NETWORKS, decoder="none"))
 
 
 def _camera(record: dict[str, Any]) -> Camera:

@@ -20,6 +20,7 @@ from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.drawing.hints import parse_directions
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.models.installed import shelf_stamp
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.maps import painted_mask
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.imaging.polygons import rasterize_polygons
@@ -28,6 +29,8 @@ from cine3d_core.scene import Drawing, MotionHint, MotionRegion
 from cine3d_core.see.look import Seen, see
 from cine3d_core.settings import BuildSettings, settings_of
 from cine3d_core.worker.server import JobInput
+
+NETWORKS = Networks()  # of this process: what one job has opened the next need not
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _estimated_of_file(
     path: str, _modified: tuple[int, int, int], settings: BuildSettings, find_fluids: bool
 ) -> EstimatedDepth:
     photo = working_photo(path, settings)
-    return estimate_depth(photo.rgb, settings, find_fluids=find_fluids)
+    return estimate_depth(photo.rgb, settings, NETWORKS, find_fluids=find_fluids)
 
 
 def _drawn(job: JobInput, photo: Photo) -> Drawing:

@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from cine3d_core import build as pipeline
-from cine3d_core.build import PRESETS, build_scene
+from cine3d_core.build import PRESETS
+from cine3d_core.families import build_scene
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
 from cine3d_core.files.video.writer import open_frame_writer
@@ -96,7 +98,7 @@ def stages(scene: CinemagraphScene, shot: animation.Shot, repeats: int) -> Figur
     splat, splatting = both_medians(
         lambda: animation.splat_directions(prepared, shot, FRAME, params), repeats
     )
-    decoder = decoder_choice.open_decoder(scene, CPU, "scene")
+    decoder = decoder_choice.open_decoder(scene, Networks(), CPU, "scene")
     image = blend()
     decode, decoding = both_medians(lambda: decoder(image, channels), repeats)
     moving = len(prepared.moving_neighbours)

@@ -10,6 +10,7 @@ import torch
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.files.drawing.hints import read_directions
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.models.store import LoadedNetwork, ModelInfo
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.imaging.polygons import rasterize_polygons
@@ -19,8 +20,8 @@ from cine3d_core.networks.official import (
     inpainting_nets,
     motion_net,
 )
-from cine3d_core.official import frame as official_frame
 from cine3d_core.official.build import Loop, build_official
+from cine3d_core.official.frame import official_frames as frames_of
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 from tests.golden.filler import filled_state_dict
 
@@ -48,20 +49,21 @@ def official_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphSce
     height, width = photo.rgb.shape[1:]
     drawn = read_directions(hints, height=height, width=width, original_size=(height, width))
     mask = rasterize_polygons(drawn.polygons, height, width)
-    nearness = 1 / open_depth_source("compact")(photo.rgb, params=DepthParams()).depth[0]
+    source = open_depth_source("compact", Networks())
+    nearness = 1 / source(photo.rgb, params=DepthParams()).depth[0]
     return build_official(
         photo,
         mask,
         drawn.hints,
+        Networks(load=filled_network),
         inverse_depth=nearness,
         loop=Loop(frames, 25.0),
-        load=filled_network,
     )
 
 
 def official_frames(scene: CinemagraphScene) -> Callable[[Camera, int], RenderedFrame]:
     """What draws its frames."""
-    draw = official_frame.official_frames(scene, load=filled_network)
+    draw = frames_of(scene, Networks(load=filled_network))
 
     def without_gradients(camera: Camera, frame: int) -> RenderedFrame:
         with torch.no_grad():

@@ -12,6 +12,7 @@ from cine3d_core.build import BuildSettings, estimate_depth, read_working_photo
 from cine3d_core.cli import main
 from cine3d_core.depth.refine import DepthParams
 from cine3d_core.depth.sources import KeptDepth, PictureDepth, open_depth_source
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.kept_depth import (
     read_kept_depth,
     write_depth_exr,
@@ -47,16 +48,16 @@ def test_kept_depth_is_used_as_it_is_and_only_where_nobody_says_otherwise(tmp_pa
     path = tmp_path / "d.png"
     write_depth_png(path, hills())
     rgb = torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(4))
-    source = open_depth_source(str(path))
+    source = open_depth_source(str(path), Networks())
     found = source(rgb, params=DepthParams())
     assert isinstance(source, KeptDepth) and "as it is" in source.description
     assert float((1 / found.depth - 1 / hills()).abs().max()) < 1e-5
     larger = source(torch.rand(3, 60, 80), params=DepthParams())
     assert larger.depth.shape == (1, 60, 80) and larger.depth.max() == pytest.approx(40, rel=1e-3)
-    assert isinstance(open_depth_source(f"inverted:{path}"), PictureDepth)
+    assert isinstance(open_depth_source(f"inverted:{path}", Networks()), PictureDepth)
     with Image.open(path) as picture:
         picture.save(path)  # as a program does that knows nothing of our text
-    assert isinstance(open_depth_source(str(path)), PictureDepth)
+    assert isinstance(open_depth_source(str(path), Networks()), PictureDepth)
 
 
 def test_a_foreign_text_makes_no_depth_of_ours(tmp_path: Path):
@@ -75,9 +76,9 @@ def test_build_gets_the_depth_that_it_would_have_used(tmp_path: Path, name: str)
     assert main(["depth", str(PHOTO), "-o", str(path), *SMALL]) == 0
     settings = BuildSettings(size=128, device="cpu")
     rgb = read_working_photo(PHOTO, settings).rgb
-    wanted = estimate_depth(rgb, settings, find_fluids=True).depth
+    wanted = estimate_depth(rgb, settings, Networks(), find_fluids=True).depth
     again = BuildSettings(size=128, device="cpu", depth=str(path))
-    found = estimate_depth(rgb, again, find_fluids=True).depth
+    found = estimate_depth(rgb, again, Networks(), find_fluids=True).depth
     assert wanted.depth.max() > 10 * wanted.depth.min()  # so that the next lines say something
     if path.suffix == ".exr":
         assert torch.equal(found.depth, wanted.depth)

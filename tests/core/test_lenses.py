@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from cine3d_core.build import PRESETS, BuildSettings, SceneParts, build_scene, scene_from_parts
+from cine3d_core.build import (
+    PRESETS,
+    BuildSettings,
+    SceneParts,
+    scene_from_parts,
+)
+from cine3d_core.families import build_scene
 from cine3d_core.geometry import photo_camera
 from cine3d_core.moves import CAMERA_MOVES, PUBLISHED
 from cine3d_core.output.clip import frame_drawer, open_camera_path, shot_of

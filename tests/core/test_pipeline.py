@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from cine3d_core.build import build_scene
 from cine3d_core.cameras import move_camera
 from cine3d_core.errors import InputError
+from cine3d_core.families import build_scene
 from cine3d_core.files.drawing.hints import read_directions
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.files.scene.scene_file import load_scene

@@ -18,6 +18,7 @@ from cine3d_core.evaluation.notes.arrows import given_arrows
 from cine3d_core.evaluation.notes.records import LABELS, PhotoNotes
 from cine3d_core.evaluation.notes.seen import Array, Seen
 from cine3d_core.files.atomic import replacing
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.motion.draw import what_moves
 from cine3d_core.motion.guess import KINDS, guess_mask
@@ -34,7 +35,7 @@ def look(photo: Path, settings: BuildSettings) -> DirectedPhoto:
 
 
 def _as_build(photo: Path, settings: BuildSettings) -> DirectedPhoto:
-    return direct_photo(*read_inputs(photo, settings), settings)
+    return direct_photo(*read_inputs(photo, settings), settings, Networks())
 
 
 def seen_in(directed: DirectedPhoto, notes: PhotoNotes, of_arrows: Array | None) -> Seen:

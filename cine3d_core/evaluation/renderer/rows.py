@@ -25,6 +25,7 @@ from cine3d_core.build import (
 )
 from cine3d_core.evaluation.renderer import baselines
 from cine3d_core.evaluation.renderer.baselines import Clip, Draw
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.motion.direct import still_motion
 from cine3d_core.motion.flow import HINT_FRAMES
@@ -83,7 +84,7 @@ class Row:
 
 def _shipped(prepared: PreparedScene, params: AnimationParams | None = None) -> Draw:
     """What `cine3d render` draws."""
-    decoder = open_decoder(prepared.scene, torch.device("cpu"))
+    decoder = open_decoder(prepared.scene, Networks(), torch.device("cpu"))
 
     def draw(shot: Shot, frame: int) -> torch.Tensor:
         return render_frame(prepared, shot, frame, decoder=decoder, params=params).rgb
@@ -120,7 +121,7 @@ def _no_bed(bench: Bench) -> Draw:
 
 
 def _no_symmetric(bench: Bench) -> Draw:
-    decoder = open_decoder(bench.ours.scene, torch.device("cpu"))
+    decoder = open_decoder(bench.ours.scene, Networks(), torch.device("cpu"))
     return baselines.forward_only(bench.ours, AnimationParams(), decoder)
 
 
@@ -196,9 +197,10 @@ def built_scene(truth: TruthScene, drawing: Drawing) -> BuiltScene:
     height, width = truth.rgb.shape[1:]
     photo = Photo(truth.rgb, None, float(truth.camera.intrinsics[0, 0]), "", height, width)
     settings = BuildSettings(frames=truth.num_frames, fps=truth.fps)
-    directed = direct_photo(photo, drawing, settings)
+    networks = Networks()
+    directed = direct_photo(photo, drawing, settings, networks)
     unit = float((directed.depth.depth / truth.depth.depth).median())
-    return BuiltScene(scene_of(directed, settings), unit)
+    return BuiltScene(scene_of(directed, settings, networks), unit)
 
 
 def scaled_shot(shot: Shot, unit: float) -> Shot:

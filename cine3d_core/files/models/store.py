@@ -67,6 +67,11 @@ class LoadedNetwork:
     network: nn.Module  # float32, on the CPU, in evaluation mode
     info: ModelInfo
 
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Its name and the sha256 of its weights, for a scene's list."""
+        return {self.info.name: self.info.sha256}
+
 
 def list_models() -> list[ModelInfo]:
     """All models found, by name; of two with one name the one found first."""

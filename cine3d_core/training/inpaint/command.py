@@ -15,6 +15,7 @@ from tqdm import tqdm
 from cine3d_core.build import PRESETS
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.networks import inpainting as networks
 from cine3d_core.training.inpaint import data as inpaint_data
@@ -34,7 +35,7 @@ def pack(photos: Path, data: Path, *, silhouettes: int, crops: int, seed: int) -
     paths = sorted(path for path in photos.iterdir() if path.suffix.lower() in (".jpg", ".png"))
     if len(paths) < 2:
         raise InputError(f"{photos} holds fewer than two photographs (.jpg, .png); name another")
-    source = open_depth_source("compact")
+    source = open_depth_source("compact", Networks())
     disparities = []
     for path in tqdm(paths, unit="depth"):
         depth = source(read_photo(path, max_side=640).rgb, params=PRESETS["default"].depth)

@@ -26,6 +26,7 @@ from torch import Tensor
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.flow import read_flow
 from cine3d_core.geometry import photo_camera
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
@@ -108,7 +109,7 @@ def pairs_of_clip(
     frames = read_frames(clip)
     height, width, _ = frames[0].shape
     motion = motion_of_clip(clip, height, width)
-    depths = open_depth_source("compact")
+    depths = open_depth_source("compact", Networks())
     camera = photo_camera(height, width)
     for _ in range(triplets):
         start, middle, end = drawn_triplet(len(frames), generator)

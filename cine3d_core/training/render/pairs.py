@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cine3d_core.build import PRESETS, SceneParts, StageParams, scene_from_parts
 from cine3d_core.depth.sources import open_depth_source
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.direct import still_motion
 from cine3d_core.networks.decoder import BASE_PLANES
@@ -113,7 +114,8 @@ def open_photograph(path: Path, width: int) -> Photograph:
     size = (2 * width, 2 * height)
     rows = np.asarray(cv2.resize(rows, size, interpolation=cv2.INTER_AREA), np.uint8)
     rgb = averaged_down(rows)
-    depth = open_depth_source("compact")(rgb, params=PRESETS["default"].depth).depth.float()
+    source = open_depth_source("compact", Networks())
+    depth = source(rgb, params=PRESETS["default"].depth).depth.float()
     # Steps that the texture has left in the depth would tear at every move, in both directions.
     disparity = cv2.bilateralFilter((1 / depth[0]).numpy(), 0, 0.04, 0.004 * width)
     return Photograph(rows, 1 / torch.from_numpy(disparity)[None].clamp(min=1 / 40))

@@ -16,6 +16,7 @@ from cine3d_core.depth.sources import (
     stretched,
 )
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.scene import FLUIDS
 
 PARAMS = DepthParams()
@@ -88,7 +89,7 @@ def depth_anything_folder(folder: Path, *, kind: str) -> Path:
 
 
 def test_the_bundled_network_gives_depth_sky_and_what_flows_at_the_photos_size():
-    source = open_depth_source(None)
+    source = open_depth_source(None, Networks())
     result = source(photo(), params=PARAMS)
     assert result.depth.shape == result.sky.shape == (1, 36, 64)
     assert 1 <= result.depth.min() and result.depth.max() <= 40.001
@@ -100,7 +101,7 @@ def test_the_bundled_network_gives_depth_sky_and_what_flows_at_the_photos_size()
 def test_a_bright_pixel_of_a_depth_picture_is_near(tmp_path: Path):
     path = tmp_path / "depth.png"
     cv2.imwrite(str(path), (ramp() * 65535).astype(np.uint16))
-    depth = open_depth_source(str(path))(photo(), params=PARAMS).depth
+    depth = open_depth_source(str(path), Networks())(photo(), params=PARAMS).depth
     torch.testing.assert_close(depth[0, :, -1], torch.ones(36), atol=1e-3, rtol=0)
     torch.testing.assert_close(depth[0, :, 0], torch.full((36,), 40.0), atol=1e-2, rtol=0)
 
@@ -109,8 +110,8 @@ def test_an_inverted_picture_is_the_other_way_round(tmp_path: Path):
     path = tmp_path / "depth.npy"
     np.save(path, ramp())
     np.save(tmp_path / "flipped.npy", 1 - ramp())
-    inverted = open_depth_source(f"inverted:{path}")(photo(), params=PARAMS)
-    expected = open_depth_source(str(tmp_path / "flipped.npy"))(photo(), params=PARAMS)
+    inverted = open_depth_source(f"inverted:{path}", Networks())(photo(), params=PARAMS)
+    expected = open_depth_source(str(tmp_path / "flipped.npy"), Networks())(photo(), params=PARAMS)
     torch.testing.assert_close(inverted.depth, expected.depth)
 
 
@@ -118,46 +119,46 @@ def test_metric_distances_keep_their_ratios(tmp_path: Path):
     path = tmp_path / "metres.npy"
     distance = 5 + 10 * ramp()
     np.save(path, distance)
-    depth = open_depth_source(f"metric:{path}")(photo(), params=PARAMS).depth
+    depth = open_depth_source(f"metric:{path}", Networks())(photo(), params=PARAMS).depth
     torch.testing.assert_close(depth[0], torch.from_numpy(distance / 5), rtol=1e-3, atol=0)
 
 
 def test_distances_that_are_not_positive_are_refused(tmp_path: Path):
     np.save(tmp_path / "zero.npy", ramp())
-    source = open_depth_source(f"metric:{tmp_path / 'zero.npy'}")
+    source = open_depth_source(f"metric:{tmp_path / 'zero.npy'}", Networks())
     with pytest.raises(InputError, match="greater than 0"):
         source(photo(), params=PARAMS)
 
 
 def test_a_picture_of_another_shape_than_the_photo_is_refused(tmp_path: Path):
     np.save(tmp_path / "square.npy", ramp(64, 64))
-    source = open_depth_source(str(tmp_path / "square.npy"))
+    source = open_depth_source(str(tmp_path / "square.npy"), Networks())
     with pytest.raises(InputError, match="another shape"):
         source(photo(), params=PARAMS)
 
 
 def test_a_flat_picture_is_one_plane_at_depth_one(tmp_path: Path):
     np.save(tmp_path / "flat.npy", np.full((36, 64), 7.0, np.float32))
-    depth = open_depth_source(str(tmp_path / "flat.npy"))(photo(), params=PARAMS).depth
+    depth = open_depth_source(str(tmp_path / "flat.npy"), Networks())(photo(), params=PARAMS).depth
     torch.testing.assert_close(depth, torch.ones(1, 36, 64))
 
 
 @pytest.mark.parametrize("name", ["midas", "no/such/folder", "nowhere/depth.png", ""])
 def test_unknown_names_are_refused_in_one_sentence(name: str):
     with pytest.raises(InputError) as refusal:
-        open_depth_source(name)
+        open_depth_source(name, Networks())
     assert "\n" not in str(refusal.value)
 
 
 def test_a_folder_without_a_model_is_refused_in_one_sentence(tmp_path: Path):
     pytest.importorskip("transformers")
     with pytest.raises(InputError, match="cannot be loaded") as refusal:
-        open_depth_source(str(tmp_path))
+        open_depth_source(str(tmp_path), Networks())
     assert "\n" not in str(refusal.value)
 
 
 def test_a_local_dpt_folder_gives_relative_depth(dpt_folder: Path):
-    source = open_depth_source(str(dpt_folder))
+    source = open_depth_source(str(dpt_folder), Networks())
     result = source(photo(), params=PARAMS)
     assert result.depth.shape == (1, 36, 64) and not result.sky.any()
     assert 1 <= result.depth.min() and result.depth.max() <= 40.001
@@ -166,7 +167,7 @@ def test_a_local_dpt_folder_gives_relative_depth(dpt_folder: Path):
 
 @pytest.mark.parametrize("kind", ["relative", "metric"])
 def test_a_local_depth_anything_folder_is_read_as_it_declares(tmp_path: Path, kind: str):
-    source = open_depth_source(str(depth_anything_folder(tmp_path, kind=kind)))
+    source = open_depth_source(str(depth_anything_folder(tmp_path, kind=kind)), Networks())
     result = source(photo(), params=PARAMS)
     assert kind in source.description
     assert result.depth.shape == (1, 36, 64) and torch.isfinite(result.depth).all()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from cine3d_core.build import build_scene
 from cine3d_core.cli import main
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation import metrics
@@ -20,6 +19,7 @@ from cine3d_core.evaluation.renderer.rows import (
     scaled_shot,
 )
 from cine3d_core.evaluation.renderer.scoring import judged_frames, score_row, spread_moments
+from cine3d_core.families import build_scene
 from cine3d_core.render.animation import prepare
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import Drawing, MotionHint

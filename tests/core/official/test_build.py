@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from cine3d_core.cameras import move_camera
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.models.store import LoadedNetwork, ModelInfo
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
@@ -21,11 +22,9 @@ from cine3d_core.networks.official import (
 )
 from cine3d_core.official.build import Loop, OfficialParams, build_official, official_decoder
 from cine3d_core.official.frame import (
-    BORDER,
     official_frames,
     prepare_official,
     render_official_frame,
-    without_border,
 )
 from cine3d_core.scene import MotionHint
 from tests.golden.filler import filled_state_dict
@@ -49,9 +48,14 @@ def load(name):
     return LoadedNetwork(network.eval().requires_grad_(False), info)
 
 
+def networks():
+    """The official networks, filled by rule."""
+    return Networks(load=load)
+
+
 @cache
 def decoder():
-    return official_decoder(torch.device("cpu"), load)
+    return official_decoder(torch.device("cpu"), networks())
 
 
 def photo():
@@ -73,7 +77,7 @@ def scene():
     inverse[30:90, 60:120] = 1.0
     loop, params = Loop(num_frames=6, fps=25.0), OfficialParams(flow_scale=0.05)
     return build_official(
-        photo(), moving(), HINTS, inverse_depth=inverse, loop=loop, params=params, load=load
+        photo(), moving(), HINTS, networks(), inverse_depth=inverse, loop=loop, params=params
     )
 
 
@@ -97,8 +101,8 @@ def test_the_loop_closes_at_the_last_frame():
 
 
 def test_a_saved_scene_gives_the_same_bits(tmp_path):
-    save_scene(scene(), tmp_path / "published.cine3d")
-    draw = official_frames(load_scene(tmp_path / "published.cine3d"), load=load)
+    save_scene(scene(), tmp_path / "official.cine3d")
+    draw = official_frames(load_scene(tmp_path / "official.cine3d"), networks())
     assert torch.equal(draw(camera(), 4).rgb, frame(4).rgb)
 
 
@@ -130,11 +134,8 @@ def test_a_scene_of_other_networks_is_refused_in_one_sentence():
         prepare_official(replace(scene(), parameters={"preset": "paper"}))
 
 
-def test_the_published_border_is_32_pixels():
-    picture = without_border(frame(0).rgb)
-    assert picture.shape == (3, HEIGHT - 2 * BORDER, WIDTH - 2 * BORDER) == (3, 56, 112)
-
-
 def test_a_photo_without_hints_is_refused_in_one_sentence():
     with pytest.raises(InputError, match="draw an arrow"):
-        build_official(photo(), moving(), (), inverse_depth=torch.rand(HEIGHT, WIDTH), load=load)
+        build_official(
+            photo(), moving(), (), networks(), inverse_depth=torch.rand(HEIGHT, WIDTH)
+        )

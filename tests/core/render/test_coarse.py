@@ -49,7 +49,7 @@ def test_the_loop_of_a_smaller_scene_closes_and_repeats_itself():
     assert not torch.equal(first, render_frame(prepared, shot, 5).rgb)
 
 
-def test_small_scenes_and_official_ones_stay_as_they_are():
+def test_small_scenes_stay_as_they_are():
     scene = river_scene()
     assert preview_of(scene) is scene
     assert smaller_scene(scene, 1) is scene

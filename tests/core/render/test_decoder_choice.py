@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.models.store import save_network
 from cine3d_core.networks import decoder, features
 from cine3d_core.output.clip import fingerprint, frame_drawer, open_camera_path
@@ -15,7 +16,7 @@ from cine3d_core.render.animation import Shot, prepare
 from cine3d_core.render.blend import splat_channels
 from cine3d_core.render.decode import LearnedDecoder, decoder_planes, pass_through
 from cine3d_core.render.frame import render_frame
-from cine3d_core.scene import SplatImage
+from cine3d_core.scene import CinemagraphScene, SplatImage
 from tests.river import river_scene
 
 CPU = torch.device("cpu")
@@ -143,8 +144,10 @@ def test_the_lattice_alternates_along_both_axes():
 # scenes
 
 
-def bound() -> object:
-    return decoder_choice.with_decoder(decoder_choice.with_features(river_scene(), CPU))
+def bound(networks: Networks | None = None) -> CinemagraphScene:
+    networks = networks or Networks()
+    scene = decoder_choice.with_features(river_scene(), networks, CPU)
+    return decoder_choice.with_decoder(scene, networks)
 
 
 def test_a_scene_is_drawn_by_the_decoder_it_was_built_with(installed: Path):
@@ -175,13 +178,11 @@ def test_another_decoder_than_the_scene_was_built_for_is_refused(installed: Path
     frame_drawer(other, CPU, decoder="none")
 
 
-def test_without_networks_scenes_stay_plain_and_say_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(decoder_choice, "list_models", list)
-    scene = bound()
+def test_without_networks_scenes_stay_plain_and_say_so():
+    none_here = Networks(listed=list)
+    scene = bound(none_here)
     assert scene.cloud.features.shape[1] == 0
-    assert decoder_choice.open_decoder(scene, CPU) is pass_through
+    assert decoder_choice.open_decoder(scene, none_here, CPU) is pass_through
     assert "plain splat" in decoder_choice.describe_decoder(scene)
 
 

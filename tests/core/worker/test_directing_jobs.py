@@ -11,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cine3d_core.build import DirectedPhoto, build_scene, direct_photo, read_inputs
+from cine3d_core.build import DirectedPhoto, direct_photo, read_inputs
+from cine3d_core.families import build_scene
+from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.imaging.polygons import rasterize_polygons
@@ -80,7 +82,7 @@ def test_the_preview_shows_the_motion_that_is_built(
         drawn, settings = {"hints": ARROWS}, drawn_as_files(photo)
     value, shown = job("preview_motion", photo, arrays, **drawn)
     picture = np.array(Image.open(io.BytesIO(shown["picture"].tobytes())))
-    directed = direct_photo(*read_inputs(photo, settings), settings)
+    directed = direct_photo(*read_inputs(photo, settings), settings, Networks())
     assert bool(what_moves(directed.motion).any())
     assert np.array_equal(picture, drawn_over(directed))
     assert value["assumed"] == list(directed.assumed)
@@ -111,7 +113,7 @@ def test_a_proposed_mask_is_what_moves_where_nothing_is_drawn(photo: Path) -> No
     proposed = arrays["moving"][::-1] > 0.5
     assert proposed.shape == (SIDE // 2, SIDE) and "found" in value["description"]
     settings = BuildSettings(frames=12, size=SIDE)
-    directed = direct_photo(*read_inputs(photo, settings), settings)
+    directed = direct_photo(*read_inputs(photo, settings), settings, Networks())
     assert np.array_equal(proposed, what_moves(directed.motion)[0].numpy())
 
 
