@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -97,7 +99,7 @@ def load_hed_lpips() -> HedLpips:
     return network.eval().requires_grad_(False)
 
 
-def _array(file, name: str):  # noqa: ANN001, ANN202 - h5py has no types
+def _array(file: Any, name: str) -> np.ndarray:  # h5py has no types
     return file[name][()]
 
 

@@ -174,7 +174,16 @@ def _sample(field: Tensor, layer: Tensor, points: Tensor) -> Tensor:  # [N, 2]
 
 
 @compiled("void(f4[:,::1], f4[:,::1], f4[:,:,:,::1], i8[::1], f4[:,::1], i8, f4, f4)")
-def _advance_points(start, displacement, field, layer, out, whole, full, last):  # noqa: ANN001
+def _advance_points(
+    start: np.ndarray,  # [N, 2] px
+    displacement: np.ndarray,  # [N, 2] px, where the way begins
+    field: np.ndarray,  # [L, H, W, 2] px a step
+    layer: np.ndarray,  # [N] of `field`
+    out: np.ndarray,  # [N, 2] px
+    whole: int,  # steps of `full` length
+    full: float,
+    last: float,  # length of the step after them; 0 for none
+) -> None:
     """All steps of one point, then the next point: positions stay in registers."""
     height, width = field.shape[1], field.shape[2]
     one = np.float32(1.0)

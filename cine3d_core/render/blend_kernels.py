@@ -13,8 +13,20 @@ CHUNK = 4096  # pixels that one thread takes at a time
 
 
 @inner()
-def weigh(a, b, near_a, near_b, alpha_a, alpha_b, places, loop_phase, disparity, eq4, share):
-    """The backward cloud's share of some pixels: features [C, P], the others and `share` [P]."""
+def weigh(
+    a: np.ndarray,  # [C, P] float32 features of the forward cloud
+    b: np.ndarray,  # [C, P] of the backward cloud
+    near_a: np.ndarray,  # [P] disparity
+    near_b: np.ndarray,  # [P]
+    alpha_a: np.ndarray,  # [P]
+    alpha_b: np.ndarray,  # [P]
+    places: tuple[int, int],  # channel of the phase, channel of what moves
+    loop_phase: float,
+    disparity: tuple[float, float],  # lowest of the scene, 1 / range
+    eq4: bool,
+    share: np.ndarray,  # [P] out
+) -> None:
+    """The backward cloud's share of some pixels."""
     phase, moving = places
     lowest, scale = disparity
     for at in range(share.shape[0]):
@@ -39,7 +51,12 @@ def weigh(a, b, near_a, near_b, alpha_a, alpha_b, places, loop_phase, disparity,
 
 
 @inner()
-def mix(a, b, share, out):
+def mix(
+    a: np.ndarray,  # [P] float32
+    b: np.ndarray,  # [P]
+    share: np.ndarray,  # [P] of b
+    out: np.ndarray,  # [P]
+) -> None:
     """Linear interpolation that gives `a` and `b` themselves at the ends, and where they agree."""
     half, one = np.float32(0.5), np.float32(1.0)
     for at in range(share.shape[0]):

@@ -44,12 +44,7 @@ from cine3d_core.output.matte import matte
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.frame import render_frame
-from cine3d_core.scene import (
-    Camera,
-    CinemagraphScene,
-    Drawing,
-    RenderedFrame,
-)
+from cine3d_core.scene import Camera, CinemagraphScene, Drawing, RenderedFrame
 from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.direct_jobs import DIRECT_JOBS
 from cine3d_core.worker.film import write_film
@@ -85,9 +80,8 @@ def check(job: JobInput) -> JobResult:
     mask[:, 40:] = True
     photo = Photo(ramp, None, None, sha256="", original_height=64, original_width=96)
     settings = BuildSettings(frames=4, preset="draft", device=str(device))
-    scene = scene_of_photo(
-        photo, Drawing(mask=mask), settings, NETWORKS, progress=job.progress
-    )
+    drawing = Drawing(mask=mask)
+    scene = scene_of_photo(photo, drawing, settings, NETWORKS, progress=job.progress)
     prepared = prepare(scene)
     frame = render_frame(prepared, Shot(scene.camera, scene.camera, scene.camera), 1)
     assert bool(torch.isfinite(frame.rgb).all())

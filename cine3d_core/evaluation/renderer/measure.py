@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from cine3d_core.errors import InputError
 from cine3d_core.evaluation.perceptual import HedLpips, load_hed_lpips
 from cine3d_core.evaluation.renderer import sheets, tables
@@ -102,7 +104,7 @@ def _picture(out: Path, row: str, scene: TruthScene) -> Path:
     return out / "pictures" / scene.name / f"{row}.png"
 
 
-def _truth_of(judged: list[JudgedFrame], moment: Moment):  # noqa: ANN202
+def _truth_of(judged: list[JudgedFrame], moment: Moment) -> Tensor:  # [3, H, W]
     return next(one.truth.rgb for one in judged if one.moment == moment)
 
 

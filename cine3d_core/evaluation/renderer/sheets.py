@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -52,8 +53,17 @@ def _bytes(picture: Tensor) -> Picture:
     return (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
-def _hardest(pictures: Sequence[Picture]) -> tuple[int, int, int, int]:
-    """Top, left, height and width of the window with the largest median difference."""
+class _Box(NamedTuple):
+    """A part of a picture, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def _hardest(pictures: Sequence[Picture]) -> _Box:
+    """The part with the largest median difference."""
     height, width = pictures[0].shape[:2]
     crop = max(1, round(width / _ENLARGED)), max(1, round(height / _ENLARGED))
     truth = pictures[0].astype(np.float32)
@@ -63,10 +73,10 @@ def _hardest(pictures: Sequence[Picture]) -> tuple[int, int, int, int]:
     inner = score[margin_y : height - margin_y, margin_x : width - margin_x]
     row, column = np.unravel_index(int(inner.argmax()), inner.shape)
     top, left = min(int(row), height - crop[1]), min(int(column), width - crop[0])
-    return top, left, crop[1], crop[0]
+    return _Box(top, left, crop[1], crop[0])
 
 
-def _tile(name: str, picture: Picture, box: tuple[int, int, int, int]) -> Picture:
+def _tile(name: str, picture: Picture, box: _Box) -> Picture:
     """Caption, the whole picture with the part marked, and the part enlarged."""
     height, width = picture.shape[:2]
     size = (_WIDE, round(_WIDE * height / width))

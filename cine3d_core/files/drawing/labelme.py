@@ -137,7 +137,8 @@ def _labelme_area(
         return points
     if kind == "rectangle" and len(points) == 2:
         (left, top), (right, bottom) = points
-        return ((left, top), (right, top), (right, bottom), (left, bottom))
+        corners = (left, top), (right, top), (right, bottom), (left, bottom)
+        return corners
     if kind == "circle" and len(points) == 2:
         (x, y), on_it = points
         radius = math.dist((x, y), on_it)

@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cine3d_core import __version__
 from cine3d_core.errors import InputError
@@ -284,7 +284,10 @@ def _onward(place: str, response: http.client.HTTPResponse, url: str) -> str:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Hands redirections out, since their headers say what the file is."""
 
-    def http_error_302(self, req, fp, code, msg, headers):  # noqa: D102
+    def http_error_302(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
+    ) -> Any:
+        """The answer itself, whatever it leads to."""
         return fp
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -94,33 +95,75 @@ def cast(mesh: Mesh, view: View) -> Hits:
 
 def shade(mesh: Mesh, view: View, hits: Hits, materials: Materials, light: Light) -> FloatArray:
     """Linear colour [H, W, 3] of what is seen; black where nothing is."""
-    shadow_map = cast(mesh, light.view).inverse_depth
     return _shade(
-        hits.inverse_depth,
-        hits.face,
-        hits.weights,
-        mesh.faces,
-        mesh.material,
-        mesh.normals,
-        mesh.uv,
-        view.position.astype(np.float32),
-        view.axes.astype(np.float32),
-        np.float32(view.focal_px),
-        materials.pyramid,
-        materials.tiles_per_metre,
-        materials.tint,
-        materials.gloss,
-        shadow_map,
-        light.view.position.astype(np.float32),
-        light.view.axes.astype(np.float32),
-        np.float32(light.view.focal_px),
-        light.colour,
-        light.ambient,
+        _Seen(hits.inverse_depth, hits.face, hits.weights),
+        _Surfaces(mesh.faces, mesh.material, mesh.normals, mesh.uv),
+        _pinhole(view),
+        _Looks(materials.pyramid, materials.tiles_per_metre, materials.tint, materials.gloss),
+        _Lamp(
+            cast(mesh, light.view).inverse_depth, _pinhole(light.view), light.colour, light.ambient
+        ),
+    )
+
+
+class _Seen(NamedTuple):
+    """`Hits` for compiled functions."""
+
+    inverse_depth: FloatArray  # [H, W]
+    face: NDArray[np.int32]  # [H, W]
+    weights: FloatArray  # [H, W, 2]
+
+
+class _Surfaces(NamedTuple):
+    """A mesh for compiled functions."""
+
+    faces: NDArray[np.int32]  # [F, 3] corners
+    material: NDArray[np.integer]  # [F]
+    normals: FloatArray  # [V, 3]
+    uv: FloatArray  # [V, 2] metres
+
+
+class _Pinhole(NamedTuple):
+    """A view for compiled functions."""
+
+    position: FloatArray  # [3] world
+    axes: FloatArray  # [3, 3] rows: right, down, forward
+    focal: np.float32  # px
+
+
+class _Looks(NamedTuple):
+    """`Materials` for compiled functions."""
+
+    pyramid: tuple[NDArray[np.uint8], ...]
+    tiles_per_metre: FloatArray
+    tint: FloatArray
+    gloss: FloatArray
+
+
+class _Lamp(NamedTuple):
+    """`Light` with its shadow map for compiled functions."""
+
+    shadow_map: FloatArray  # [S, S] 1 / metres
+    view: _Pinhole
+    colour: FloatArray  # [3]
+    ambient: FloatArray  # [3]
+
+
+def _pinhole(view: View) -> _Pinhole:
+    return _Pinhole(
+        view.position.astype(np.float32), view.axes.astype(np.float32), np.float32(view.focal_px)
     )
 
 
 @numba.njit(cache=True)
-def _rasterise(points, faces, focal, height, width):
+def _rasterise(
+    points: FloatArray,  # [V, 3] camera
+    faces: NDArray[np.int32],  # [F, 3] corners
+    focal: float,  # px
+    height: int,
+    width: int,
+) -> tuple[FloatArray, NDArray[np.int32], FloatArray]:
+    """The fields of `Hits`: a compiled function makes no dataclass."""
     nearest = np.zeros((height, width), np.float32)
     face_map = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
@@ -159,7 +202,13 @@ def _rasterise(points, faces, focal, height, width):
 
 
 @numba.njit(cache=True)
-def _texel(level, k, u, v, out):
+def _texel(
+    level: NDArray[np.uint8],  # [K, S, S, 3] sRGB
+    k: int,  # material
+    u: float,  # tiles
+    v: float,
+    out: NDArray[np.float64],  # [3] linear
+) -> None:
     """Bilinear lookup with mirrored repeat, squared: a cheap sRGB decoding."""
     side = level.shape[1]
     for axis in range(3):
@@ -179,10 +228,14 @@ def _texel(level, k, u, v, out):
 
 
 @numba.njit(cache=True)
-def _lit(point, shadow_map, light_position, light_axes, light_focal):
+def _lit(
+    point: FloatArray,  # [3] world
+    lamp: _Lamp,
+) -> float:
     """Share of four shadow-map samples that see the lamp."""
+    shadow_map, light_axes, light_focal = lamp.shadow_map, lamp.view.axes, lamp.view.focal
     side = shadow_map.shape[0]
-    offset = point - light_position
+    offset = point - lamp.view.position
     z = light_axes[2, 0] * offset[0] + light_axes[2, 1] * offset[1] + light_axes[2, 2] * offset[2]
     x = light_axes[0, 0] * offset[0] + light_axes[0, 1] * offset[1] + light_axes[0, 2] * offset[2]
     y = light_axes[1, 0] * offset[0] + light_axes[1, 1] * offset[1] + light_axes[1, 2] * offset[2]
@@ -198,11 +251,29 @@ def _lit(point, shadow_map, light_position, light_axes, light_focal):
 
 
 @numba.njit(cache=True)
+def _albedo(
+    looks: _Looks,
+    k: int,  # material
+    u: float,  # metres
+    v: float,
+    metres_per_pixel: float,  # of the picture, on the surface if it faced the camera
+    facing: float,  # cosine of the angle under which the surface is seen
+    out: NDArray[np.float64],  # [3] linear
+) -> None:
+    """The texture's colour, from the level whose texels are about as large as a pixel."""
+    tiles = looks.tiles_per_metre[k]
+    texels = metres_per_pixel * tiles * looks.pyramid[0].shape[1] / max(abs(facing), 0.3)
+    level = min(max(int(np.log2(max(texels, 1e-6)) + 0.5), 0), len(looks.pyramid) - 1)
+    _texel(looks.pyramid[level], k, u * tiles, v * tiles, out)
+
+
+@numba.njit(cache=True)
 def _shade(
-    inverse_depth, face_map, weights, faces, material, normals, uv,
-    position, axes, focal, pyramid, tiles_per_metre, tint, gloss,
-    shadow_map, light_position, light_axes, light_focal, light_colour, ambient,
-):  # fmt: skip
+    seen: _Seen, surfaces: _Surfaces, camera: _Pinhole, looks: _Looks, light: _Lamp
+) -> FloatArray:  # [H, W, 3] linear
+    """Lambert and Blinn for every pixel that sees something."""
+    face_map, faces, normals, uv = seen.face, surfaces.faces, surfaces.normals, surfaces.uv
+    position, axes, focal = camera.position, camera.axes, camera.focal
     height, width = face_map.shape
     image = np.zeros((height, width, 3), np.float32)
     albedo = np.zeros(3)
@@ -214,17 +285,17 @@ def _shade(
             f = face_map[y, x]
             if f < 0:
                 continue
-            depth = 1.0 / inverse_depth[y, x]
+            depth = 1.0 / seen.inverse_depth[y, x]
             rx, ry = (x + 0.5 - width * 0.5) / focal, (y + 0.5 - height * 0.5) / focal
             a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-            wa, wb = weights[y, x, 0], weights[y, x, 1]
+            wa, wb = seen.weights[y, x, 0], seen.weights[y, x, 1]
             wc = 1.0 - wa - wb
             length, reach, lamp = 0.0, 0.0, 0.0
             for i in range(3):
                 ray[i] = axes[0, i] * rx + axes[1, i] * ry + axes[2, i]
                 point[i] = position[i] + depth * ray[i]
                 normal[i] = wa * normals[a, i] + wb * normals[b, i] + wc * normals[c, i]
-                to_light[i] = light_position[i] - point[i]
+                to_light[i] = light.view.position[i] - point[i]
                 length += normal[i] * normal[i]
                 reach += ray[i] * ray[i]
                 lamp += to_light[i] * to_light[i]
@@ -242,22 +313,16 @@ def _shade(
                 half_length += half[i] * half[i]
             for i in range(3):
                 shine += normal[i] * half[i] / max(np.sqrt(half_length), 1e-9)
-            k = material[f]
-            u = (wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]) * tiles_per_metre[k]
-            v = (wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]) * tiles_per_metre[k]
-            texels = (
-                depth / focal * tiles_per_metre[k] * pyramid[0].shape[1] / max(abs(facing), 0.3)
-            )
-            level = min(max(int(np.log2(max(texels, 1e-6)) + 0.5), 0), len(pyramid) - 1)
-            _texel(pyramid[level], k, u, v, albedo)
-            seen = (
-                _lit(point, shadow_map, light_position, light_axes, light_focal)
-                if diffuse > 0
-                else 0.0
-            )
-            highlight = gloss[k] * seen * max(shine, 0.0) ** 40
+            k = surfaces.material[f]
+            u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
+            v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+            _albedo(looks, k, u, v, depth / focal, facing, albedo)
+            share = _lit(point, light) if diffuse > 0 else 0.0
+            highlight = looks.gloss[k] * share * max(shine, 0.0) ** 40
             upward = 0.7 + 0.3 * normal[2]
             for i in range(3):
-                light = ambient[i] * upward + light_colour[i] * max(diffuse, 0.0) * seen
-                image[y, x, i] = albedo[i] * tint[k, i] * light + highlight * light_colour[i]
+                incoming = light.ambient[i] * upward + light.colour[i] * max(diffuse, 0.0) * share
+                image[y, x, i] = (
+                    albedo[i] * looks.tint[k, i] * incoming + highlight * light.colour[i]
+                )
     return image

@@ -169,7 +169,7 @@ def _random_window(photo: Photograph, params: PairParams, generator: np.random.G
         min(a, b) // 4 * 4 for a, b in zip(params.window, (height, width), strict=True)
     )
     top = int(generator.integers(height - rows + 1))
-    return top, int(generator.integers(width - columns + 1)), rows, columns
+    return Window(top, int(generator.integers(width - columns + 1)), rows, columns)
 
 
 def random_sight(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -66,7 +66,7 @@ def write_report(
     held_out: Sequence[Path],
     judge: nn.Module,
     *,
-    row: dict[str, float],
+    row: Mapping[str, float],
     scores: Path,
 ) -> float:
     """Scores of each kind of held-out pairs and a preview, written; the mean PSNR in dB.

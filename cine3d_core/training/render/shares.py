@@ -14,7 +14,7 @@ from cine3d_core.render.animation import (
     cycle_phase,
     group_flow,
 )
-from cine3d_core.render.splat import EMPTY, fragment_shares, place_points, rasterize
+from cine3d_core.render.splat import EMPTY, Fragments, fragment_shares, place_points, rasterize
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ def point_shares(
     scene, camera = prepared.scene, shot.camera
     zoom = float(camera.intrinsics[1, 1] / scene.camera.intrinsics[1, 1])
 
-    def drawn(positions: Tensor, neighbours: Tensor, base=None):  # noqa: ANN001, ANN202
+    def drawn(
+        positions: Tensor, neighbours: Tensor, base: Fragments | None = None
+    ) -> Fragments:
         points = place_points(positions, neighbours, camera, zoom=zoom, params=params.splat)
         return rasterize(points, camera.height, camera.width, params=params.splat, base=base)
 

@@ -10,6 +10,7 @@ the network would learn to sharpen too much.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,12 +24,20 @@ from cine3d_core.render.splat import SplatParams, place_points, rasterize, surfa
 from cine3d_core.scene import Camera, MotionField
 
 Picture = NDArray[np.uint8]  # [H, W, 3] RGB
-Window = tuple[int, int, int, int]  # top, left, height, width in pixels of the photograph
 Move = tuple[float, float, float]  # scene units, added to points in camera space
 
 SURROUNDINGS = 0.12  # of the photo's long side: how far beyond a window its views may look
 JUMP = 0.03  # relative step of disparity between neighbours across which nothing flows
 NOT_TOUCHED = 0.3  # a point that covers less of a pixel does not hide what lies behind
+
+
+class Window(NamedTuple):
+    """A part of the photograph, in its pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -59,9 +68,9 @@ class Blobs:
 def window_camera(size: tuple[int, int], window: Window) -> Camera:
     """The photo's own camera (height, width) with its picture cut to a window."""
     intrinsics = default_intrinsics(*size)
-    intrinsics[0, 2] -= window[1]
-    intrinsics[1, 2] -= window[0]
-    return Camera(intrinsics, torch.eye(4, dtype=torch.float64), window[2], window[3])
+    intrinsics[0, 2] -= window.left
+    intrinsics[1, 2] -= window.top
+    return Camera(intrinsics, torch.eye(4, dtype=torch.float64), window.height, window.width)
 
 
 def moved(camera: Camera, move: Move) -> Camera:
@@ -78,7 +87,7 @@ def view_from(photo: Photograph, window: Window, move: Move) -> View:
     depth = _nearest_depth(photo, window, moved(camera, (-move[0], -move[1], -move[2])))
     fine_depth = depth.repeat_interleave(2, 1).repeat_interleave(2, 2)
     fine_size = (2 * size[0], 2 * size[1])
-    fine_window = (2 * window[0], 2 * window[1], 2 * window[2], 2 * window[3])
+    fine_window = Window(*(2 * side for side in window))
     here = window_camera(fine_size, fine_window)
     centres = pixel_centres(here.height, here.width, like=fine_depth)
     points = unproject(centres, fine_depth.reshape(-1), here) + fine_depth.new_tensor(move)
@@ -91,12 +100,12 @@ def _nearest_depth(photo: Photograph, window: Window, camera: Camera) -> Tensor:
     """Depth of the window as `camera` sees it; what nothing covers is as far as beside it."""
     height, width = photo.depth.shape[1:]
     reach = round(SURROUNDINGS * max(height, width))
-    top, left = max(0, window[0] - reach), max(0, window[1] - reach)
-    bottom = min(height, window[0] + window[2] + reach)
-    right = min(width, window[1] + window[3] + reach)
+    top, left = max(0, window.top - reach), max(0, window.left - reach)
+    bottom = min(height, window.top + window.height + reach)
+    right = min(width, window.left + window.width + reach)
     depth = photo.depth[0, top:bottom, left:right]
     centres = pixel_centres(*depth.shape, like=depth)
-    part = (top, left, bottom - top, right - left)
+    part = Window(top, left, bottom - top, right - left)
     positions = unproject(centres, depth.reshape(-1), window_camera((height, width), part))
     count = torch.arange(len(positions))
     neighbours = surface_neighbours(torch.zeros_like(count), count, *depth.shape)

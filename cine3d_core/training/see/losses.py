@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -91,7 +92,7 @@ def noted_depth(disparity: Tensor, views: list[View], weights: Weights) -> Tenso
     soft = F.avg_pool2d(disparity, 3, 1, 1)
     for plane, view in zip(soft, views, strict=True):
 
-        def at(points, plane: Tensor = plane) -> Tensor:
+        def at(points: np.ndarray, plane: Tensor = plane) -> Tensor:  # [n, 2] -> [n]
             return sampled(plane, torch.from_numpy(points))[0]
 
         if len(view.order):

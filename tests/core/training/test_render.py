@@ -76,7 +76,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_a_camera_that_does_not_move_sees_the_photograph():
     photo = photograph()
-    view = stand_ins.view_from(photo, (4, 8, 40, 64), (0.0, 0.0, 0.0))
+    view = stand_ins.view_from(photo, stand_ins.Window(4, 8, 40, 64), (0.0, 0.0, 0.0))
     assert np.abs(view.fine.astype(int) - photo.fine[8:88, 16:144]).max() <= 1
     away = (view.depth - photo.depth[:, 4:44, 8:72]).abs() / view.depth
     assert (away < 0.02).float().mean() > 0.9  # all but what the median has smoothed
@@ -86,7 +86,7 @@ def test_what_is_farther_moves_less():
     photo = photograph()
     near = replace(photo, depth=torch.full_like(photo.depth, 2.0))
     far = replace(photo, depth=torch.full_like(photo.depth, 8.0))
-    window, move = (4, 8, 40, 64), (0.1, 0.0, 0.0)
+    window, move = stand_ins.Window(4, 8, 40, 64), (0.1, 0.0, 0.0)
     shifts = []
     for one in (near, far):
         seen = stand_ins.view_from(one, window, move).fine[:, 20:100].astype(int)
@@ -97,7 +97,7 @@ def test_what_is_farther_moves_less():
 
 def test_a_flow_brings_the_earlier_picture_to_the_present_one():
     photo = photograph()
-    view = stand_ins.view_from(photo, (0, 0, HEIGHT, WIDTH), (0.0, 0.0, 0.0))
+    view = stand_ins.view_from(photo, stand_ins.Window(0, 0, HEIGHT, WIDTH), (0.0, 0.0, 0.0))
     moving = torch.ones(1, HEIGHT, WIDTH, dtype=torch.bool)
     velocity = torch.zeros(2, HEIGHT, WIDTH)
     velocity[0] = 1.0
@@ -120,7 +120,7 @@ def test_random_flow_keeps_off_jumps_and_within_its_length():
 def test_a_random_sight_gives_pairs_near_the_photograph():
     photo = photograph()
     generator = np.random.default_rng(2)
-    sight = render_pairs.random_sight(photo, (4, 8, 40, 64), PARAMS, generator)
+    sight = render_pairs.random_sight(photo, stand_ins.Window(4, 8, 40, 64), PARAMS, generator)
     frame = render_pairs.splatted(sight)
     target = stand_ins.averaged_down(photo.fine[8:88, 16:144])
     seen = frame.seen[0] > 0.95
