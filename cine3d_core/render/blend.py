@@ -18,6 +18,8 @@ from torch.nn import functional
 from cine3d_core.render import blend_kernels as kernels
 from cine3d_core.scene import SplatImage
 
+COLOURS = 3  # the first channels of a splatted cloud
+
 
 @dataclass(frozen=True)
 class BlendParams:
@@ -42,8 +44,9 @@ class SplatChannels:
 
 def splat_channels(num_features: int) -> SplatChannels:
     """Layout for clouds with `num_features` learned features."""
-    end = 3 + num_features
-    return SplatChannels(slice(0, 3), slice(3, end), end, end + 1, slice(end + 2, end + 6))
+    end = COLOURS + num_features
+    motion = slice(end + 2, end + 6)
+    return SplatChannels(slice(0, COLOURS), slice(COLOURS, end), end, end + 1, motion)
 
 
 def blend_directions(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cine3d_core.geometry import NEAR_PLANE
 from cine3d_core.render import splat_pair_kernels as kernels
+from cine3d_core.render.blend import COLOURS, splat_channels
 from cine3d_core.render.splat import Points, SplatParams, composite_with_disparity, rasterize
 from cine3d_core.scene import SplatImage
 
@@ -121,15 +122,19 @@ def _splat_clouds_cpu(
 ) -> list[SplatImage]:
     clouds = len(phases)
     vectors = np.empty((clouds, 1, 0), np.float32) if own is None else own.contiguous().numpy()
-    planes = carried.channels + 2 + vectors.shape[2] + 1
+    channels = splat_channels(carried.channels - COLOURS)
+    planes = channels.motion.start + vectors.shape[2] + 1  # disparity last
     out = torch.empty(clouds, planes, height, width)
     alpha = torch.empty(clouds, height, width)
     row_bytes = width * params.max_points * _BYTES_PER_FRAGMENT
     kernels.splat_clouds(
         _arrays(rest),
-        tuple(array.reshape(clouds, -1, *array.shape[1:]) for array in _arrays(moving, clouds)),
-        (carried.rows.numpy(), carried.channels, vectors),
-        (carried.group.numpy(), phases.float().contiguous().numpy()),
+        kernels.PointArrays(
+            *(array.reshape(clouds, -1, *array.shape[1:]) for array in _arrays(moving, clouds))
+        ),
+        kernels.Attributes(carried.rows.numpy(), carried.channels, vectors),
+        kernels.Groups(carried.group.numpy(), phases.float().contiguous().numpy()),
+        kernels.Places(channels.phase, channels.moving, channels.motion.start),
         _style(params),
         min(max(_BAND_BYTES // row_bytes, 4), 64),
         torch.get_num_threads(),
@@ -142,20 +147,20 @@ def _splat_clouds_cpu(
     ]
 
 
-def _style(params: SplatParams) -> tuple[bool, float, float, bool, float, float, int]:
-    return (
-        params.footprint == "disc",
-        NEAR_PLANE,
-        params.min_weight,
-        params.compositing == "over",
-        1 + params.same_surface,
-        params.crack_gain,
-        params.max_points,
+def _style(params: SplatParams) -> kernels.SplatStyle:
+    return kernels.SplatStyle(
+        disc=params.footprint == "disc",
+        near=NEAR_PLANE,
+        least=params.min_weight,
+        over=params.compositing == "over",
+        surface=1 + params.same_surface,
+        gain=params.crack_gain,
+        room=params.max_points,
     )
 
 
-def _arrays(points: Points, clouds: int = 1) -> tuple[np.ndarray, ...]:
-    """Positions, depth, its bits, radius and the blocks' extents, cloud after cloud."""
+def _arrays(points: Points, clouds: int = 1) -> kernels.PointArrays:
+    """The points of some clouds, one cloud after the other."""
     pixels, depth, radius = (
         tensor.contiguous().numpy() for tensor in (points.pixels, points.depth, points.radius)
     )
@@ -164,4 +169,6 @@ def _arrays(points: Points, clouds: int = 1) -> tuple[np.ndarray, ...]:
     for cloud in range(clouds):
         span = slice(cloud * count, (cloud + 1) * count)
         kernels.block_extents(pixels[span], depth[span], radius[span], NEAR_PLANE, extents[cloud])
-    return pixels, depth, depth.view(np.uint32), radius, extents.reshape(-1, 2)
+    return kernels.PointArrays(
+        pixels, depth, depth.view(np.uint32), radius, extents.reshape(-1, 2)
+    )

@@ -12,6 +12,8 @@ Hot loops take flat arrays and offsets: a slice would count references for every
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -21,6 +23,68 @@ BLOCK = 128  # consecutive points whose common extent decides whether a band loo
 NONE = np.uint64(0xFFFFFFFFFFFFFFFF)  # sorts behind every fragment
 LOW = np.uint64(0xFFFFFFFF)
 HIGH = np.uint64(32)
+
+
+class PointArrays(NamedTuple):
+    """Points on the screen; those of D clouds have a first dimension of D."""
+
+    pixels: np.ndarray  # [N, 2] float32 x, y
+    depth: np.ndarray  # [N] float32
+    bits: np.ndarray  # [N] uint32: the same memory as `depth`
+    radius: np.ndarray  # [N] float32 px
+    extents: np.ndarray  # [ceil(N / BLOCK), 2] float32, see `block_extents`
+
+
+class SplatStyle(NamedTuple):
+    """`SplatParams` for compiled functions."""
+
+    disc: bool  # the footprint; else a tent
+    near: float  # depth up to which nothing is drawn
+    least: float  # weight that a fragment must exceed
+    over: bool  # alpha compositing; else coverage
+    surface: float  # depths up to the nearest times this are one surface
+    gain: float  # a surface is closed up to this much
+    room: int  # K: fragments kept in each pixel
+
+
+class Attributes(NamedTuple):
+    """What points bring, in the order of drawing."""
+
+    rows: np.ndarray  # [N + M, C4] float32, the same in all clouds; C4 a multiple of 4
+    channels: int  # C: how many columns of `rows` mean something
+    own: np.ndarray  # [D, N + M, V] float32, of each cloud; V is 0 or 4
+
+
+class Groups(NamedTuple):
+    """The cross-fade weights of moving points."""
+
+    of_point: np.ndarray  # [M] int16
+    phases: np.ndarray  # [D, G] float32
+
+
+class Places(NamedTuple):
+    """Channels of the picture behind those that points carry, see `blend.SplatChannels`."""
+
+    phase: int
+    moving: int
+    own: int  # the first
+
+
+class Lists(NamedTuple):
+    """Fragments of a band of pixels, K places for each, nearest first."""
+
+    keys: np.ndarray  # [pixels * K] uint64
+    weights: np.ndarray  # [pixels * K] float32
+    filled: np.ndarray  # [pixels] uint8: places in use
+
+
+class Shares(NamedTuple):
+    """Room for one pixel's fragments."""
+
+    index: np.ndarray  # [K] uint32
+    share: np.ndarray  # [K] float32
+    bits: np.ndarray  # [1] uint32: one float, to look at its bits
+    depth: np.ndarray  # [1] float32: the same memory as `bits`
 
 
 @compiled()
@@ -44,20 +108,20 @@ def block_extents(
 
 @inner()
 def insert(
-    points,
-    first_index,
-    row_first,
-    row_end,
-    width,
-    style,
-    keys,
-    weights,
-    filled,
-    across,
-):
+    points: PointArrays,
+    first_index: int,  # of the first of them, in the order of drawing
+    row_first: int,
+    row_end: int,
+    width: int,  # of the picture
+    style: SplatStyle,
+    lists: Lists,
+    across: np.ndarray,  # [W] float32, to work in
+) -> None:
     """Sorts the points that touch rows `row_first` to `row_end` into the band's lists."""
     pixels, depth, bits, radius, extents = points
-    disc, near, least, _, _, _, most = style
+    disc, near, most = style.disc, style.near, style.room
+    least = np.float32(style.least)
+    keys, weights, filled = lists
     half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
     for block in range(extents.shape[0]):
         if not (extents[block, 1] > row_first and extents[block, 0] < row_end):
@@ -86,7 +150,7 @@ def insert(
                         weight = one - (across[column - left] + down) / (r * r)
                     else:
                         weight = across[column - left] * down
-                    if not weight > np.float32(least):
+                    if not weight > least:
                         continue
                     cell = line + column
                     start = cell * most
@@ -107,15 +171,15 @@ def insert(
 
 @inner()
 def merge(
-    keys,
-    weights,
-    a,
-    end_a,
-    b,
-    end_b,
-    out,
-    room,
-):
+    keys: np.ndarray,  # [n] uint64
+    weights: np.ndarray,  # [n] float32
+    a: int,
+    end_a: int,
+    b: int,
+    end_b: int,
+    out: int,
+    room: int,
+) -> int:
     """Merges the sorted lists from `a` and from `b` on into one from `out` on; its end."""
     key_a = keys[a] if a < end_a else NONE
     key_b = keys[b] if b < end_b else NONE
@@ -134,22 +198,19 @@ def merge(
 
 @inner()
 def share_out(
-    keys,
-    weights,
-    start,
-    end,
-    over,
-    surface,
-    most,
-    index,
-    bits,
-    depth,  # the same memory as `bits`
-    share,
-):
+    keys: np.ndarray,  # [n] uint64
+    weights: np.ndarray,  # [n] float32
+    start: int,
+    end: int,
+    style: SplatStyle,
+    shares: Shares,
+) -> tuple[int, float, float]:
     """Point and share of each fragment: how many, covered share, disparity.
 
     No jumps: which fragment ends a surface, or fills the pixel, no processor can foretell.
     """
+    over, surface, most = style.over, np.float32(style.surface), np.float32(style.gain)
+    index, share, bits, depth = shares
     zero, one = np.float32(0.0), np.float32(1.0)
     left, covered, disparity, gain = one, zero, zero, one
     limit = NONE
@@ -175,8 +236,18 @@ def share_out(
 
 
 @inner()
-def add_up(out, first_plane, planes, at, rows, index, share, count, scale):
-    """Averages of the columns of `rows` [N, C], C a multiple of 4, written to pixel `at`."""
+def add_up(
+    out: np.ndarray,  # [planes, H * W] float32
+    first_plane: int,
+    planes: int,
+    at: int,  # pixel
+    rows: np.ndarray,  # [N, C] float32, C a multiple of 4
+    shares: Shares,
+    count: int,
+    scale: float,  # float32
+) -> None:
+    """Averages of the columns of `rows`, written to pixel `at` of `planes` planes."""
+    index, share = shares.index, shares.share
     zero = np.float32(0.0)
     for block in range(0, rows.shape[1], 4):
         a, b, c, d = zero, zero, zero, zero
@@ -197,35 +268,50 @@ def add_up(out, first_plane, planes, at, rows, index, share, count, scale):
 
 
 @inner()
+def fade(
+    groups: Groups,
+    cloud: int,
+    shares: Shares,
+    count: int,
+    resting: int,  # N: the points behind them move
+) -> tuple[float, float]:
+    """Cross-fade weight and share of what moves in a pixel, both float32 sums."""
+    phase, moving = np.float32(0.0), np.float32(0.0)
+    for k in range(count):
+        point = np.int64(shares.index[k]) - resting
+        if point >= 0:
+            phase += shares.share[k] * groups.phases[cloud, groups.of_point[point]]
+            moving += shares.share[k]
+    return phase, moving
+
+
+@inner()
 def draw_band(
-    cloud,
-    row_first,
-    row_end,
-    keys,
-    weights,
-    filled,
-    area,
-    brought,
-    groups,
-    style,
-    resting,
-    out,
-    alpha,
-):
+    cloud: int,
+    row_first: int,
+    row_end: int,
+    lists: Lists,  # of what rests, then of each cloud, then room for one pixel's more
+    area: int,  # pixels of a band
+    brought: Attributes,
+    groups: Groups,
+    places: Places,
+    style: SplatStyle,
+    resting: int,  # N
+    out: np.ndarray,  # [D, planes, H * W] float32
+    alpha: np.ndarray,  # [D, H, W] float32
+) -> None:
     """Draws the rows of one cloud from a band's lists."""
-    columns, channels, own = brought
-    group, phases = groups
-    _, _, _, over, surface, most, room = style
-    surface, most = np.float32(surface), np.float32(most)
+    keys, weights, filled = lists
+    room = style.room
     clouds, _, width = alpha.shape
-    planes, vectors = out.shape[1], own.shape[2]
+    planes, vectors = out.shape[1], brought.own.shape[2]
     merged = (clouds + 1) * area * room
-    image, own_columns = out[cloud], own[cloud]
-    index = np.empty(room, np.uint32)
-    share = np.empty(room, np.float32)
-    bits = np.empty(1, np.uint32)  # one float, to look at its bits
-    depth = bits.view(np.float32)
-    zero, one = np.float32(0.0), np.float32(1.0)
+    image, own_columns = out[cloud], brought.own[cloud]
+    bits = np.empty(1, np.uint32)
+    shares = Shares(
+        np.empty(room, np.uint32), np.empty(room, np.float32), bits, bits.view(np.float32)
+    )
+    one = np.float32(1.0)
     for row in range(row_first, row_end):
         for column in range(width):
             cell, at = (row - row_first) * width + column, row * width + column
@@ -241,33 +327,27 @@ def draw_band(
                     image[plane, at] = out[cloud - 1, plane, at]
                 alpha[cloud, row, column] = alpha[cloud - 1, row, column]
                 continue
-            count, covered, disparity = share_out(
-                keys, weights, start, end, over, surface, most, index, bits, depth, share
-            )
+            count, covered, disparity = share_out(keys, weights, start, end, style, shares)
             scale = one / max(covered, np.float32(1e-6))
-            add_up(image, 0, channels, at, columns, index, share, count, scale)
+            add_up(image, 0, brought.channels, at, brought.rows, shares, count, scale)
             if vectors > 0:
-                add_up(image, channels + 2, vectors, at, own_columns, index, share, count, scale)
-            phase, moving = zero, zero
-            if start == merged:
-                for k in range(count):
-                    point = np.int64(index[k]) - resting
-                    if point >= 0:
-                        phase += share[k] * phases[cloud, group[point]]
-                        moving += share[k]
-            image[channels, at] = phase * scale
-            image[channels + 1, at] = moving * scale
+                add_up(image, places.own, vectors, at, own_columns, shares, count, scale)
+            tagged = count if start == merged else 0  # else nothing here moves
+            phase, moving = fade(groups, cloud, shares, tagged, resting)
+            image[places.phase, at] = phase * scale
+            image[places.moving, at] = moving * scale
             image[planes - 1, at] = disparity * scale
             alpha[cloud, row, column] = covered
 
 
 @compiled()
 def splat_clouds(
-    rest: tuple,  # pixels [N, 2], depth [N], its bits [N], radius [N], block extents [B, 2]
-    moving: tuple,  # the same of M points of each of D clouds, with a first dimension of D
-    brought: tuple,  # columns [N + M, C4]; C; own columns [D, N + M, V], V 0 or 4
-    groups: tuple,  # group of each moving point [M] int16, phase of each group [D, G]
-    style: tuple,  # disc, near plane, least weight, over, 1 + same_surface, crack_gain, K
+    rest: PointArrays,  # N points
+    moving: PointArrays,  # M points of each of D clouds
+    brought: Attributes,
+    groups: Groups,
+    places: Places,
+    style: SplatStyle,
     band_rows: int,
     workers: int,
     out: np.ndarray,  # [D, C + 2 + V + 1, H * W]: carried, phase, moving, own, disparity
@@ -276,32 +356,31 @@ def splat_clouds(
     """Averages of what the clouds carry, and coverage."""
     clouds, height, width = alpha.shape
     bands = (height + band_rows - 1) // band_rows
-    area, room = band_rows * width, style[6]
+    area, room, resting = band_rows * width, style.room, rest.depth.shape[0]
     merged = (clouds + 1) * area * room  # room for one list more
     for worker in prange(workers):
         keys = np.empty(merged + room, np.uint64)
         weights = np.empty(merged + room, np.float32)
         filled = np.empty((clouds + 1) * area, np.uint8)
         across = np.empty(width, np.float32)
+        lists = Lists(keys, weights, filled)
         for band in range(worker, bands, workers):
             first, end = band * band_rows, min((band + 1) * band_rows, height)
             filled[:] = 0
-            insert(rest, 0, first, end, width, style, keys, weights, filled, across)
+            insert(rest, 0, first, end, width, style, lists, across)
             for cloud in range(clouds):
-                lists = (cloud + 1) * area
-                points = (
-                    moving[0][cloud],
-                    moving[1][cloud],
-                    moving[2][cloud],
-                    moving[3][cloud],
-                    moving[4][cloud],
+                begin = (cloud + 1) * area
+                points = PointArrays(
+                    moving.pixels[cloud],
+                    moving.depth[cloud],
+                    moving.bits[cloud],
+                    moving.radius[cloud],
+                    moving.extents[cloud],
                 )
-                insert(
-                    points, rest[1].shape[0], first, end, width, style,
-                    keys[lists * room :], weights[lists * room :], filled[lists:], across,
-                )  # fmt: skip
+                beside = Lists(keys[begin * room :], weights[begin * room :], filled[begin:])
+                insert(points, resting, first, end, width, style, beside, across)
             for cloud in range(clouds):
                 draw_band(
-                    cloud, first, end, keys, weights, filled, area, brought, groups, style,
-                    rest[1].shape[0], out, alpha,
+                    cloud, first, end, lists, area, brought, groups, places, style, resting,
+                    out, alpha,
                 )  # fmt: skip
