@@ -141,9 +141,8 @@ def build_official(
     features = opened.open("official-feature")(layers.rgba)
 
     progress("placing points", 0.95)
-    recorded = {
+    recorded = animation_record(PAPER_ANIMATION) | {
         "preset": "paper",
-        **animation_record(PAPER_ANIMATION),
         "models": "official",
         "depth_source": depth_source,
         "assumed": [],

@@ -12,7 +12,7 @@ for, torch operations do, with equal results.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -318,10 +318,16 @@ def rasterize_torch(
     return replace(out, drawn=start + len(points.depth))
 
 
-def _all_fragments(
-    points: Points, height: int, width: int, params: SplatParams
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Every (pixel, point) pair that touches: pixel index, point index, depth, weight, each [M]."""
+class _Touches(NamedTuple):
+    """Every (pixel, point) pair that touches, in no order."""
+
+    pixel: Tensor  # [M] int64
+    index: Tensor  # [M] int64, of the point
+    depth: Tensor  # [M]
+    weight: Tensor  # [M]
+
+
+def _all_fragments(points: Points, height: int, width: int, params: SplatParams) -> _Touches:
     visible = points.depth > NEAR_PLANE
     reach = int(points.radius[visible].max().ceil()) if bool(visible.any()) else 0
     offsets = torch.arange(-reach, reach + 1, device=points.pixels.device)
@@ -336,8 +342,7 @@ def _all_fragments(
             inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
             hit = torch.nonzero(visible & inside & (weight > params.min_weight))[:, 0]
             parts.append((y[hit] * width + x[hit], hit, points.depth[hit], weight[hit]))
-    columns = [torch.cat(column) for column in zip(*parts, strict=True)]
-    return columns[0], columns[1], columns[2], columns[3]
+    return _Touches(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 def _footprint(away_x: Tensor, away_y: Tensor, radius: Tensor, params: SplatParams) -> Tensor:

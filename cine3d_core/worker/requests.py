@@ -26,7 +26,7 @@ from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion_kinds import KINDS
 from cine3d_core.scene import Drawing, MotionHint, MotionRegion
-from cine3d_core.see.look import Seen, see
+from cine3d_core.see.look import BUNDLED, Seen, see
 from cine3d_core.settings import BuildSettings, settings_of
 from cine3d_core.worker.server import JobInput
 
@@ -112,7 +112,7 @@ def _modified(path: str, kind: str) -> int:
 
 @lru_cache(maxsize=2)
 def _seen_in_file(path: str, _modified: int, settings: BuildSettings) -> Seen:
-    return see(working_photo(path, settings).rgb)
+    return see(working_photo(path, settings).rgb, NETWORKS.required(BUNDLED).network)
 
 
 @lru_cache(maxsize=4)  # directing is a dialogue about one photo, at some sizes
