@@ -28,7 +28,9 @@ from cine3d_core.motion.direct import asks_what_flows, who_directs
 from cine3d_core.motion.sway import HARMONICS
 from cine3d_core.scene import FLUIDS, MotionField
 from cine3d_core.see.click import grow_click
+from cine3d_core.worker.pictures import rows_up
 from cine3d_core.worker.requests import (
+    NETWORKS,
     asked,
     directed_by_hand,
     estimated_depth,
@@ -117,16 +119,17 @@ def live_motion(job: JobInput) -> JobResult:
         request.photo,
         request.drawing,
         request.settings,
+        NETWORKS,
         estimated=estimated,
         progress=job.progress,
     )
     job.progress("Handing over", 0.9)
     owner = who_directs(rgb, estimated.depth, request.drawing)
     arrays = {
-        "flow": _rows_up(_flow_planes(directed.motion)),
-        "swing": _rows_up(_swing_planes(directed.motion)),
-        "owner": _rows_up(owner)[..., 0].astype(np.int16).astype(np.uint8),
-        "depth": _rows_up(directed.depth.depth)[..., 0],
+        "flow": rows_up(_flow_planes(directed.motion)),
+        "swing": rows_up(_swing_planes(directed.motion)),
+        "owner": rows_up(owner)[..., 0].astype(np.int16).astype(np.uint8),
+        "depth": rows_up(directed.depth.depth)[..., 0],
     }
     facts = {
         "assumed": list(directed.assumed),
@@ -177,10 +180,6 @@ def click_thing(job: JobInput) -> JobResult:
     best = int(inside.argmax())
     what = FLUIDS[best] if float(inside[best]) > 0.5 else "thing"
     return {"what": what}, {"drawing": np.frombuffer(sent, np.uint8)}
-
-
-def _rows_up(planes: Tensor) -> np.ndarray:  # [C, H, W] -> [H, W, C] float32, bottom row first
-    return planes.float().flip(1).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 DIRECT_JOBS: dict[str, JobFunction] = {

@@ -6,7 +6,6 @@ shares of its width and height, y from the top, so that nobody needs to know its
 
 from __future__ import annotations
 
-import io
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -16,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from cine3d_core.build import direct_photo
@@ -30,7 +28,6 @@ from cine3d_core.files.models.shelf import shelf_state, shelf_words
 from cine3d_core.files.models.store import list_models
 from cine3d_core.files.pictures.exr import srgb_to_linear
 from cine3d_core.files.pictures.photo import Photo
-from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
 from cine3d_core.files.scene.ply import write_ply
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
@@ -49,6 +46,7 @@ from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.direct_jobs import DIRECT_JOBS
 from cine3d_core.worker.film import write_film
 from cine3d_core.worker.model_jobs import MODEL_JOBS
+from cine3d_core.worker.pictures import png_of, rows_up
 from cine3d_core.worker.requests import (
     NETWORKS,
     asked,
@@ -156,7 +154,7 @@ def render(job: JobInput) -> JobResult:
         "vector": frame.motion * torch.tensor([1.0, -1.0, -1.0, 1.0])[:, None, None],
         "moving": matte(frame.moving),
     }
-    arrays = {name: _rows_up(planes[name]) for name in ["combined", *arguments.get("passes", [])]}
+    arrays = {name: rows_up(planes[name]) for name in ["combined", *arguments.get("passes", [])]}
     if region := arguments.get("region"):
         left, bottom, width, height = region
         if width < 1 or height < 1:
@@ -246,7 +244,7 @@ def propose_mask(job: JobInput) -> JobResult:
     photo = working_photo(job.arguments["photo"], settings)
     estimated = estimated_depth(job.arguments["photo"], settings, find_fluids=True)
     guess = guess_mask(photo.rgb, estimated.depth)
-    return {"description": guess.description}, {"moving": _rows_up(guess.mask)[..., 0]}
+    return {"description": guess.description}, {"moving": rows_up(guess.mask)[..., 0]}
 
 
 def preview_motion(job: JobInput) -> JobResult:
@@ -268,7 +266,7 @@ def preview_motion(job: JobInput) -> JobResult:
     )
     picture = draw_motion(request.photo.rgb, directed.motion)
     maybe = [asdict(region) for region in offered_regions(estimated.depth)]
-    return {"assumed": list(directed.assumed), "maybe": maybe}, {"picture": _png(picture)}
+    return {"assumed": list(directed.assumed), "maybe": maybe}, {"picture": png_of(picture)}
 
 
 def _described(scene: CinemagraphScene, path: Path, photo: Photo | None, points: str) -> JobResult:
@@ -286,7 +284,7 @@ def _described(scene: CinemagraphScene, path: Path, photo: Photo | None, points:
         fields.pop("cycles")
         arrays.update({f"{name}_{number}": array for name, array in fields.items()})
     if photo is not None:
-        arrays["photo"] = _png(photo.rgb)
+        arrays["photo"] = png_of(photo.rgb)
     value = {
         "cycles": [group.cycles for group in groups],
         "camera": _camera_record(scene.camera),
@@ -374,16 +372,6 @@ def _camera_record(camera: Camera) -> dict[str, Any]:
         "height": camera.height,
         "width": camera.width,
     }
-
-
-def _rows_up(planes: Tensor) -> np.ndarray:  # [C, H, W] -> [H, W, C] float32, bottom row first
-    return planes.float().flip(1).permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def _png(rgb: Tensor) -> np.ndarray:  # [n] uint8, the bytes of a PNG file
-    file = io.BytesIO()
-    Image.fromarray(rgb_bytes(rgb)).save(file, "PNG", compress_level=1)
-    return np.frombuffer(file.getvalue(), np.uint8)
 
 
 def _scaled(job: JobInput, start: float, end: float):
