@@ -26,10 +26,13 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
 
     python_path: StringProperty(
         name="Python",
-        description="Python with PyTorch that does the work; empty takes what Set Up has made",
+        description="Python with PyTorch for building and rendering. "
+        "Leave empty to use the one from Set Up",
         subtype="FILE_PATH",
     )
-    device: EnumProperty(name="Device", description="What computes", items=_DEVICES)
+    device: EnumProperty(
+        name="Device", description="Processor used for building and rendering", items=_DEVICES
+    )
     memory_mb: IntProperty(
         name="Memory Limit",
         description="Megabytes of memory the worker may use, 0 for no limit (Linux only)",

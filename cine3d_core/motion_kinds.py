@@ -20,12 +20,12 @@ class MotionKind:
     planes: int  # of a field in place: amplitude (x, y) in px, then what only the kind reads
 
 
-FLOW = MotionKind("flow", "Flow", "What is there flows along the arrow", ("perspective",), 0)
+FLOW = MotionKind("flow", "Flow", "The area flows along the arrow", ("perspective",), 0)
 IN_PLACE = (
     MotionKind(
         "sway",
         "Sway",
-        "Foliage or reeds bend to and fro along the arrow; Speed is how far",
+        "Foliage or reeds rock along the arrow; Speed sets how far",
         ("amplitude", "wavelength"),
         3,
     ),

@@ -74,28 +74,30 @@ class BuildSettings:
         metavar="NAME|FOLDER|IMAGE",
     )  # None: the best of the shelf that is here, else the bundled network
     classes: str | None = _chosen(
-        None, "network that finds what flows", label="What Flows", metavar="NAME"
+        None, "network that detects moving areas", label="What Flows", metavar="NAME"
     )  # as depth; "compact": the bundled network
     fill: str | None = _chosen(
         None, "network that fills what is hidden", label="Fill", metavar="NAME"
     )  # as depth; "compact": none
-    mask: Path | None = _chosen(None, "picture of what moves", label="Mask", metavar="IMAGE")
+    mask: Path | None = _chosen(
+        None, "picture with the moving areas in white", label="Mask", metavar="IMAGE"
+    )
     hints: Path | None = _chosen(
         None, "arrows, outlines, regions", label="Arrows File", metavar="FILE.json"
     )
     motion: MotionChoice | None = _chosen(
         None,
-        "flow from the arrows: solved, or solved and refined (where the network is installed)",
+        "how arrows become flow: by calculation, or refined by a network where it is installed",
         options=MOTION,
     )  # None: refined by the network where it is installed
-    frames: int = _chosen(60, "length of the loop", label="Loop Length", low=2, high=10_000)
+    frames: int = _chosen(60, "frames in the loop", label="Loop Length", low=2, high=10_000)
     fps: float = _chosen(25.0, "frames per second", label="Frame Rate", low=0.01, high=1000)
     size: int = _chosen(1280, "long side at most, pixels", label="Resolution", low=16, high=16_384)
     models: Family = _chosen("compact", "family of networks", options=FAMILIES)
-    preset: Preset = _chosen("default", "how much work to spend", label="Quality", options=PRESETS)
+    preset: Preset = _chosen("default", "quality or speed", label="Quality", options=PRESETS)
     device: str = _chosen("auto", "auto, cpu, cuda or mps", label="Device")
     border: Border = _chosen(
-        "cut", "a scan frame, paper margin or disc rim around the picture", options=BORDERS
+        "cut", "cut or keep a scan frame, paper margin or disc rim", options=BORDERS
     )
     view: str | None = _chosen(
         None,

@@ -33,7 +33,7 @@ class CINE3D_UL_regions(bpy.types.UIList):
 
 
 class CINE3D_PT_regions(bpy.types.Panel):
-    """What moves where, region by region"""
+    """Motion of each region"""
 
     bl_label = "Regions"
     bl_space_type = "VIEW_3D"
@@ -99,7 +99,7 @@ def draw_region(layout: bpy.types.UILayout, region: bpy.types.PropertyGroup) -> 
 
 
 class CINE3D_OT_region_add(masks.NeedsPhoto, bpy.types.Operator):
-    """Add a region; draw on it with the tool Cine3D Motion, or choose what is found in the photo"""
+    """Add a region. Draw on it with the tool Cine3D Motion, or choose a kind found in the photo"""
 
     bl_idname = "cine3d.region_add"
     bl_label = "Add Region"
@@ -165,7 +165,7 @@ class CINE3D_OT_region_move(_NeedsRegion, bpy.types.Operator):
 
 
 class CINE3D_OT_region_clear_arrows(_NeedsRegion, bpy.types.Operator):
-    """Take the arrows of the active region away"""
+    """Remove the arrows of the active region"""
 
     bl_idname = "cine3d.region_clear_arrows"
     bl_label = "Clear Arrows"
@@ -177,7 +177,7 @@ class CINE3D_OT_region_clear_arrows(_NeedsRegion, bpy.types.Operator):
 
 
 class CINE3D_OT_strokes_clear(masks.NeedsPhoto, bpy.types.Operator):
-    """Take all strokes and pins away"""
+    """Remove all strokes and pins"""
 
     bl_idname = "cine3d.strokes_clear"
     bl_label = "Clear Strokes"
@@ -207,7 +207,7 @@ class _WithFile(jobs.WorkerOperator):
 
 
 class CINE3D_OT_directions_import(_WithFile, bpy.types.Operator, ImportHelper):
-    """Replace regions and strokes by those of a file, Cine3D's or labelme's"""
+    """Replace regions and strokes with those of a Cine3D or labelme file"""
 
     bl_idname = "cine3d.directions_import"
     bl_label = "Load Directions"

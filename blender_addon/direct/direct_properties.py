@@ -156,7 +156,7 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     )
     cycles: IntProperty(
         name="Cycles",
-        description="How often the motion starts anew within one loop; 0 chooses",
+        description="How many times the motion repeats per loop (0 = automatic)",
         min=0,
         max=1000,
         soft_max=20,

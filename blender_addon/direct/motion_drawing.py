@@ -175,7 +175,7 @@ def add_arrow(root: bpy.types.Object, places: Sequence[tuple[float, float]]) -> 
 
 
 class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator):
-    """Show where everything would flow, over the picture, without building anything"""
+    """Show the flow over the picture, without building anything"""
 
     bl_idname = "cine3d.preview_motion"
     bl_label = "Preview Motion"
@@ -215,7 +215,7 @@ class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.
 
 
 class CINE3D_OT_hide_motion(masks.NeedsPhoto, bpy.types.Operator):
-    """Take the preview of the motion off the picture"""
+    """Hide the preview of the motion"""
 
     bl_idname = "cine3d.hide_motion"
     bl_label = "Hide Motion"

@@ -168,13 +168,17 @@ class CINE3D_OT_camera_move(NeedsCamera, bpy.types.Operator):
     bl_label = "Key Camera Move"
     bl_options = {"REGISTER", "UNDO"}
 
-    move: EnumProperty(name="Move", description="Which way the camera goes", items=_MOVES)
+    move: EnumProperty(name="Move", description="Path of the camera", items=_MOVES)
     strength: FloatProperty(
-        name="Strength", description="1 is the published size", default=1.0, soft_min=-3, soft_max=3
+        name="Strength",
+        description="1 = default amount of camera movement",
+        default=1.0,
+        soft_min=-3,
+        soft_max=3,
     )
     distance: FloatProperty(
         name="Subject Distance",
-        description="What dolly zoom and orbit keep in place, in scene units",
+        description="Distance of the point that dolly zoom and orbit keep in place, in scene units",
         default=2.0,
         min=0.1,
         soft_max=20,
@@ -197,7 +201,7 @@ class CINE3D_OT_camera_move(NeedsCamera, bpy.types.Operator):
 
 
 class CINE3D_OT_camera_back(NeedsCamera, bpy.types.Operator):
-    """Take the camera back to where the photo was taken, without any keys of a move"""
+    """Move the camera back to where the photo was taken and remove the keys of a move"""
 
     bl_idname = "cine3d.camera_back"
     bl_label = "Back to Photo"

@@ -41,7 +41,7 @@ def camera_records(
 
 
 class CINE3D_OT_check_path(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator):
-    """Look along the camera's path for what the photo cannot show"""
+    """Check the camera path for areas that the photo does not cover"""
 
     bl_idname = "cine3d.check_path"
     bl_label = "Check Camera Path"
@@ -71,7 +71,7 @@ class CINE3D_OT_check_path(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator)
 
 
 class CINE3D_OT_safe_volume(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator):
-    """Show how far the camera may go in each direction before holes show"""
+    """Show how far the camera can move in each direction before holes appear"""
 
     bl_idname = "cine3d.safe_volume"
     bl_label = "Show Safe Volume"

@@ -15,7 +15,7 @@ from . import coverage, viewport
 
 MOVING_PASS = "Moving"
 _PASSES = {"combined": "Combined", "depth": "Depth", "vector": "Vector", "moving": MOVING_PASS}
-_STALE = "was built anew elsewhere: the points shown are older than the frames; use Build Again"
+_STALE = "has a newer scene file than the points in this .blend; click Build Again"
 NOTHING = 1e10  # what Blender's engines write as depth where nothing is
 
 
@@ -110,7 +110,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             self.report(
                 {"WARNING"},
                 f"Cine3D: {share:.0%} of frame {scene.frame_current} is not covered by the photo "
-                "and was made up; keep the camera nearer to where it was taken",
+                "and was invented; keep the camera nearer to where it was taken",
             )
 
     def _views(self, render: bpy.types.RenderSettings) -> list[str]:

@@ -15,7 +15,7 @@ from .camera_moves import NeedsCamera
 FORMATS = (
     ("MP4", "MP4", "H.264 video, which plays everywhere"),
     ("WEBM", "WebM", "VP9 video for the web"),
-    ("GIF", "GIF", "Plays for ever by itself; 256 colours"),
+    ("GIF", "GIF", "Repeats automatically; 256 colours"),
     ("PNG", "PNG", "A folder of numbered pictures"),
 )
 _ENDINGS = {"MP4": ".mp4", "WEBM": ".webm", "GIF": ".gif", "PNG": ""}
@@ -31,14 +31,14 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
     file_format: EnumProperty(name="Format", description="What is written", items=FORMATS)
     loops: IntProperty(
         name="Loops",
-        description="How often the loop is played within a video; a GIF plays for ever",
+        description="Number of times the loop plays in a video; a GIF always repeats",
         default=1,
         min=1,
         max=100,
     )
     filepath: StringProperty(
         name="File",
-        description="Where it goes; its ending follows the format",
+        description="Output file; the extension follows the format",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )

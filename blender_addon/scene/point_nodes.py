@@ -45,7 +45,7 @@ _COMMON_INPUTS = (
 _MOTION_INPUTS = (
     ("First Frame", "NodeSocketFloat", 1.0, -1e6, 1e6, "Scene frame at which the loop begins"),
     ("Loop Frames", "NodeSocketFloat", 60.0, 1.0, 1e6, "Frames until the picture repeats"),
-    ("Cycles", "NodeSocketFloat", 1.0, 1.0, 1e3, "How often these points flow within one loop"),
+    ("Cycles", "NodeSocketFloat", 1.0, 1.0, 1e3, "How many times these points flow per loop"),
     ("Keys", "NodeSocketFloat", 9.0, 2.0, 99.0, "Stored positions of each direction"),
 )
 

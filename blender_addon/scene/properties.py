@@ -20,13 +20,13 @@ from cine3d_core.settings import CHOICES, DEFAULTS, LABELS
 from ..compat import RELATIVE_PATH
 
 DEPTH_SOURCES = (
-    ("SHIPPED", "Shipped Network", "Estimate depth with the network that comes with Cine3D"),
+    ("SHIPPED", "Bundled Network", "Estimate depth with the network that comes with Cine3D"),
     ("FILE", "Depth Picture", "Take depth from a greyscale picture, near is bright"),
     ("MODEL", "Model", "A depth-estimation model: a folder, or a name on the model hub"),
 )
 POINTS = (
-    ("PREVIEW", "Light", "As many as a window of 640 pixels shows: small files, plays faster"),
-    ("FULL", "All", "One for every pixel and hidden surface, for Cycles, EEVEE and exports"),
+    ("PREVIEW", "Light", "As many points as a 640-pixel view shows: small files, fast playback"),
+    ("FULL", "All", "One point for every pixel and hidden surface, for Cycles, EEVEE and exports"),
 )
 
 
@@ -60,7 +60,7 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
 
     depth_source: EnumProperty(
         name=LABELS["depth"],
-        description="Where depth comes from",
+        description="Source of the depth",
         items=DEPTH_SOURCES,
         **_FIXED,
     )
@@ -96,7 +96,7 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
     )
     preset: EnumProperty(
         name=LABELS["preset"],
-        description="How much work to spend",
+        description="Quality of the build",
         items=_menu("preset"),
         **_FIXED,
     )
@@ -108,7 +108,8 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
     )
     mask: PointerProperty(
         name=LABELS["mask"],
-        description="Picture in which what moves is painted white; none proposes one",
+        description="Image with the moving areas painted white. "
+        "Leave empty to detect them automatically",
         type=bpy.types.Image,
     )
     hints_file: StringProperty(
@@ -201,7 +202,7 @@ class CINE3D_PG_root(bpy.types.PropertyGroup):
     show_directions: BoolProperty(
         name="Show Arrows and Mask",
         description="Draw arrows and mask over the photo in every kind of shading, "
-        "for who looks through its camera",
+        "as seen through its camera",
         default=True,
         **_FIXED,
     )
@@ -213,7 +214,7 @@ class CINE3D_PG_view_layer(bpy.types.PropertyGroup):
 
     use_pass_moving: BoolProperty(
         name="Moving",
-        description="Deliver the share of moving surface in every pixel",
+        description="Share of moving surface in every pixel",
         update=lambda self, context: context.view_layer.update_render_passes(),
     )
 
@@ -222,7 +223,7 @@ class CINE3D_PG_points(bpy.types.PropertyGroup):
     """An object of points, or the photo's camera."""
 
     cycles: IntProperty(
-        name="Cycles", description="How often the points flow within one loop, 0 if they rest"
+        name="Cycles", description="How many times the points flow per loop, 0 for static points"
     )
     photo_sha256: StringProperty(name="Photo Checksum", description="Of which photo this is a part")
 
@@ -250,12 +251,12 @@ class CINE3D_PG_arrow(bpy.types.PropertyGroup):
     )
     mode: EnumProperty(
         name="Mode",
-        description="How the painted part moves that the arrow stands on",
+        description="How the masked area under this arrow moves",
         items=[(kind.name, kind.label, kind.description) for kind in KINDS.values()],
     )
     cycles: IntProperty(
         name="Cycles",
-        description="How often the motion starts anew within one loop; 0 chooses",
+        description="How many times the motion repeats per loop (0 = automatic)",
         default=0,
         min=0,
         soft_max=20,

@@ -15,7 +15,7 @@ from . import photo_scene, scene_files
 
 
 class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
-    """Say where the scene file of the photo is now"""
+    """Choose the new location of the photo's scene file"""
 
     bl_idname = "cine3d.relink"
     bl_label = "Relink Scene File"

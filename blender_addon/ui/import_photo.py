@@ -89,7 +89,7 @@ def _scene(session_uid: int) -> bpy.types.Scene:
 
 
 class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
-    """Turn a photo into a moving 3D scene; importing it again updates it"""
+    """Turn a photo into a moving 3D scene. Importing it again updates it"""
 
     bl_idname = "cine3d.import_photo"
     bl_label = "Photo as 3D Cinemagraph"
@@ -172,7 +172,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
 
 
 class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
-    """Show a scene file that was built before, here or by the command line"""
+    """Open a scene file that Cine3D has built"""
 
     bl_idname = "cine3d.import_scene"
     bl_label = "Cine3D Scene (.cine3d)"

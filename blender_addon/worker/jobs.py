@@ -251,7 +251,7 @@ def _watch(manager: bpy.types.WindowManager) -> None:
 
 
 class CINE3D_OT_watch(bpy.types.Operator):
-    """Listen for Esc while Cine3D is at work, and say how it went"""
+    """Watch for Esc while Cine3D works, and report the result"""
 
     bl_idname = "cine3d.watch"
     bl_label = "Cine3D at Work"
@@ -336,7 +336,7 @@ class CINE3D_OT_cancel(bpy.types.Operator):
 
 
 class CINE3D_OT_free_memory(bpy.types.Operator):
-    """End the worker process and give its memory back, the graphics card's too"""
+    """Stop the worker process and free its memory, including graphics memory"""
 
     bl_idname = "cine3d.free_memory"
     bl_label = "Free Memory"

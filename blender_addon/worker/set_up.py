@@ -192,7 +192,7 @@ def _status(text: str) -> None:
 
 
 class CINE3D_OT_set_up(bpy.types.Operator):
-    """Download PyTorch and what it needs into the extension's own folder"""
+    """Download PyTorch and its dependencies into the extension's folder"""
 
     bl_idname = "cine3d.set_up"
     bl_label = "Set Up"

@@ -114,13 +114,13 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     batch.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     batch.add_argument("--jobs", type=int, default=1, metavar="N", help="photos at a time (1)")
-    batch.add_argument("--clip", default="mp4", choices=("mp4", "webm", "gif"), help="(mp4)")
+    batch.add_argument(
+        "--clip", default="mp4", choices=("mp4", "webm", "gif"), help="file type (mp4)"
+    )
     batch.add_argument("--camera", help="as in cine3d render (orbit)")
     batch.add_argument("--strength", type=float, help="as in cine3d render (1)")
-    batch.add_argument("--width", type=int, metavar="W", help="of the clips, pixels")
-    batch.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, tcp://..."
-    )
+    batch.add_argument("--width", type=int, metavar="W", help="width of the clips, pixels")
+    batch.add_argument("--scheduler", metavar="ADDRESS", help="Dask cluster to work on, tcp://...")
     for name in _SHARED:
         batch.add_argument(f"--{name}", help="as in cine3d build")
     add_progress(batch)

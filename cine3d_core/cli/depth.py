@@ -22,7 +22,7 @@ def add_depth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         action="append",
         metavar="DEPTH.png|DEPTH.exr|NAME-preview.png",
         help=".png: 16 bit, near is bright; .exr: distances; both may be painted on and given back "
-        "with --depth; a picture named ...preview is for eyes; may be given several times",
+        "with --depth; a picture named ...preview is for viewing; may be given several times",
     )
     add_settings(depth, "depth", "size", "view", "device")
     add_progress(depth)

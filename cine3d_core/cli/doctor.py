@@ -87,7 +87,7 @@ def _models() -> list[Finding]:
     if not results:
         return [Finding("models", False, f"none found, not in {user_models_folder()} either")]
     return [
-        Finding(f"model {info.name}", problem is None, problem or f"whole, {info.license}")
+        Finding(f"model {info.name}", problem is None, problem or f"OK, {info.license}")
         for info, problem in results
     ]
 

@@ -17,16 +17,16 @@ def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing = actions.add_parser("list", help="what is installed, and what could be")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=_list)
-    getting = actions.add_parser("get", help="fetch a network of the shelf from the internet")
+    getting = actions.add_parser("get", help="download a network of the shelf")
     getting.add_argument("names", nargs="+", metavar="NAME")
     add_progress(getting)
     getting.set_defaults(run=_get)
-    adding = actions.add_parser("add", help="take a network of the shelf from files you brought")
+    adding = actions.add_parser("add", help="install a network from files on this machine")
     adding.add_argument("name", metavar="NAME")
     adding.add_argument("sources", nargs="+", type=Path, metavar="FOLDER|FILE")
     add_progress(adding)
     adding.set_defaults(run=_add)
-    removing = actions.add_parser("remove", help="delete a network of the shelf from this machine")
+    removing = actions.add_parser("remove", help="delete a downloaded network")
     removing.add_argument("names", nargs="+", metavar="NAME")
     removing.set_defaults(run=_remove)
     actions.add_parser("verify", help="check all checksums").set_defaults(run=_verify)
@@ -61,7 +61,7 @@ def _state_words(one: dict[str, Any]) -> str:
     if one["installed"]:
         words = f"installed, {one['size_text']}"
     elif one["begun"]:
-        words = f"begun, {one['size_text']} when whole"
+        words = f"partly downloaded, {one['size_text']} in total"
     else:
         words = f"not installed, {one['size_text']}"
     return words if one["package_installed"] else f"{words}; needs pip install {one['package']}"
@@ -84,12 +84,12 @@ def _get(args: argparse.Namespace) -> None:
                 one = get(entry, progress=progress)
         except KeyboardInterrupt:
             print(
-                f"cine3d: what was fetched of {entry.title} is kept; the same command goes on from "
-                f"there, and cine3d models remove {entry.name} throws it away",
+                f"cine3d: the downloaded part of {entry.title} is kept; run the same command to "
+                f"continue, or cine3d models remove {entry.name} to delete it",
                 file=sys.stderr,
             )
             raise
-        tell(f"{one.folder}: {megabytes(one.size)}, every checksum right", args)
+        tell(f"{one.folder}: {megabytes(one.size)}, all checksums match", args)
 
 
 def _add(args: argparse.Namespace) -> None:
@@ -108,7 +108,7 @@ def _remove(args: argparse.Namespace) -> None:
     from cine3d_core.files.models.shelf import remove
 
     for entry in [find_entry(name) for name in args.names]:
-        say(f"{entry.title}: removed, {megabytes(remove(entry))} are free again")
+        say(f"{entry.title}: removed, {megabytes(remove(entry))} freed")
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -118,7 +118,7 @@ def _verify(args: argparse.Namespace) -> None:
     results = [(info.name, problem) for info, problem in verify_models()]
     results += [(entry.name, problem) for entry, problem in verify_installed()]
     for name, problem in results:
-        say(f"{name}: {problem or 'whole'}")
+        say(f"{name}: {problem or 'OK (checksums match)'}")
     damaged = [name for name, problem in results if problem]
     if damaged:
         raise InputError(f"these models are damaged: {', '.join(damaged)}; install them again")
@@ -131,4 +131,4 @@ def _import(args: argparse.Namespace) -> None:
     report = import_official(args.folder, user_models_folder())
     say(f"imported: {', '.join(folder.name for folder in report.imported)}")
     if report.absent:
-        say(f"not there, and not needed: {', '.join(report.absent)}")
+        say(f"not found, and optional: {', '.join(report.absent)}")

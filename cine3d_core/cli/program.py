@@ -63,7 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
         prog="cine3d", description="One still photo becomes a moving 3D scene."
     )
     parser.add_argument("--version", action="version", version=f"cine3d {__version__}")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="append what happens to a log")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="append commands and messages to a log file"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_build(commands)
     add_depth(commands)

@@ -18,16 +18,28 @@ def add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     render = commands.add_parser("render", help="make a video or pictures of a scene")
     render.add_argument("scene", type=Path)
     render.add_argument("-o", "--output", required=True, metavar="OUT.mp4|.webm|.gif|FOLDER")
-    render.add_argument("--camera", metavar="|".join((*CAMERA_MOVES, "FILE.json")), help="(orbit)")
     render.add_argument(
-        "--strength", type=float, default=1.0, help="of the camera's move, -3 to 3 (1)"
+        "--camera",
+        metavar="|".join((*CAMERA_MOVES, "FILE.json")),
+        help="camera move or path (orbit)",
+    )
+    render.add_argument(
+        "--strength", type=float, default=1.0, help="size of the camera move, -3 to 3 (1)"
     )
     render.add_argument("--frames", metavar="A:B", help="frames A to B-1 (the whole loop)")
     render.add_argument("--size", type=int, metavar="W", help="width of the frames, pixels")
-    render.add_argument("--format", default="png", choices=("png", "exr"), help="in a folder")
+    render.add_argument(
+        "--format",
+        default="png",
+        choices=("png", "exr"),
+        help="file type of the frames in a folder (png)",
+    )
     render.add_argument("--resume", action="store_true", help="keep finished frames of a folder")
     render.add_argument(
-        "--decoder", default="scene", choices=("scene", "none"), help="none: the plain splat"
+        "--decoder",
+        default="scene",
+        choices=("scene", "none"),
+        help="none: leave out the sharpening network",
     )
     add_settings(render, "device")
     add_progress(render)

@@ -17,7 +17,9 @@ class ReaderGone(Exception):
 
 def add_progress(parser: argparse.ArgumentParser) -> None:
     """The option that `showing_progress` and `tell` read."""
-    parser.add_argument("--progress", default="bar", choices=("bar", "json", "none"), help="(bar)")
+    parser.add_argument(
+        "--progress", default="bar", choices=("bar", "json", "none"), help="how to show it (bar)"
+    )
 
 
 @contextmanager

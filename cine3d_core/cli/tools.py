@@ -22,7 +22,7 @@ def add_demo(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], run: Callable[[list[str]], None]
 ) -> None:
     """`cine3d demo`; `run` does what a list of words says."""
-    demo = commands.add_parser("demo", help="build and render the sample photo that comes along")
+    demo = commands.add_parser("demo", help="build and render the bundled sample photo")
     demo.add_argument("-o", "--output", default="sample.mp4", metavar="OUT.mp4|.webm|.gif|FOLDER")
     demo.add_argument("--size", type=int, default=640, help="long side, pixels (640)")
     add_progress(demo)
@@ -46,7 +46,7 @@ def _doctor(args: argparse.Namespace) -> None:
             say(f"{'ok ' if finding.ok else 'NO '} {finding.subject}: {finding.text}")
     wanting = [finding.subject for finding in findings if not finding.ok]
     if wanting:
-        raise InputError(f"not in order: {', '.join(wanting)}; what to do stands behind each NO")
+        raise InputError(f"problems found with: {', '.join(wanting)}; see the fix beside each NO")
 
 
 def _demo(args: argparse.Namespace, run: Callable[[list[str]], None]) -> None:

@@ -1,4 +1,4 @@
-"""Where depth comes from: the shipped network, a `transformers` model, or a picture.
+"""Source of the depth: the shipped network, a `transformers` model, or a picture.
 
 They end in `depth.refine_depth`, so that the rest of the method cannot tell them apart.
 

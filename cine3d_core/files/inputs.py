@@ -38,7 +38,7 @@ def sample_folder() -> Path:
     for folder in (package / "_sample", package.parent / "docs" / "sample"):
         if (folder / "photo.jpg").is_file():
             return folder
-    raise InputError("this installation has no sample photo; use cine3d build with one of yours")
+    raise InputError("this installation has no sample photo; use cine3d build with a photo")
 
 
 def sha256_of(path: str | Path) -> str:
@@ -64,7 +64,7 @@ def parse_json(text: bytes, what: str) -> dict[str, Any]:
         value = json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:  # ValueError: JSON, Unicode, _no_constant
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"{what} is not valid JSON ({reason}); write it anew") from error
+        raise InputError(f"{what} is not valid JSON ({reason}); correct it") from error
     if not isinstance(value, dict):
         raise InputError(f'{what} holds no JSON object; it must begin with "{{"')
     return value

@@ -158,7 +158,7 @@ def render(job: JobInput) -> JobResult:
     if region := arguments.get("region"):
         left, bottom, width, height = region
         if width < 1 or height < 1:
-            raise InputError("the render region is empty; draw it anew or switch it off")
+            raise InputError("the render region is empty; draw it again or switch it off")
         arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
     facts = {**_provenance(scene.scene, arguments["scene_file"]), "uncovered": holes(frame.alpha)}
     return facts, arrays

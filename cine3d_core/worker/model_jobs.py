@@ -81,7 +81,7 @@ def _clicker(path: str, size: int, _modified: int) -> _Clicker:
 def _given(job: JobInput) -> list[tuple[float, float, bool]]:
     clicks = job.arguments["clicks"]
     if not clicks:
-        raise InputError("no click was given; click on what moves")
+        raise InputError("no click was given; click on the thing that moves")
     return clicks
 
 

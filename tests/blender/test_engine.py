@@ -221,10 +221,10 @@ def test_a_photo_counts_unless_it_or_its_collection_is_disabled_in_renders(river
 
 def test_frames_of_a_scene_file_built_elsewhere_come_with_a_warning(river, tmp_path, capfd):
     render_still(river, tmp_path / "a.png")
-    assert "built anew" not in capfd.readouterr().out
+    assert "newer scene file" not in capfd.readouterr().out
     photo_scene.roots(river)[0].cine3d.scene_sha256 = "0" * 64
     render_still(river, tmp_path / "b.png")
-    assert "built anew" in capfd.readouterr().out
+    assert "newer scene file" in capfd.readouterr().out
 
 
 def test_depth_of_field_blurs_what_is_out_of_focus_and_nothing_else(river, tmp_path):

@@ -1,4 +1,4 @@
-"""The shelf of networks: tables, addresses, names, files brought by hand, records."""
+"""The shelf of networks: tables, addresses, names, files added from files, records."""
 
 from __future__ import annotations
 

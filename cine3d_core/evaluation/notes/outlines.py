@@ -74,7 +74,7 @@ class FlowingSummary:
     with_thing: dict[str, int]  # photographs
     false: dict[str, float]  # share of the photographs without it in which it is claimed
     without_thing: dict[str, int]  # photographs
-    purity: float  # share of what moves that is noted as flowing, of all pixels
+    purity: float  # share of the moving area that is noted as flowing, of all pixels
     purity_mean: float  # mean over the photographs in which something moves
     moved: float  # share of what is noted as flowing that moves, of all pixels
     with_motion: int  # photographs

@@ -146,7 +146,7 @@ ROWS = (
     _overlap("smoke"),
     Row(
         "purity",
-        "share of what moves that is noted as flowing",
+        "share of the moving area that is noted as flowing",
         lambda s: s.flowing.purity,
         lambda s: s.flowing.with_motion,
         "photographs",

@@ -278,7 +278,7 @@ def _own_stroke(entry: object, name: str, path: str | Path) -> Stroke:
     assert isinstance(entry, dict)
     points = checked_points(entry.get("points"), name, path)
     if not points:
-        raise InputError(f"{name} in the hints file {path} has no points; draw it anew")
+        raise InputError(f"{name} in the hints file {path} has no points; draw it again")
     width = checked_number(entry.get("width"), f'"width" of {name}', path, low=0.5, high=1e4)
     return Stroke(points, width)
 
@@ -316,7 +316,7 @@ def _check_polygon(polygon: tuple[Point, ...], size: Size, name: str) -> None:
         raise InputError(f"{name} encloses nothing; its points lie on one line")
     reach = 10 * max(height, width)
     if max(map(abs, xs + ys)) > reach:
-        raise InputError(f"{name} reaches over {reach} px away from the picture; draw it anew")
+        raise InputError(f"{name} reaches over {reach} px away from the picture; draw it again")
 
 
 def _is_on_a_line(polygon: tuple[Point, ...]) -> bool:

@@ -197,8 +197,8 @@ SHELF: tuple[ShelfEntry, ...] = (
         ),
         license="MIT",
         license_url="https://github.com/open-mmlab/mmsegmentation/blob/main/LICENSE",
-        replaces="the compact network of what flows",
-        better="tells sky, sea, rivers, lakes and waterfalls from what stands before them",
+        replaces="the bundled detection of moving areas",
+        better="separates sky, sea, rivers, lakes and waterfalls from things in front of them",
         rank=10,
     ),
     ShelfEntry(

@@ -20,7 +20,7 @@ from cine3d_core.files.models.places import model_folders
 
 RECORD = "shelf.json"
 BUNDLED = "compact"  # the name of whatever comes along
-CAME = {"hub": "got from the hub", "hand": "brought by hand"}
+CAME = {"hub": "got from the hub", "hand": "added from files"}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shipping = steps.add_parser("export", help="write model folders of features and decoder")
     shipping.add_argument("checkpoint", type=Path)
     shipping.add_argument(
-        "--decoder-only", action="store_true", help="for points that carry their lattice alone"
+        "--decoder-only", action="store_true", help="for points with a known pixel grid only"
     )
     shipping.add_argument("--out", type=Path, required=True, help="folder of the model folders")
     for step in (fit, scoring):
