@@ -9,7 +9,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Before torch is loaded: threads that wait for each other sleep. Spinning, as is OpenMP's habit,
 # they keep others from the processors, and each other: beside Blender a frame takes many times as

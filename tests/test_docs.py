@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cine3d_core import __version__
 from cine3d_core.cli import main
 from cine3d_core.cli.program import make_parser
 
@@ -78,6 +79,11 @@ def test_every_page_is_in_the_sites_menu():
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     for page in (ROOT / "docs").glob("*.md"):
         assert f": {page.name}\n" in menu, page.name
+
+
+def test_the_changelog_begins_with_this_version():
+    newest = re.search(r"(?m)^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    assert newest is not None and newest[1] == __version__
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

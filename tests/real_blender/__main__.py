@@ -1,6 +1,6 @@
 """A real Blender with a real window, keys and mouse: the first minute, and an artist at work.
 
-    python -m tests.real_blender --zip dist/cine3d-0.1.0.zip --out out/real [--root FOLDER]
+    python -m tests.real_blender --zip dist/cine3d-VERSION.zip --out out/real [--root FOLDER]
 
 Needs `blender`, `xvfb-run`, `xdotool` and ImageMagick's `import`. With --root they are those of a
 system in that folder, as `debian.sh` beside this file makes it; only root may do that. What of this
