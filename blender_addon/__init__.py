@@ -22,7 +22,7 @@ from .names import IS_EXTENSION
 from .render import camera_moves, coverage, engine, render_loop
 from .scene import farm_guard, old_files, playback, properties, relink, scene_files
 from .ui import build_presets, commands, export, import_photo, manual, panels
-from .worker import check, jobs, set_up, system_info
+from .worker import check, jobs, set_up, shelf, system_info
 
 # In the order of registration; a module may need the classes of those before it.
 _MODULES = (
@@ -32,6 +32,7 @@ _MODULES = (
     preferences,
     jobs,
     check,
+    shelf,
     scene_files,
     old_files,
     relink,

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from .names import ADDON
-from .worker import jobs, python, set_up
+from .worker import jobs, python, set_up, shelf
 
 _DEVICES = (
     ("auto", "Automatic", "A graphics card where there is a usable one"),
@@ -55,6 +55,8 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         layout.prop(self, "memory_mb")
         layout.prop(self, "play_after_import")
+        if python.is_set_up():
+            shelf.draw_list(layout.box())
         layout.operator("cine3d.copy_system_info")
 
 

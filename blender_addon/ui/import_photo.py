@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..direct import direct_content, motion_drawing
 from ..scene import build_choices, first_look, photo_points, photo_scene, scene_files
 from ..scene.properties import CINE3D_PG_choices
-from ..worker import jobs
+from ..worker import jobs, shelf
 from . import build_presets
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
@@ -142,6 +142,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         for name in _OPTIONS:  # a scene that somebody has worked on is changed on demand only
             if not self.properties.is_property_set(name):
                 setattr(self, name, fresh)
+        shelf.ask()
         if not self.filepath:
             return ImportHelper.invoke(self, context, event)
         if fresh:  # dropped into a new file: nothing to ask
@@ -165,6 +166,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         if self.filepath and context.area is not None and context.area.type != "FILE_BROWSER":
             layout.label(text=Path(self.filepath).name, icon="IMAGE_DATA")
         draw_build_choices(layout, context.scene.cine3d)
+        shelf.draw_offer(layout, "depth")
         column = layout.column(heading="Change")
         for name in _OPTIONS:
             column.prop(self, name)
