@@ -47,7 +47,7 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
     )
     status: StringProperty(options={"SKIP_SAVE"})
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         _draw_state(layout.box(), context, self.status)
         layout.use_property_split = True
@@ -60,7 +60,7 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
         layout.operator("cine3d.copy_system_info")
 
 
-def _draw_state(layout: bpy.types.UILayout, context, status: str) -> None:
+def _draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, status: str) -> None:
     """What is the matter first, and beside it the button that helps."""
     text, good = state(status)
     row = layout.row()
@@ -103,7 +103,7 @@ class CINE3D_OT_show_preferences(bpy.types.Operator):
     bl_label = "Cine3D Preferences"
     bl_options = {"INTERNAL"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         bpy.ops.preferences.addon_show(module=ADDON)
         return {"FINISHED"}
 

@@ -6,6 +6,8 @@ camera) one sees the photo with the painted part tinted, so that black takes pai
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -40,7 +42,7 @@ class NeedsPhoto:
     """Operators that need a photo of this file."""
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         if root is None:
             cls.poll_message_set("Import a photo first")
@@ -58,7 +60,7 @@ class CINE3D_OT_new_mask(NeedsPhoto, bpy.types.Operator):
     bl_label = "New Mask"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         root.cine3d.choices.mask = image = new_mask(root)
         set_paint_colors(context.scene)
@@ -89,7 +91,7 @@ def new_mask(root: bpy.types.Object, moving: np.ndarray | None = None) -> bpy.ty
     return image
 
 
-def show_in_editor(context, image: bpy.types.Image) -> bool:
+def show_in_editor(context: bpy.types.Context, image: bpy.types.Image) -> bool:
     """Show a mask in the Image Editors of the window, ready to paint; whether there are any."""
     window = getattr(context, "window", None)
     editors = [a for a in window.screen.areas if a.type == "IMAGE_EDITOR"] if window else []
@@ -107,7 +109,7 @@ class CINE3D_OT_paint_mask(NeedsPhoto, bpy.types.Operator):
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if not super().poll(context):
             return False
         if photo_scene.active_root(context).cine3d.choices.mask is None:
@@ -118,7 +120,7 @@ class CINE3D_OT_paint_mask(NeedsPhoto, bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         image = photo_scene.active_root(context).cine3d.choices.mask
         set_paint_colors(context.scene)
         if not show_in_editor(context, image):
@@ -145,14 +147,16 @@ class CINE3D_OT_propose_mask(NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)
         uid, photo = root.session_uid, str(scene_files.photo_file(root))
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             root = photo_scene.by_session_uid(context.scene, uid)
             if not (arrays["moving"] > _PAINTED).any():  # and the mask stays what it was
                 told = f"{value['description']}; no mask was made. Press New and paint what moves"

@@ -7,6 +7,7 @@ tip what is there flows by one arrow length in 50 frames, times its speed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -48,7 +49,7 @@ def regions(context: bpy.types.Context, root: bpy.types.Object) -> list[dict[str
     return found
 
 
-def _arrows(context, root) -> dict[tuple, list[list[float]]]:
+def _arrows(context: bpy.types.Context, root: bpy.types.Object) -> dict[tuple, list[list[float]]]:
     """Arrows by mode, cycles and, if in place, speed."""
     found: dict[tuple, list[list[float]]] = {}
     to_root = root.matrix_world.inverted()
@@ -131,7 +132,7 @@ class CINE3D_OT_add_arrow(masks.NeedsPhoto, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         if not self.properties.is_property_set("start"):
             y = (_FIRST_ARROW[1] - len(arrow_objects(root)) * _NEXT_ARROW) % 1
@@ -182,10 +183,10 @@ class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
         uid, choices = root.session_uid, root.cine3d.choices
         lay_annotations_on(scene, root)
@@ -198,7 +199,9 @@ class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.
         arrays = {} if choices.mask is None else {"mask": mask_array(choices.mask)}
         arrays |= direct_content.sent(root)
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             root = photo_scene.by_session_uid(context.scene, uid)
             camera = photo_scene.photo_camera(root)
             if camera is None:
@@ -221,7 +224,7 @@ class CINE3D_OT_hide_motion(masks.NeedsPhoto, bpy.types.Operator):
     bl_label = "Hide Motion"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         photo_pictures.hide_overlay(photo_scene.active_root(context))
         return {"FINISHED"}
 

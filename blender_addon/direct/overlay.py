@@ -135,7 +135,7 @@ def _draw_view() -> None:
                 _draw_lines(line, _ARROW)
 
 
-def _made_up(context) -> bool:
+def _made_up(context: bpy.types.Context) -> bool:
     """Whether the camera's picture in the newest frame shows much that the photo does not know."""
     newest = next(reversed(viewport.store.uncovered.values()), 0.0)
     return newest > coverage.WARN_UNCOVERED

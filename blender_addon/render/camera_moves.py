@@ -6,7 +6,7 @@ import math
 
 import bpy
 from bpy.props import EnumProperty, FloatProperty
-from mathutils import Matrix, Vector
+from mathutils import Matrix, Quaternion, Vector
 
 from cine3d_core.moves import PUBLISHED_MOVES, published_translation
 
@@ -116,7 +116,7 @@ def _pose(
     return pivot - turn.to_3x3() @ pivot, turn, 1.0
 
 
-def _key(camera: bpy.types.Object, location: Vector, rotation, frame: float) -> None:
+def _key(camera: bpy.types.Object, location: Vector, rotation: Quaternion, frame: float) -> None:
     camera.location = location
     path = "rotation_euler"
     if camera.rotation_mode == "QUATERNION":
@@ -151,7 +151,7 @@ class NeedsCamera:
     """Operators that need a photo and the scene's camera."""
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if photo_scene.active_root(context) is None:
             cls.poll_message_set("Import a photo first")
             return False
@@ -184,7 +184,7 @@ class CINE3D_OT_camera_move(NeedsCamera, bpy.types.Operator):
         soft_max=20,
     )
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root, camera = photo_scene.active_root(context), context.scene.camera
         key_move(
             camera,
@@ -207,7 +207,7 @@ class CINE3D_OT_camera_back(NeedsCamera, bpy.types.Operator):
     bl_label = "Back to Photo"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root, camera = photo_scene.active_root(context), context.scene.camera
         take_back(camera)
         first, length = root.cine3d.first_frame, root.cine3d.num_frames
@@ -228,10 +228,10 @@ class CINE3D_PT_camera(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return photo_scene.active_root(context) is not None
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.operator_menu_enum("cine3d.camera_move", "move", text="Key Camera Move")
         layout.operator("cine3d.camera_back", icon="LOOP_BACK")

@@ -16,7 +16,7 @@ WARN_UNCOVERED = 0.01  # share of a frame
 
 
 def camera_records(
-    context, root: bpy.types.Object, frames: list[int]
+    context: bpy.types.Context, root: bpy.types.Object, frames: list[int]
 ) -> tuple[list[dict[str, Any]], list[float]]:
     """The scene's camera as it sees the photo at some frames, and the frames of the loop.
 
@@ -48,17 +48,19 @@ class CINE3D_OT_check_path(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator)
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
         span = np.linspace(scene.frame_start, scene.frame_end, _SAMPLES)
         frames = sorted({round(frame) for frame in span})
         records, _ = camera_records(context, root, frames)
         arguments = {"scene_file": str(scene_files.scene_file(root)), "cameras": records}
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             shares = arrays["uncovered"]
             worst = int(np.argmax(shares))
             text = f"{shares[worst]:.1%} of frame {frames[worst]} is not covered by the photo"
@@ -78,15 +80,17 @@ class CINE3D_OT_safe_volume(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)
         uid, path = root.session_uid, str(scene_files.scene_file(root))
         arguments = {"scene_file": path, "uncovered": WARN_UNCOVERED}
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             root, reach = photo_scene.by_session_uid(context.scene, uid), arrays["reach"]
             show_safe_volume(root, reach)
             left, right, back, ahead, down, up = np.abs(reach).sum(axis=1)

@@ -29,7 +29,9 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
     bl_use_shading_nodes_custom = False
     bl_use_eevee_viewport = True  # Material Preview of the points
 
-    def update_render_passes(self, scene=None, renderlayer=None):
+    def update_render_passes(
+        self, scene: bpy.types.Scene = None, renderlayer: bpy.types.ViewLayer = None
+    ):
         self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
         if renderlayer.use_pass_z:
             self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
@@ -38,7 +40,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         if renderlayer.cine3d.use_pass_moving:
             self.register_pass(scene, renderlayer, MOVING_PASS, 1, "X", "VALUE")
 
-    def render(self, depsgraph):
+    def render(self, depsgraph: bpy.types.Depsgraph):
         # Blender takes an exception here for a finished, blank frame (4.2 to 5.2): only a report
         # makes the render fail.
         try:
@@ -51,10 +53,10 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             traceback.print_exc()
             self.report({"ERROR"}, f"Cine3D: {type(error).__name__}: {error}; see the console")
 
-    def view_update(self, context, depsgraph):
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph):
         self.tag_redraw()
 
-    def view_draw(self, context, depsgraph):
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph):
         # Created here: Blender may make an engine without calling __init__ (4.2 to 5.2).
         if not hasattr(self, "shown"):
             self.shown = viewport.ViewportFrame()
@@ -63,7 +65,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         except (ValueError, WorkerError) as error:
             self.update_stats("Cine3D", str(error))
 
-    def _render_views(self, depsgraph) -> None:
+    def _render_views(self, depsgraph: bpy.types.Depsgraph) -> None:
         scene = depsgraph.scene
         chosen = photos.chosen_photos(depsgraph)
         left, bottom, width, height = render_region(scene.render)
@@ -85,7 +87,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         self._stamp(values)
         self._warn(scene, chosen, values)
 
-    def _photo(self, depsgraph, photo: photos.Photo, several: bool):
+    def _photo(self, depsgraph: bpy.types.Depsgraph, photo: photos.Photo, several: bool):
         """What one photo contributes to a frame: the worker's value, arrays in Blender units."""
         request, scale = self._request(depsgraph, photo)
         request["scene_file"] = str(scene_files.scene_file(photo.root))
@@ -99,7 +101,9 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             arrays["depth"] = np.where(depth > 0, depth * np.float32(scale), np.float32(NOTHING))
         return value, arrays
 
-    def _warn(self, scene, chosen: list[photos.Photo], values: list[dict[str, Any]]) -> None:
+    def _warn(
+        self, scene: bpy.types.Scene, chosen: list[photos.Photo], values: list[dict[str, Any]]
+    ) -> None:
         """What is right, but not what the artist may expect."""
         for photo, value in zip(chosen, values, strict=True):
             if value["scene_sha256"] != photo.root.cine3d.scene_sha256:
@@ -121,7 +125,9 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             return [view.name for view in render.stereo_views if view.use]
         return [view.name for view in render.views if view.use]
 
-    def _request(self, depsgraph, photo: photos.Photo) -> tuple[dict[str, Any], float]:
+    def _request(
+        self, depsgraph: bpy.types.Depsgraph, photo: photos.Photo
+    ) -> tuple[dict[str, Any], float]:
         """The job's arguments, and the scale of depths."""
         scene = depsgraph.scene
         camera, scale = self._camera(depsgraph, photo)
@@ -141,11 +147,15 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             "device": python.preferences().device,
         }, scale
 
-    def _camera_at(self, depsgraph, photo: photos.Photo, frame: int) -> dict[str, Any]:
+    def _camera_at(
+        self, depsgraph: bpy.types.Depsgraph, photo: photos.Photo, frame: int
+    ) -> dict[str, Any]:
         self.frame_set(frame, 0.0)
         return self._camera(depsgraph, photo)[0]
 
-    def _camera(self, depsgraph, photo: photos.Photo) -> tuple[dict[str, Any], float]:
+    def _camera(
+        self, depsgraph: bpy.types.Depsgraph, photo: photos.Photo
+    ) -> tuple[dict[str, Any], float]:
         override = self.camera_override
         camera = override or depsgraph.scene.camera
         if camera is None:
@@ -187,7 +197,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         result.stamp_data_add_field("Cine3D:Networks", models or "none")
 
 
-def fill_passes(passes, arrays: dict[str, np.ndarray]) -> None:
+def fill_passes(passes: bpy.types.bpy_prop_collection, arrays: dict[str, np.ndarray]) -> None:
     """Copy the worker's arrays into those passes that Blender wants."""
     for name, array in arrays.items():
         wanted = passes.get(_PASSES[name])

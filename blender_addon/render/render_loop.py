@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
+import numpy as np
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..scene import photo_scene, scene_files
@@ -44,10 +46,10 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
     )
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         if not self.filepath:
             root = photo_scene.active_root(context)
             blend = bpy.data.filepath
@@ -56,7 +58,7 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
             self.filepath = str(folder / stem)
         return context.window_manager.invoke_props_dialog(self, width=420)
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "file_format", expand=True)
@@ -68,7 +70,7 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
         seconds = frames * scene.render.fps_base / scene.render.fps
         layout.label(text=f"{frames} frames, {seconds:.1f} s a loop")
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
         if not self.filepath:
             raise ValueError("the loop has no file; give it a name")
@@ -86,7 +88,9 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
             "loops": self.loops,
         }
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             return jobs.Told(f"{path}: {value['bytes'] / 1e6:.1f} MB, {len(frames)} frames")
 
         return jobs.Plan("Render Loop", "film", arguments, deliver, changes_file=False)

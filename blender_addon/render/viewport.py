@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
@@ -18,6 +18,9 @@ from ..scene import cameras, coordinates, scene_files
 from ..scene.photos import Photo
 from ..worker import jobs, python
 from ..worker.client import Job, JobCancelled, WorkerError
+
+if TYPE_CHECKING:
+    import gpu
 
 _LONG_SIDE_PX = 640  # of a frame in the viewport: it should follow the mouse
 _POLL_S = 0.02
@@ -106,7 +109,13 @@ class ViewportFrame:
         self._shown: tuple[str, float] | None = None
         self._texture = None
 
-    def draw(self, engine: bpy.types.RenderEngine, context, depsgraph, photo: Photo) -> None:
+    def draw(
+        self,
+        engine: bpy.types.RenderEngine,
+        context: bpy.types.Context,
+        depsgraph: bpy.types.Depsgraph,
+        photo: Photo,
+    ) -> None:
         """Show the newest frame and ask for the next one that is wanted."""
         self._take_result(engine)
         request = view_request(context, depsgraph, photo)
@@ -152,7 +161,7 @@ class ViewportFrame:
             engine.update_stats("Cine3D", str(error))
 
 
-def camera_corners(context) -> np.ndarray | None:
+def camera_corners(context: bpy.types.Context) -> np.ndarray | None:
     """Lower left and upper right [2, 2] of the camera's picture as shares of the view's sides."""
     space = context.space_data
     if context.region_data.view_perspective != "CAMERA":
@@ -185,7 +194,9 @@ def view_name(request: dict[str, Any]) -> str:
     return json.dumps({k: v for k, v in request.items() if k != "frame"}, sort_keys=True)
 
 
-def view_request(context, depsgraph, photo: Photo) -> dict[str, Any]:
+def view_request(
+    context: bpy.types.Context, depsgraph: bpy.types.Depsgraph, photo: Photo
+) -> dict[str, Any]:
     """The job that draws what a 3D view sees.
 
     Raises:
@@ -218,7 +229,9 @@ def view_request(context, depsgraph, photo: Photo) -> dict[str, Any]:
     }
 
 
-def _lens(context, depsgraph, focal_px: float, scale: float) -> dict[str, Any]:
+def _lens(
+    context: bpy.types.Context, depsgraph: bpy.types.Depsgraph, focal_px: float, scale: float
+) -> dict[str, Any]:
     """Depth of field, for who looks through a camera that has it."""
     if context.region_data.view_perspective != "CAMERA":
         return {}
@@ -251,7 +264,12 @@ def _texture(combined: np.ndarray):  # [H, W, 4] float32, bottom row first
     return gpu.types.GPUTexture((width, height), format="RGBA16F", data=pixels)
 
 
-def _draw_texture(engine, context, scene, texture) -> None:
+def _draw_texture(
+    engine: bpy.types.RenderEngine,
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    texture: gpu.types.GPUTexture,
+) -> None:
     from gpu_extras.presets import draw_texture_2d
 
     # No blending: the view's background is laid under it by Blender (with it 4.3 shows nothing).

@@ -47,7 +47,9 @@ def record(choices: CINE3D_PG_choices) -> dict[str, Any]:
     return {**values, "mask": choices.mask and choices.mask.session_uid}
 
 
-def give(taken: dict[str, Any], scene, root: bpy.types.Object, *, is_new: bool) -> None:
+def give(
+    taken: dict[str, Any], scene: bpy.types.Scene, root: bpy.types.Object, *, is_new: bool
+) -> None:
     """A built photo gets the choices that it was built with; the scene keeps those for the next."""
     choices = root.cine3d.choices
     for name in (*_SHARED, *_OWN):

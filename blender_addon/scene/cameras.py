@@ -105,7 +105,7 @@ def lens_record(
     return {"lens": {"focus": distance / scale, "blur_px": aperture * focal_px / distance}}
 
 
-def camera_frame(context, camera: bpy.types.Object) -> list[Vector] | None:
+def camera_frame(context: bpy.types.Context, camera: bpy.types.Object) -> list[Vector] | None:
     """The corners of a camera's picture in pixels of the region, from the lower left around."""
     corners = camera.data.view_frame(scene=context.scene)  # upper right, lower right, ll, ul
     # not the object's own scale, which means nothing to a camera

@@ -11,6 +11,7 @@ the property is 0.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -45,7 +46,7 @@ def release(obj: bpy.types.Object, modifier: bpy.types.NodesModifier) -> None:
             data.drivers.remove(curve)
 
 
-def _set_property(value_of) -> None:
+def _set_property(value_of: Callable[[bpy.types.Scene], bool]) -> None:
     for scene in bpy.data.scenes:
         if scene.library is None and any(obj.cine3d.is_root for obj in scene.objects):
             scene[PROPERTY] = int(value_of(scene))
@@ -91,13 +92,13 @@ class CINE3D_OT_copy_render_command(bpy.types.Operator):
     bl_label = "Copy Render Command"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if not bpy.data.filepath:
             cls.poll_message_set("Save the file first")
             return False
         return True
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         binary = bpy.app.binary_path or "blender"
         command = render_command(context.scene, Path(bpy.data.filepath), binary)
         context.window_manager.clipboard = command

@@ -106,7 +106,9 @@ def look_through(
     return True
 
 
-def _largest_view(context, scene) -> tuple[bpy.types.Window, bpy.types.Area] | None:
+def _largest_view(
+    context: bpy.types.Context, scene: bpy.types.Scene
+) -> tuple[bpy.types.Window, bpy.types.Area] | None:
     if bpy.app.background:
         return None
     views = [

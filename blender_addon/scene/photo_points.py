@@ -74,7 +74,13 @@ def _points_object(root: bpy.types.Object, mesh: bpy.types.Mesh, cycles: int) ->
     return obj
 
 
-def _set_inputs(obj, root, value: dict[str, Any], keys: int, keep: dict[str, Any]) -> None:
+def _set_inputs(
+    obj: bpy.types.Object,
+    root: bpy.types.Object,
+    value: dict[str, Any],
+    keys: int,
+    keep: dict[str, Any],
+) -> None:
     cycles = obj.cine3d_points.cycles
     group = point_nodes.moving_group() if cycles else point_nodes.static_group()
     modifier = points_modifier(obj) or obj.modifiers[_NAME]

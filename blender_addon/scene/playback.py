@@ -57,14 +57,14 @@ def _only_rendered() -> bool:
 
 
 @persistent
-def _begin(scene, *_args) -> None:
+def _begin(scene: bpy.types.Scene, *_args) -> None:
     global _playing
     _playing = True
     set_share(scene, _only_rendered())
 
 
 @persistent
-def _end(scene, *_args) -> None:
+def _end(scene: bpy.types.Scene, *_args) -> None:
     global _playing
     _playing = False
     set_share(scene, None)

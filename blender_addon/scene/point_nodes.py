@@ -31,6 +31,8 @@ GUARD = "Missing Engine"
 PLAYING = "Playing Share"  # of the density, while the scene plays
 MISSING_MATERIAL = "Cine3D Engine Is Missing"
 
+Socket = bpy.types.NodeSocket
+
 # What an artist may change in the modifier; the rest is told to it by the photo.
 LOOKS = ("Point Size", "Viewport Density", "Render Density")
 # Modifier inputs: name, socket type, default, minimum, maximum, description.
@@ -63,16 +65,16 @@ class _Builder:
             setattr(node, name, value)
         visible = [socket for socket in node.inputs if socket.enabled]
         for socket, value in zip(visible, inputs, strict=False):
-            if isinstance(value, bpy.types.NodeSocket):
+            if isinstance(value, Socket):
                 self.tree.links.new(value, socket)
             elif value is not None:
                 socket.default_value = value
         return node
 
-    def math(self, operation: str, *inputs) -> bpy.types.NodeSocket:
+    def math(self, operation: str, *inputs) -> Socket:
         return self.node("ShaderNodeMath", *inputs, operation=operation).outputs[0]
 
-    def attribute(self, kind: str, name) -> bpy.types.NodeSocket:
+    def attribute(self, kind: str, name: str | Socket) -> Socket:
         node = self.node("GeometryNodeInputNamedAttribute", name, data_type=kind)
         return next(socket for socket in node.outputs if socket.enabled)
 
@@ -126,7 +128,7 @@ def _emission_material(name: str) -> bpy.types.Material:
 
 
 def _group(
-    name: str, inputs: tuple, build: Callable[[_Builder, bpy.types.Node], bpy.types.NodeSocket]
+    name: str, inputs: tuple, build: Callable[[_Builder, bpy.types.Node], Socket]
 ) -> bpy.types.NodeTree:
     tree = bpy.data.node_groups.get(name)
     if tree is not None and tree.get(LAYOUT) == LAYOUT_VERSION:
@@ -150,12 +152,12 @@ def _group(
     return tree
 
 
-def _build_static(build: _Builder, given: bpy.types.Node) -> bpy.types.NodeSocket:
+def _build_static(build: _Builder, given: bpy.types.Node) -> Socket:
     kept = _thin_out(build, given, given.outputs["Geometry"])
     return _finish(build, given, kept, build.attribute("FLOAT", RADIUS))
 
 
-def _build_moving(build: _Builder, given: bpy.types.Node) -> bpy.types.NodeSocket:
+def _build_moving(build: _Builder, given: bpy.types.Node) -> Socket:
     kept = _thin_out(build, given, given.outputs["Geometry"])
     phase = _phase(build, given)
     rest = build.math("SUBTRACT", 1.0, phase)
@@ -167,7 +169,7 @@ def _build_moving(build: _Builder, given: bpy.types.Node) -> bpy.types.NodeSocke
     return join.outputs[0]
 
 
-def _phase(build: _Builder, given: bpy.types.Node) -> bpy.types.NodeSocket:
+def _phase(build: _Builder, given: bpy.types.Node) -> Socket:
     """How much of the current cycle has passed, in [0, 1)."""
     frame = build.node("GeometryNodeInputSceneTime").outputs["Frame"]
     since = build.math("SUBTRACT", frame, given.outputs["First Frame"])
@@ -176,7 +178,15 @@ def _phase(build: _Builder, given: bpy.types.Node) -> bpy.types.NodeSocket:
     return build.math("DIVIDE", inside, given.outputs["Loop Frames"])
 
 
-def _copy(build: _Builder, given, geometry, *, prefix: str, way, weight) -> bpy.types.NodeSocket:
+def _copy(
+    build: _Builder,
+    given: bpy.types.Node,
+    geometry: Socket,
+    *,
+    prefix: str,
+    way: Socket,
+    weight: Socket,
+) -> Socket:
     """The points displaced along one direction of time, drawn by their weight."""
     last = build.math("SUBTRACT", given.outputs["Keys"], 1.0)
     key = build.math("MULTIPLY", way, last)
@@ -207,7 +217,7 @@ def _copy(build: _Builder, given, geometry, *, prefix: str, way, weight) -> bpy.
     return _finish(build, given, seen, radius)
 
 
-def _key(build: _Builder, prefix: str, number) -> bpy.types.NodeSocket:
+def _key(build: _Builder, prefix: str, number: Socket) -> Socket:
     text = build.node("FunctionNodeValueToString", number, 0).outputs[0]
     name = build.node("FunctionNodeInputString", string=prefix).outputs[0]
     join = build.node("GeometryNodeStringJoin")
@@ -216,7 +226,7 @@ def _key(build: _Builder, prefix: str, number) -> bpy.types.NodeSocket:
     return build.attribute("FLOAT_VECTOR", join.outputs[0])
 
 
-def _thin_out(build: _Builder, given, geometry) -> bpy.types.NodeSocket:
+def _thin_out(build: _Builder, given: bpy.types.Node, geometry: Socket) -> Socket:
     """Only the wanted share of the points, the same points in every frame."""
     density = build.node(
         "GeometryNodeSwitch",
@@ -233,7 +243,7 @@ def _thin_out(build: _Builder, given, geometry) -> bpy.types.NodeSocket:
     ).outputs[0]
 
 
-def _finish(build: _Builder, given, geometry, radius) -> bpy.types.NodeSocket:
+def _finish(build: _Builder, given: bpy.types.Node, geometry: Socket, radius: Socket) -> Socket:
     scaled = build.math("MULTIPLY", radius, given.outputs["Point Size"])
     points = build.node("GeometryNodeMeshToPoints", geometry, None, None, scaled).outputs[0]
     in_render = build.math("SUBTRACT", 1.0, build.node("GeometryNodeIsViewport").outputs[0])

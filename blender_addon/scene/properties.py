@@ -47,7 +47,7 @@ _FIXED = {"options": set()}  # what is not animated gets no dot that would key i
 _OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 
 
-def _only_one_reads_annotations(choices, context) -> None:
+def _only_one_reads_annotations(choices: CINE3D_PG_choices, context: bpy.types.Context) -> None:
     """A file has one set of annotations; two photos must not share it."""
     if choices.use_annotations:
         for obj in context.scene.objects:
@@ -144,7 +144,7 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
         return self if root is None else root.cine3d.choices
 
 
-def _first_frame_changed(settings, _context) -> None:
+def _first_frame_changed(settings: CINE3D_PG_root, _context: bpy.types.Context) -> None:
     from . import photo_scene  # which needs this module
 
     photo_scene.pass_on_first_frame(settings.id_data)

@@ -25,7 +25,7 @@ class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
     filter_glob: StringProperty(default="*.cine3d", options={"HIDDEN"})
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         if root is None:
             cls.poll_message_set("Import a photo first")
@@ -35,7 +35,7 @@ class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
             return False
         return True
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         try:
             info = read_scene_info(self.filepath)

@@ -139,7 +139,7 @@ _restored: list[tuple[bpy.types.bpy_struct, str, str]] = []
 
 
 @persistent
-def _before_saving(filepath, *_args) -> None:
+def _before_saving(filepath: str, *_args) -> None:
     """Bring builds beside the .blend, make paths relative to its new place, keep painted masks."""
     _restored.clear()
     pack_masks()
@@ -160,18 +160,18 @@ def _before_saving(filepath, *_args) -> None:
             _rebase_choices(scene.cine3d, folder)
 
 
-def _rebase_choices(choices, folder: Path) -> None:
+def _rebase_choices(choices: bpy.types.PropertyGroup, folder: Path) -> None:
     for name in ("hints_file", "depth_path"):
         text = getattr(choices, name)
         if text.startswith("//"):
             _rebase(choices, name, Path(bpy.path.abspath(text)), folder)
 
 
-def _remember(owner, name: str) -> None:
+def _remember(owner: bpy.types.PropertyGroup, name: str) -> None:
     _restored.append((owner, name, getattr(owner, name)))
 
 
-def _rebase(owner, name: str, path: Path | None, folder: Path) -> None:
+def _rebase(owner: bpy.types.PropertyGroup, name: str, path: Path | None, folder: Path) -> None:
     """Make a stored path relative to a folder; an absolute path was wanted so and stays."""
     if path is None or not getattr(owner, name).startswith("//"):
         return
@@ -227,7 +227,7 @@ def pack_masks() -> None:
 
 
 @persistent
-def _after_saving(filepath, *_args) -> None:
+def _after_saving(filepath: str, *_args) -> None:
     """After a copy this session goes on with the old paths; else tidy up."""
     if not filepath:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -26,7 +27,7 @@ _RANGES = (
 
 class _NeedsPhoto:
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if photo_scene.active_root(context) is None:
             cls.poll_message_set("Import a photo first")
             return False
@@ -54,10 +55,10 @@ class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator,
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
         world = np.array(root.matrix_world) if self.apply_transform else np.eye(4)
         path = Path(bpy.path.abspath(self.filepath))
@@ -78,7 +79,9 @@ class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator,
             ],
         }
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             return jobs.Told(f"{value['points']:,} points in {value['files']} file(s)")
 
         return jobs.Plan("Export PLY", "export_ply", arguments, deliver, changes_file=False)
@@ -105,7 +108,7 @@ def vertices_only(root: bpy.types.Object) -> Iterator[list[bpy.types.Object]]:
 
 
 @contextmanager
-def _selected(context, objects: list[bpy.types.Object]) -> Iterator[None]:
+def _selected(context: bpy.types.Context, objects: list[bpy.types.Object]) -> Iterator[None]:
     """Exporters write what is selected; the artist's selection comes back afterwards."""
     active = context.view_layer.objects.active
     before = [obj for obj in context.view_layer.objects if obj.select_get()]
@@ -138,7 +141,9 @@ def _display_color(objects: list[bpy.types.Object]) -> Iterator[None]:
                 obj.data.attributes.remove(shown)
 
 
-def write_colors(context, objects: list[bpy.types.Object], path: Path) -> list[Path]:
+def write_colors(
+    context: bpy.types.Context, objects: list[bpy.types.Object], path: Path
+) -> list[Path]:
     """A PLY beside an Alembic file for each object, its vertices in the same order.
 
     Alembic as Blender writes it has colours of faces alone, and these points have none.
@@ -162,7 +167,7 @@ def write_colors(context, objects: list[bpy.types.Object], path: Path) -> list[P
 class _ExchangeExport(_NeedsPhoto, ExportHelper):
     """What Alembic and USD share."""
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         try:
             # Blender's exporters pass over a folder that is not there, or make one
@@ -185,7 +190,7 @@ class CINE3D_OT_export_alembic(_ExchangeExport, bpy.types.Operator):
     filename_ext = ".abc"
     filter_glob: StringProperty(default="*.abc", options={"HIDDEN"})
 
-    def write(self, context, objects, path):
+    def write(self, context: bpy.types.Context, objects: list[bpy.types.Object], path: str) -> None:
         bpy.ops.wm.alembic_export(
             filepath=path,
             selected=True,
@@ -210,12 +215,12 @@ class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
     filename_ext = ".usdc"
     filter_glob: StringProperty(default="*.usd;*.usdc;*.usda", options={"HIDDEN"})
 
-    def write(self, context, objects, path):
+    def write(self, context: bpy.types.Context, objects: list[bpy.types.Object], path: str) -> None:
         with _display_color(objects):
             bpy.ops.wm.usd_export(filepath=path, selected_objects_only=True, export_animation=True)
 
 
-def _draw_menu(self, context):
+def _draw_menu(self, context: bpy.types.Context):
     self.layout.operator("cine3d.export_ply", text="Cinemagraph Points (.ply)")
     if hasattr(bpy.ops.wm, "alembic_export"):  # a Blender may be built without
         self.layout.operator("cine3d.export_alembic", text="Cinemagraph Points (.abc)")

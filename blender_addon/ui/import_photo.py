@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
@@ -19,7 +21,7 @@ _OPTIONS = ("set_camera", "set_render_size", "set_timeline", "set_view_transform
 
 
 def build_plan(
-    context,
+    context: bpy.types.Context,
     photo: Path,
     root: bpy.types.Object | None,
     choices: CINE3D_PG_choices,
@@ -56,7 +58,9 @@ def build_plan(
     taken, uid = build_choices.record(choices), root and root.session_uid
     scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
 
-    def deliver(context, value, arrays) -> jobs.Told:
+    def deliver(
+        context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> jobs.Told:
         scene = _scene(scene_uid)
         known = photo_scene.by_session_uid(scene, uid) if uid else None
         first_look.leave_edit_mode(context)
@@ -137,7 +141,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         options={"SKIP_SAVE"},
     )
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         fresh = first_look.is_fresh(context.scene)
         for name in _OPTIONS:  # a scene that somebody has worked on is changed on demand only
             if not self.properties.is_property_set(name):
@@ -149,7 +153,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
             return self.execute(context)
         return context.window_manager.invoke_props_dialog(self, width=360)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         photo = Path(bpy.path.abspath(self.filepath))
         root = photo_scene.root_of_photo(context.scene, photo)
         choices = context.scene.cine3d
@@ -159,7 +163,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         options = photo_scene.SceneOptions(**{name: getattr(self, name) for name in _OPTIONS})
         return build_plan(context, photo, root, choices, options, look=self.look)
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -183,7 +187,7 @@ class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
     filename_ext = ".cine3d"
     filter_glob: StringProperty(default="*.cine3d", options={"HIDDEN"})
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         path = Path(bpy.path.abspath(self.filepath))
         scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
         options = photo_scene.SceneOptions() if fresh else photo_scene.NOTHING_ELSE
@@ -191,7 +195,9 @@ class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
             options = photo_scene.SceneOptions()
         arguments = {"scene_file": str(path), "points": context.scene.cine3d.points}
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             scene = _scene(scene_uid)
             known = photo_scene.root_of_photo(scene, path, value["photo_sha256"])
             photo = scene_files.photo_file(known) if known else path
@@ -213,7 +219,7 @@ class CINE3D_OT_rebuild(jobs.WorkerOperator, bpy.types.Operator):
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         if root is None:
             cls.poll_message_set("Import a photo first")
@@ -223,7 +229,7 @@ class CINE3D_OT_rebuild(jobs.WorkerOperator, bpy.types.Operator):
             return False
         return super().poll(context)
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)
         options = photo_scene.SceneOptions(
             set_camera=False,
@@ -260,11 +266,11 @@ class CINE3D_FH_photo(bpy.types.FileHandler):
     bl_file_extensions = ";".join(EXTENSIONS)
 
     @classmethod
-    def poll_drop(cls, context):
+    def poll_drop(cls, context: bpy.types.Context):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-def _draw_menu(self, context):
+def _draw_menu(self, context: bpy.types.Context):
     self.layout.operator(CINE3D_OT_import_photo.bl_idname)
     self.layout.operator(CINE3D_OT_import_scene.bl_idname)
 

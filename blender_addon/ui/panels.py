@@ -22,7 +22,7 @@ class _PhotoSidebar(_Sidebar):
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return photo_scene.active_root(context) is not None
 
 
@@ -31,7 +31,7 @@ class CINE3D_PT_photo(_Sidebar, bpy.types.Panel):
 
     bl_label = "Photo"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -65,7 +65,9 @@ def draw_start(layout: bpy.types.UILayout) -> None:
         layout.operator("cine3d.show_preferences", text="Set Up", icon="PREFERENCES")
 
 
-def draw_advice(layout: bpy.types.UILayout, context, root: bpy.types.Object) -> bool:
+def draw_advice(
+    layout: bpy.types.UILayout, context: bpy.types.Context, root: bpy.types.Object
+) -> bool:
     """What needs the artist's attention, a line each; whether there is anything."""
     lines = advice(context.scene, root)
     for line in lines:
@@ -113,7 +115,7 @@ class CINE3D_PT_build(_Sidebar, bpy.types.Panel):
     bl_parent_id = "CINE3D_PT_photo"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -128,7 +130,7 @@ class CINE3D_PT_motion(_PhotoSidebar, bpy.types.Panel):
 
     bl_label = "Motion"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -163,7 +165,7 @@ class CINE3D_PT_points(_PhotoSidebar, bpy.types.Panel):
 
     bl_label = "Points and Time"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -188,7 +190,7 @@ class CINE3D_PT_loop(_PhotoSidebar, bpy.types.Panel):
 
     bl_label = "Render"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.operator("cine3d.render_loop", icon="RENDER_ANIMATION")
         layout.operator("cine3d.look_through", icon="VIEW_CAMERA")
@@ -203,10 +205,10 @@ class CINE3D_OT_look_through(bpy.types.Operator):
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return photo_scene.active_root(context) is not None
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         if not first_look.look_through(context, context.scene, root, play=True):
             self.report({"WARNING"}, "There is no 3D view to show it in, or no camera")
@@ -242,10 +244,10 @@ class CINE3D_OT_points_look(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return photo_scene.active_root(context) is not None
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         values = {
             "Point Size": self.point_size,
@@ -264,10 +266,10 @@ class CINE3D_OT_set_timeline(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return photo_scene.active_root(context) is not None
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         photo_scene.set_timeline(context.scene, photo_scene.active_root(context))
         return {"FINISHED"}
 
@@ -281,10 +283,10 @@ class CINE3D_PT_passes(bpy.types.Panel):
     bl_context = "view_layer"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return context.engine == "CINE3D"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         view_layer = context.view_layer
@@ -303,10 +305,10 @@ class CINE3D_PT_film(bpy.types.Panel):
     bl_context = "render"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return context.engine == "CINE3D"
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(context.scene.render, "film_transparent", text="Transparent")

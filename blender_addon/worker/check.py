@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
+import numpy as np
 
 from . import jobs, python
 
@@ -15,13 +18,15 @@ class CINE3D_OT_check(jobs.WorkerOperator, bpy.types.Operator):
 
     bl_options: set[str] = set()
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         python.preferences().status = "Checking..."
 
         def refused(sentence: str) -> None:
             python.preferences().status = f"Does not work: {sentence}"
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             device = value.get("device_name", value["device"])
             networks = ", ".join(sorted(value["models"])) or "none"
             text = (

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -354,8 +355,8 @@ class Worker:
     def wait(
         self,
         job: Job,
-        should_cancel=lambda: False,
-        on_progress=lambda stage, fraction: None,
+        should_cancel: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[str, float], None] = lambda stage, fraction: None,
         interval_s: float = 0.02,
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Block until a job has ended and give its result (see `Job.result`)."""

@@ -124,7 +124,7 @@ def cancel() -> None:
         worker().cancel(current.job)
 
 
-def finish(context, task: Task) -> Told:
+def finish(context: bpy.types.Context, task: Task) -> Told:
     """Put the result of an ended job into the file; gives what to tell.
 
     Raises:
@@ -152,13 +152,13 @@ class WorkerOperator:
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if running():
             cls.poll_message_set("Cine3D is at work; wait, or press Esc to cancel")
             return False
         return True
 
-    def plan(self, context) -> Plan:
+    def plan(self, context: bpy.types.Context) -> Plan:
         """The job, and what to do with its result.
 
         Raises:
@@ -166,7 +166,7 @@ class WorkerOperator:
         """
         raise NotImplementedError
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         plan = None
         try:
             plan = self.plan(context)
@@ -257,12 +257,12 @@ class CINE3D_OT_watch(bpy.types.Operator):
     bl_label = "Cine3D at Work"
     bl_options = {"INTERNAL"}
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         self._timer = context.window_manager.event_timer_add(TIMER_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context, event):
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event):
         if event.type == "ESC" and event.value == "PRESS" and running():
             cancel()
             return {"RUNNING_MODAL"}
@@ -276,7 +276,7 @@ class CINE3D_OT_watch(bpy.types.Operator):
         self.cancel(context)
         return {"FINISHED"}
 
-    def cancel(self, context):
+    def cancel(self, context: bpy.types.Context):
         context.window_manager.event_timer_remove(self._timer)
 
 
@@ -312,7 +312,7 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
         row.operator("cine3d.cancel", text="", icon="X")
 
 
-def _draw_header(self, context):
+def _draw_header(self, context: bpy.types.Context):
     if running():
         row = self.layout.row()
         row.ui_units_x = 12
@@ -327,10 +327,10 @@ class CINE3D_OT_cancel(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return running()
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         cancel()
         return {"FINISHED"}
 
@@ -342,7 +342,7 @@ class CINE3D_OT_free_memory(bpy.types.Operator):
     bl_label = "Free Memory"
     bl_options: set[str] = set()
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         stop()
         self.report({"INFO"}, "The worker has ended; the next job starts it again")
         return {"FINISHED"}

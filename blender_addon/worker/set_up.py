@@ -199,7 +199,7 @@ class CINE3D_OT_set_up(bpy.types.Operator):
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if running():
             cls.poll_message_set("Set Up is running")
             return False
@@ -209,7 +209,7 @@ class CINE3D_OT_set_up(bpy.types.Operator):
             return False
         return True
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         return context.window_manager.invoke_confirm(
             self,
             event,
@@ -217,7 +217,7 @@ class CINE3D_OT_set_up(bpy.types.Operator):
             message=f"0.3 to 3 GB, into {python.environment_folder()}; {_what_is_checked()}",
         )
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         global current
         index = torch_index(sys.platform, _has_nvidia())
         folder, program = python.environment_folder(), python.environment_python()
@@ -260,10 +260,10 @@ class CINE3D_OT_cancel_set_up(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         return running()
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         current.cancel()
         return {"FINISHED"}
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
+import numpy as np
 from bpy.props import StringProperty
 
 from . import jobs, python
@@ -115,7 +116,9 @@ def _plan(
 ) -> jobs.Plan:
     """A job of the shelf, whose answer is the new list."""
 
-    def deliver(context, value, arrays) -> jobs.Told:
+    def deliver(
+        context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> jobs.Told:
         learn(value)
         return jobs.Told(words(value))
 
@@ -141,7 +144,7 @@ class CINE3D_OT_models_list(jobs.WorkerOperator, bpy.types.Operator):
     bl_label = "List Networks"
     bl_options: set[str] = set()
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         return _plan("models_list", "List Networks", {}, _what_is_here)
 
 
@@ -160,14 +163,14 @@ class CINE3D_OT_models_get(jobs.WorkerOperator, bpy.types.Operator):
     name: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if not bpy.app.online_access:
             where = "command line" if bpy.app.online_access_override else "preferences"
             cls.poll_message_set(f"Online access is switched off in the {where}")
             return False
         return super().poll(context)
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         try:
             entry = _entry(self.name)
         except ValueError as error:
@@ -181,7 +184,7 @@ class CINE3D_OT_models_get(jobs.WorkerOperator, bpy.types.Operator):
             f"What it does: {entry['better']}",
         )
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         title = _entry(self.name)["title"]
         return _plan(
             "models_get", f"Get {title}", {"name": self.name}, lambda value: f"{title} is here"
@@ -198,11 +201,11 @@ class CINE3D_OT_models_add(jobs.WorkerOperator, bpy.types.Operator):
     name: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
 
-    def invoke(self, context, event):
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         title = _entry(self.name)["title"]
         arguments = {"name": self.name, "paths": [bpy.path.abspath(self.directory)]}
         return _plan("models_add", f"Add {title}", arguments, lambda value: f"{title} is here")
@@ -217,7 +220,7 @@ class CINE3D_OT_models_remove(jobs.WorkerOperator, bpy.types.Operator):
 
     name: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         title = _entry(self.name)["title"]
         return _plan(
             "models_remove",

@@ -75,7 +75,7 @@ class CINE3D_OT_copy_system_info(bpy.types.Operator):
     bl_idname = "cine3d.copy_system_info"
     bl_label = "Copy System Info"
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         text = system_info()
         context.window_manager.clipboard = text
         if bpy.app.background:  # where there is no clipboard

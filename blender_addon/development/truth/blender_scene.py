@@ -103,7 +103,7 @@ class BlenderScene:
         bpy.ops.render.render(write_still=True)
 
 
-def _set_up_render(scene, width: int, height: int, threads: int) -> None:
+def _set_up_render(scene: bpy.types.Scene, width: int, height: int, threads: int) -> None:
     scene.render.engine = "CYCLES"
     scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.resolution_percentage = 100
@@ -180,7 +180,7 @@ class _Material:
         self._link(self._shift.outputs[0], texture.inputs[0])
         return texture
 
-    def _opacities(self, surface: Surface, image):
+    def _opacities(self, surface: Surface, image: bpy.types.ShaderNode):
         """Sockets of the alpha that is seen and of the yes or no that geometry needs."""
         if surface.opacity.min() >= 1 and surface.texture[..., 3].min() >= 1:
             return None, None
@@ -204,11 +204,13 @@ class _Material:
             setattr(node, name, value)
         return node
 
-    def _link(self, output, target) -> None:
+    def _link(self, output: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
         self._tree.links.new(output, target)
 
 
-def _add_surface(scene, index: int, surface: Surface, velocity: np.ndarray) -> _Material:
+def _add_surface(
+    scene: bpy.types.Scene, index: int, surface: Surface, velocity: np.ndarray
+) -> _Material:
     mesh = bpy.data.meshes.new(f"surface {index}")
     mesh.vertices.add(len(surface.vertices))
     mesh.vertices.foreach_set("co", surface.vertices.astype(np.float32).ravel())
@@ -229,6 +231,8 @@ def _add_surface(scene, index: int, surface: Surface, velocity: np.ndarray) -> _
     return material
 
 
-def _attribute(mesh, name: str, kind: str, domain: str, field: str, values: np.ndarray) -> None:
+def _attribute(
+    mesh: bpy.types.Mesh, name: str, kind: str, domain: str, field: str, values: np.ndarray
+) -> None:
     attribute = mesh.attributes.new(name, kind, domain)
     attribute.data.foreach_set(field, values.astype(np.float32).ravel())

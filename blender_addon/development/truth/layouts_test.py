@@ -72,7 +72,7 @@ def pebble_beach(site: Site) -> tuple[float, float]:
     sky(site, "sunset")
     site.sun = np.array((-0.3, 0.5, 0.6))
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return -0.62 - 0.16 * (z - 2.0 + 0.35 * np.sin(1.1 * x)).clip(-3, 6)
 
     terrain(site, height, "pebbles", far=12, patch=2.6, rough=0.02)
@@ -90,7 +90,7 @@ def gorge_fall(site: Site) -> tuple[float, float]:
     sky(site, "alpine sky")
     site.sun = np.array((0.7, 0.6, -0.5))
 
-    def wall(x, y):
+    def wall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         gap = np.exp(-((x / 1.5) ** 2))
         return 9.0 + 1.0 * gap + 0.3 * (y - 1) - 1.9 * np.clip(np.abs(x) - 1.6, 0, 3) ** 0.8
 
@@ -126,7 +126,7 @@ def river_round_rocks(site: Site) -> tuple[float, float]:
     line = way(along, np.zeros_like(along))
     order = np.argsort(line[:, 2])
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         away = np.abs(x - np.interp(z, line[order, 2], line[order, 0])) + 0.15 * np.sin(1.7 * z)
         return -1.3 + 0.5 * (away - 1.3).clip(0, 1.1) + 0.09 * (away - 2.4).clip(0, 30) + 0.008 * z
 
@@ -180,7 +180,7 @@ def steam_vents(site: Site) -> tuple[float, float]:
     """Columns of steam rise from stony ground."""
     sky(site, "clear sky")
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return (
             -1.05 + 0.012 * z + 0.25 * np.sin(0.45 * x + 1.0) * np.sin(0.3 * z) * (z / 9).clip(0, 1)
         )
@@ -212,7 +212,7 @@ def fog_in_forest(site: Site) -> tuple[float, float]:
     sky(site, "haze")
     site.haze_distance = 40.0
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return -1.0 + 0.02 * z + 0.12 * np.sin(0.8 * x) * np.sin(0.5 * z)
 
     terrain(site, height, "moss", patch=2.6, rough=0.05)
@@ -236,7 +236,7 @@ def storm_over_plain(site: Site) -> tuple[float, float]:
     sky(site, "storm")
     cloud_ceiling(site, "storm", height=6.0, heading_deg=-80, speed=0.2, patch=0.8)
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return -1.05 + 0.2 * np.sin(0.35 * x + 0.5) * (z / 12).clip(0, 1)
 
     terrain(site, height, "field", patch=2.8, rough=0.03)
@@ -299,7 +299,7 @@ def forest_cascade(site: Site) -> tuple[float, float]:
     profile += [(7.3, -0.6), (5.9, -0.68), (5.65, -1.0), (1.0, -1.08)]
     points = np.array(profile)[::-1]
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         bed = np.interp(z, points[:, 0], points[:, 1])
         away = np.abs(x - 0.25 * np.sin(0.6 * z))
         return bed - 0.2 + 0.75 * (away - 0.75).clip(0, 0.9) + 0.22 * (away - 1.6).clip(0, 20)
@@ -358,7 +358,7 @@ def twin_falls(site: Site) -> tuple[float, float]:
     line = way(along, np.zeros_like(along))
     order = np.argsort(line[:, 2])
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         away = np.abs(x - np.interp(z, line[order, 2], line[order, 0]))
         wide = 1.3 + 3.0 * np.clip((z - 8) / 4, 0, 1)
         return -1.35 + 0.55 * (away - wide).clip(0, 1.0) + 0.1 * (away - wide - 1).clip(0, 9)
@@ -388,7 +388,7 @@ def valley_view(site: Site) -> tuple[float, float]:
     along = np.linspace(-5, 95, 800)
     line = way(along, np.zeros_like(along))
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         near = -0.95 - 0.5 * (z - 3.2).clip(0, 5)
         shape = x.shape
         flat = np.stack([x.ravel(), z.ravel()], -1)

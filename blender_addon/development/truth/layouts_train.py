@@ -51,7 +51,7 @@ def canyon_stream(site: Site) -> tuple[float, float]:
     line = way(depth, np.zeros_like(depth))
     order = np.argsort(line[:, 2])
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         centre = np.interp(z, line[order, 2], line[order, 0])
         away = np.abs(x - centre)
         return -1.25 + 0.35 * np.clip(away - 0.75, 0, 6) ** 1.2 + 0.012 * z
@@ -75,7 +75,7 @@ def lake_shore(site: Site) -> tuple[float, float]:
     side = site.rng.choice([-1, 1])
     slope = site.rng.uniform(0.1, 0.3)
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         inland = side * x - slope * z + 0.5 + 0.25 * np.sin(0.9 * z)
         return -1.0 + 0.28 * np.clip(inland, -2, 5) - 0.05
 
@@ -125,7 +125,7 @@ def island(site: Site) -> tuple[float, float]:
     distance, reach = site.rng.uniform(7, 10), site.rng.uniform(2, 3.2)
     middle = site.rng.uniform(-1.5, 1.5)
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         far = np.hypot((x - middle) / reach, (z - distance) / (0.7 * reach))
         return -1.0 + 0.7 * (1 - far**1.5).clip(-0.6, 1)
 
@@ -202,7 +202,7 @@ def clouds_over_hills(site: Site) -> tuple[float, float]:
     )
     phase = site.rng.uniform(0, 6)
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return -1.1 + 0.35 * np.sin(0.5 * x + phase) * np.sin(0.35 * z + phase) * (z / 8).clip(0, 2)
 
     terrain(site, height, "ground", patch=2.2, rough=0.05)
@@ -225,7 +225,7 @@ def rapids_across(site: Site) -> tuple[float, float]:
     line = way(along, np.zeros_like(along))
     order = np.argsort(line[:, 0])
 
-    def height(x, z):
+    def height(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         off = np.abs(z - np.interp(x, line[order, 0], line[order, 2]))
         return -1.3 + 0.55 * np.clip(off - 1.6, 0, 1.2) + 0.06 * np.clip(off - 2.8, 0, 30)
 
