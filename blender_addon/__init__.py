@@ -20,7 +20,7 @@ from .direct import (
 )
 from .names import IS_EXTENSION
 from .render import camera_moves, coverage, engine, render_loop
-from .scene import farm_guard, old_files, playback, properties, relink, scene_files
+from .scene import farm_guard, first_look, old_files, playback, properties, relink, scene_files
 from .ui import build_presets, commands, export, import_photo, manual, panels
 from .worker import check, jobs, set_up, shelf, system_info
 
@@ -35,6 +35,7 @@ _MODULES = (
     shelf,
     scene_files,
     old_files,
+    first_look,
     relink,
     masks,
     motion_drawing,

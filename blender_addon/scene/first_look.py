@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.handlers import persistent
 from mathutils import Vector
 
 from ..worker import python
@@ -121,4 +122,48 @@ def _largest_view(
     return max(views, key=lambda view: view[1].width * view[1].height, default=None)
 
 
+def _views(scene: bpy.types.Scene) -> list[bpy.types.SpaceView3D]:
+    return [
+        area.spaces.active
+        for window in bpy.context.window_manager.windows
+        if window.scene == scene
+        for area in window.screen.areas
+        if area.type == "VIEW_3D"
+    ]
+
+
+@persistent
+def _before_saving(*_args: object) -> None:
+    for scene in bpy.data.scenes:
+        rendered = any(space.shading.type == "RENDERED" for space in _views(scene))
+        for root in photo_scene.roots(scene):
+            if root.library is None and root.override_library is None:
+                root.cine3d.shown_rendered = rendered
+
+
+@persistent
+def _after_loading(*_args: object) -> None:
+    """Blender opens every file in Solid, where points are grey: show what was shown."""
+    for scene in bpy.data.scenes:
+        if scene.render.engine != "CINE3D":
+            continue
+        if any(root.cine3d.shown_rendered for root in photo_scene.roots(scene)):
+            for space in _views(scene):
+                if space.region_3d.view_perspective == "CAMERA":
+                    space.shading.type = "RENDERED"
+
+
 CLASSES = ()
+_HANDLERS = (("save_pre", _before_saving), ("load_post", _after_loading))
+
+
+def register() -> None:
+    """Watch saving and loading."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """Stop watching."""
+    for name, handler in reversed(_HANDLERS):
+        getattr(bpy.app.handlers, name).remove(handler)

@@ -154,6 +154,7 @@ class CINE3D_PG_root(bpy.types.PropertyGroup):
     """A photo's root object: which files and objects it stands for."""
 
     is_root: BoolProperty(name="Is a Cine3D Photo")
+    shown_rendered: BoolProperty(name="Was Shown in Rendered Shading")
     layout: IntProperty(name="Layout", description="State of these properties")
     photo: StringProperty(
         name="Photo",

@@ -325,3 +325,24 @@ def test_a_photo_with_alpha_is_told(scene, tmp_path):
     finally:
         module.jobs.Told = original
     assert any("transparent part is taken as solid" in text for text in told)
+
+
+@pytest.mark.parametrize("shading", ["RENDERED", "WIREFRAME"])
+def test_a_file_is_opened_as_it_was_shown(river, tmp_path, shading):
+    """Blender itself opens what was Rendered in Solid, where the points are grey."""
+    for space in view_spaces():
+        space.region_3d.view_perspective, space.shading.type = "CAMERA", shading
+    assert view_spaces(), "this Blender has no 3D view without a window"
+    path = tmp_path / "shown.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    assert {space.shading.type for space in view_spaces()} == {shading}
+
+
+def view_spaces():
+    return [
+        area.spaces.active
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "VIEW_3D"
+    ]

@@ -218,6 +218,7 @@ def look_at_colours():
 def look_at_reopened():
     roots = [obj for obj in bpy.context.scene.objects if obj.cine3d.is_root]
     assert len(roots) == 1 and bpy.context.scene.render.engine == "CINE3D"
+    assert view()[1].spaces.active.shading.type == "RENDERED"
     shot("4-reopened")
     return 0.5
 
