@@ -22,8 +22,9 @@ from cine3d_core.networks.efficientnet_lite import (
     SamePaddedConv,
     state_from_imagenet,
 )
+from cine3d_core.scene import FLUIDS
 
-CLASSES = ("still", "sky", "water", "falls", "smoke", "fire")
+CLASSES = ("still", *FLUIDS)
 # ImageNet classes of places with water, sky, steam or fire, and of what else shows near them
 PLACES = (449, 460, 500, 525, 536, 562, 576, 718, 820, 839, 970, 972, 973, 974, 975, 976, 977, 978,
           979, 980, 701, 417, 908, 404, 628, 724, 833, 780, 470)  # fmt: skip

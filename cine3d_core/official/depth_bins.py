@@ -34,12 +34,15 @@ def depth_from_disparity(
 
 def depth_bins(
     depth: Tensor,  # [1, 1, H, W] > 0
+    *,
+    all_pairs_limit: int = ALL_PAIRS_LIMIT,  # samples from which neighbours alone are looked at
 ) -> list[float]:  # L + 1 edges, near to far
     """Edges of the layers' depth intervals: clusters of disparity (Ward linkage, paper 3.1)."""
     disparity = 1 / depth[0, 0]  # float32: its rounding decides between equal Ward distances
     low, high = disparity.min(), disparity.max()
     samples = disparity[::SAMPLE_EVERY, ::SAMPLE_EVERY].flatten()
-    labels = _ward_clusters(((samples - low) / (high - low).clamp(min=1e-12)).cpu().numpy())
+    stretched = ((samples - low) / (high - low).clamp(min=1e-12)).cpu().numpy()
+    labels = _ward_clusters(stretched, all_pairs_limit)
     smallest = [samples.cpu().numpy()[labels == label].min() for label in np.unique(labels)]
     nearest, farthest = float(depth.min()), float(depth.max())
     edges = sorted([nearest, *(1 / float(disparity) for disparity in smallest)])
@@ -47,7 +50,7 @@ def depth_bins(
     return edges
 
 
-def _ward_clusters(values: np.ndarray) -> np.ndarray:
+def _ward_clusters(values: np.ndarray, all_pairs_limit: int) -> np.ndarray:
     """Cluster label of each number.
 
     The published way needs memory for all pairs. For large photos only neighbours in sorted order
@@ -61,7 +64,7 @@ def _ward_clusters(values: np.ndarray) -> np.ndarray:
     if count < 2:
         return np.zeros(count, dtype=np.int64)
     options: dict[str, Any] = {"n_clusters": None, "distance_threshold": WARD_THRESHOLD}
-    if count <= ALL_PAIRS_LIMIT:
+    if count <= all_pairs_limit:
         return AgglomerativeClustering(**options).fit(values[:, None]).labels_
     order = np.argsort(values, kind="stable")
     after = sparse.eye(count, k=1)

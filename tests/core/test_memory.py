@@ -1,4 +1,5 @@
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -41,9 +42,10 @@ def test_a_photo_that_does_not_fit_is_refused_with_a_size_that_does():
         check_memory(720, 1280, 0.1)
 
 
+@pytest.mark.skipif(not Path("/proc/meminfo").is_file(), reason="not Linux")
 def test_this_machine_says_how_much_memory_is_free():
-    free = available_gib()
-    assert free is None or 0 < free < 1e5
+    free, all_of_it = available_gib(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert free is not None and 0.01 < free < all_of_it / 2**30
 
 
 def test_the_size_of_a_photo_is_read_without_its_pixels(tmp_path: Path):
@@ -71,15 +73,16 @@ def test_large_photos_are_told_their_memory_before_the_work(
     assert "2000x1500 needs about" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library's memory")
 def test_a_process_that_keeps_its_memory_faults_on_fewer_pages():
     code = (
         "import resource, sys, torch; from cine3d_core.memory import keep_freed_memory as keep\n"
-        "kept = keep() if sys.argv[1] == 'keep' else True\n"
+        "assert sys.argv[1] != 'keep' or keep()\n"
         "for _ in range(20): torch.zeros(2**24)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt if kept else 0)"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
     )
     keeping, releasing = (
-        int(subprocess.run([sys.executable, "-c", code, word], capture_output=True).stdout)
+        int(subprocess.check_output([sys.executable, "-c", code, word]))
         for word in ("keep", "release")
     )
-    assert keeping < releasing / 2 or not keeping  # 0: not this C library
+    assert 0 < keeping < releasing / 2

@@ -31,10 +31,6 @@ def test_what_comes_in_is_used_or_refused_in_one_sentence(
         assert problem_of(case, place, scene) is None, case.name
 
 
-def test_there_are_hundreds_of_cases_at_a_dozen_doors() -> None:
-    assert len(DOORS) > 12 and sum(len(cases_of(door)) for door in HERE) > 500
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("door", [elsewhere.BLENDS, elsewhere.KILLS])
 def test_blend_files_and_killed_processes(door: str) -> None:

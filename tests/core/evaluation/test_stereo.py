@@ -65,6 +65,13 @@ def test_a_pair_is_read_and_reduced(tmp_path: Path):
 
 
 def test_rows_of_photographs_make_one_sheet():
-    rows = [{"a": texture(30, 40, 1), "depth": texture(30, 40, 2)}, {"b": texture(50, 40, 3)}]
-    sheet = photos.photo_sheet(rows)
-    assert sheet.shape[0] == 3 and sheet.shape[2] == 640
+    grey = torch.ones(3, 30, 40)
+    sheet = photos.photo_sheet([{"a": 0.2 * grey, "depth": 0.4 * grey}, {"b": 0.6 * grey}])
+    assert sheet.shape == (3, 2 * (20 + 240 + 6), 640)
+    for level, rows, columns in (
+        (0.2, slice(20, 260), slice(0, 320)),
+        (0.4, slice(20, 260), slice(320, 640)),
+        (0.6, slice(286, 526), slice(0, 320)),
+        (1.0, slice(286, 526), slice(320, 640)),  # nothing
+    ):
+        assert (sheet[:, rows, columns] - level).abs().max() < 1 / 255, level

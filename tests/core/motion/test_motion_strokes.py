@@ -13,14 +13,12 @@ STROKES = sorted((DOCS / "motion").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", STROKES, ids=lambda path: path.stem)
-def test_kept_strokes_are_three(path: Path):
+def test_kept_strokes_say_what_moves(path: Path):
     drawn = read_directions(path, height=640, width=640, original_size=(2048, 2048))
-    lines = (drawn.hints, drawn.regions, drawn.freeze, drawn.moves, drawn.rests)
-    assert sum(map(len, lines)) in (2, 3)  # a region's outline and its arrow are two strokes
-
-
-def test_there_are_strokes_for_eight_photographs():
-    assert len(STROKES) == 8
+    arrows = [*drawn.hints, *(hint for region in drawn.regions for hint in region.hints)]
+    assert arrows or drawn.moves
+    for arrow in arrows:  # in the picture's own pixels, not in those of the file
+        assert max(*arrow.start, *arrow.end) <= 640
 
 
 def test_the_pages_example_is_a_valid_file(tmp_path: Path):

@@ -43,11 +43,6 @@ def wild_network(seed: int = 1) -> nn.Module:
 HINTS = (MotionHint((30.5, 70.5), (80.5, 80.5)),)
 
 
-def test_the_network_has_sixteen_main_convolutions():
-    network = networks.build(width=4, hidden=4)
-    assert len(network.down) + len(network.up) == 16
-
-
 @pytest.mark.parametrize("size", [(64, 96), (37, 96), (96, 33)])
 def test_before_training_the_network_changes_nothing(size):
     planes = torch.rand(2, 13, *size, generator=torch.Generator().manual_seed(0))

@@ -95,21 +95,30 @@ def test_neither_threads_nor_clouds_beside_it_change_a_bit_of_a_cloud():
     assert_alike(images[0], images[1], atol=0)
 
 
-def test_gradients_reach_what_is_carried():
-    carried = some_carried(50, 30, 3)
+@pytest.mark.parametrize("params", STYLES)
+def test_the_twins_gradient_is_the_compiled_clouds_answer_to_a_change(params: SplatParams):
+    carried, generator = some_carried(50, 30, 3), torch.Generator().manual_seed(9)
+
+    def loss(rows: torch.Tensor) -> torch.Tensor:
+        images = splat_clouds(
+            random_points(50, 6, 6, seed=1),
+            random_points(60, 6, 6, seed=2),
+            replace(carried, rows=rows),
+            phases=PHASES,
+            own=None,
+            height=6,
+            width=6,
+            params=params,
+        )
+        colours = torch.stack([image.features[:3] for image in images])
+        return (colours * torch.rand(colours.shape, generator=generator.manual_seed(7))).sum()
+
     rows = carried.rows.clone().requires_grad_()
-    images = splat_clouds(
-        random_points(50, 6, 6, seed=1),
-        random_points(60, 6, 6, seed=2),
-        replace(carried, rows=rows),
-        phases=PHASES,
-        own=None,
-        height=6,
-        width=6,
-        params=SplatParams(),
-    )
-    torch.stack([image.features.sum() for image in images]).sum().backward()
-    assert rows.grad is not None and float(rows.grad.abs().sum()) > 0
+    loss(rows).backward()  # torch operations, since gradients are asked for
+    change = torch.rand(carried.rows.shape, generator=generator)
+    assert rows.grad is not None
+    # colours are linear in what is carried: the compiled clouds of a change are the change
+    torch.testing.assert_close((rows.grad * change).sum(), loss(change), rtol=1e-5, atol=1e-5)
 
 
 def test_a_picture_higher_than_a_band_has_no_seams():

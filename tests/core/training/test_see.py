@@ -13,7 +13,6 @@ import torch
 from cine3d_core.errors import InputError
 from cine3d_core.networks import see as networks
 from cine3d_core.networks.see import CLASSES
-from cine3d_core.scene import FLUIDS
 from cine3d_core.see.regions import kinds_of, sharpen, thin_things, unlike_sky
 from cine3d_core.training.see import losses, views
 from cine3d_core.training.see.photos import (
@@ -74,10 +73,6 @@ def photo_folder(folder: Path, count: int = 3) -> Path:
 @pytest.fixture
 def photo(tmp_path: Path) -> NotedPhoto:
     return read_photos(photo_folder(tmp_path, 1), split="train")[0]
-
-
-def test_the_classes_are_those_of_the_scene():
-    assert networks.CLASSES[1:] == FLUIDS
 
 
 def test_the_answer_is_half_as_large_and_complete(network):
