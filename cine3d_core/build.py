@@ -302,7 +302,8 @@ def _said_of_border(cut: Insets) -> tuple[str, ...]:
         return ()
     return (
         f"the frame or margin around the picture is no part of it ({cut.left} px left, {cut.top} "
-        f"above, {cut.right} right, {cut.bottom} below), so it is left out; --border keep keeps it",
+        f"above, {cut.right} right, {cut.bottom} below), so it is left out; the setting border = "
+        "keep keeps it",
     )
 
 

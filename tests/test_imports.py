@@ -80,6 +80,13 @@ def test_few_rooms_on_a_level():
         assert len(rooms) <= 30, folder
 
 
+def test_what_the_extension_leaves_out_is_used_by_nothing_else():
+    makers = {"training", "evaluation", "synthetic"}
+    for path in core_modules():
+        if path.relative_to(CORE).parts[0] not in makers:
+            assert not makers & {part_of(module) for module in imported_modules(path)}, path
+
+
 def test_the_core_never_imports_blender():
     for path in core_modules():
         roots = {name.split(".")[0] for name in imported_modules(path)}

@@ -29,6 +29,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PLACEHOLDER = "0.0.0"
 _LEFT_OUT = ("development", "__pycache__")
+# of the core: what no artist runs, a third of its lines
+_NOT_FOR_ARTISTS = ("training", "evaluation", "synthetic")
 _TOOL = "scripts/addons_core/bl_pkg/cli/blender_ext.py"
 
 
@@ -50,7 +52,10 @@ def manifest() -> dict:
 
 
 def write_wheel(folder: Path, version: str) -> Path:
-    """The core and the models as a wheel that needs no compiler and no build tool."""
+    """The core and the models as a wheel that needs no compiler and no build tool.
+
+    Without training, evaluation and made-up scenes: nothing else of the core imports them.
+    """
     dist_info = f"cine3d_core-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: cine3d-core\nVersion: {version}\n"
     tag = "Wheel-Version: 1.0\nGenerator: cine3d\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -74,7 +79,8 @@ def _package_files() -> Iterator[tuple[str, bytes]]:
     ):
         for path in sorted(source.rglob("*")):
             relative = path.relative_to(source)
-            if path.is_file() and "__pycache__" not in relative.parts:
+            unused = source.name == "cine3d_core" and relative.parts[0] in _NOT_FOR_ARTISTS
+            if path.is_file() and not unused and "__pycache__" not in relative.parts:
                 yield f"{target}/{relative.as_posix()}", path.read_bytes()
 
 

@@ -95,7 +95,15 @@ def add_learning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _learn(args: argparse.Namespace) -> None:
-    module = importlib.import_module(f"cine3d_core.{args.modules[args.subject]}")
+    try:
+        module = importlib.import_module(f"cine3d_core.{args.modules[args.subject]}")
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("cine3d_core"):
+            raise
+        raise InputError(
+            f"the core in Blender's extension comes without `cine3d {args.verb}`; install cine3d "
+            "with pip to use it"
+        ) from error
     parser = argparse.ArgumentParser(prog=f"cine3d {args.verb} {args.subject}")
     module.add_arguments(parser)
     module.run(parser.parse_args(args.arguments))

@@ -111,6 +111,8 @@ def test_the_zip_holds_no_compiled_code_and_no_second_wheel(extension):
     assert len(wheels) == 1 and "py3-none-any" in wheels[0]
     assert not [name for name in names if re.search(r"\.(so|pyd|dll|dylib|pyc)$", name)]
     assert "cine3d_core/worker/server.py" in names
+    for_makers = tuple(f"cine3d_core/{part}/" for part in ("training", "evaluation", "synthetic"))
+    assert not [name for name in names if name.startswith(for_makers)]
 
 
 def test_the_wheel_is_the_same_bytes_every_time(tmp_path):
