@@ -38,10 +38,15 @@ def choose_device(name: str) -> torch.device:
 
 
 def on_device(record: Record, device: torch.device) -> Record:
-    """A record with all its tensors on `device`; cameras, which are read on the CPU, stay."""
+    """A record with all its tensors on `device`, those of records in it and in its tuples too.
+
+    Cameras, which are read on the CPU, stay.
+    """
     if isinstance(record, dict):
         moved = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in record.items()}
         return cast(Record, moved)
+    if isinstance(record, tuple):
+        return cast(Record, tuple(on_device(part, device) for part in record))
     if not is_dataclass(record) or isinstance(record, (Camera, type)):
         return record
     changes: dict[str, Any] = {}
@@ -50,3 +55,21 @@ def on_device(record: Record, device: torch.device) -> Record:
         moved = value.to(device) if isinstance(value, torch.Tensor) else on_device(value, device)
         changes[entry.name] = moved
     return replace(record, **changes)
+
+
+def bytes_of(record: Any) -> int:
+    """Memory of the tensors of a record and of the records in it; shared ones count once."""
+    found: dict[int, int] = {}
+    _collect(record, found)
+    return sum(found.values())
+
+
+def _collect(value: Any, found: dict[int, int]) -> None:
+    if isinstance(value, torch.Tensor):
+        found[id(value)] = value.numel() * value.element_size()
+    elif is_dataclass(value) and not isinstance(value, type):
+        for entry in fields(value):
+            _collect(getattr(value, entry.name), found)
+    elif isinstance(value, tuple):
+        for part in value:
+            _collect(part, found)

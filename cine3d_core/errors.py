@@ -51,5 +51,9 @@ class InputError(ValueError):
         return "; ".join([self.reason, *([", or ".join(ways)] if ways else [])])
 
 
+class DeviceError(InputError):
+    """A graphics card that cannot do what was asked; the CPU could, if the person lets it."""
+
+
 def _settings_in(remedy: str) -> list[str]:
     return [setting for _, setting, _, _ in Formatter().parse(remedy) if setting]

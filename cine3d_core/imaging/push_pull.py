@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cine3d_core.imaging import push_pull_kernels as kernels
+from cine3d_core.imaging.launch import may_launch
 
 
 def push_pull(
@@ -28,6 +29,10 @@ def push_pull(
         filled = values.contiguous().numpy().copy()
         _push_pull_compiled(filled, weights[0].to(values).contiguous().numpy().copy())
         return torch.from_numpy(filled)
+    if may_launch(values) and values.dtype == torch.float32 and not values.requires_grad:
+        from cine3d_core.imaging import push_pull_card  # imports Warp, see `launch`
+
+        return push_pull_card.push_pull(values, weights)
     return push_pull_torch(values, weights)
 
 

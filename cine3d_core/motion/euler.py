@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.imaging.compiled import compiled
+from cine3d_core.imaging.launch import may_launch
 
 MAX_KEYS = 16  # 8 bytes a point each: a million moving points cost at most 136 MB a direction
 
@@ -121,7 +122,11 @@ def _advance(
 ) -> Tensor:
     """`displacement` [N, 2] carried on by `steps` steps; new memory."""
     whole = math.floor(steps)
-    advance = _advance_compiled if start.device.type == "cpu" else advance_torch
+    advance = advance_torch
+    if start.device.type == "cpu":
+        advance = _advance_compiled
+    elif may_launch(start):
+        from cine3d_core.motion.euler_card import advance  # imports Warp, see `launch`
     sign = -1.0 if backward else 1.0
     return advance(start, displacement, field, layer, whole, steps - whole, sign)
 
