@@ -51,7 +51,7 @@ def unproject(
     camera: Camera,
 ) -> Tensor:
     """World points seen at `pixels` at `depth`: [N, 3]."""
-    inverse = torch.linalg.inv(camera.intrinsics).to(pixels)
+    inverse = _beside(torch.linalg.inv(camera.intrinsics), pixels)
     rays = pixels @ inverse[:2, :2].T + inverse[:2, 2]
     in_camera = torch.cat([rays, torch.ones_like(rays[:, :1])], dim=1) * depth[:, None]
     rotation, translation = _pose(camera, pixels)
@@ -69,11 +69,16 @@ def project(
     rotation, translation = _pose(camera, points)
     in_camera = points @ rotation.T + translation
     depth = in_camera[:, 2]
-    intrinsics = camera.intrinsics.to(points)
+    intrinsics = _beside(camera.intrinsics, points)
     projected = in_camera @ intrinsics[:2].T
     return projected / depth.clamp(min=NEAR_PLANE)[:, None], depth
 
 
 def _pose(camera: Camera, like: Tensor) -> tuple[Tensor, Tensor]:
-    pose = camera.world_to_camera.to(like)
+    pose = _beside(camera.world_to_camera, like)
     return pose[:3, :3], pose[:3, 3]
+
+
+def _beside(numbers: Tensor, like: Tensor) -> Tensor:
+    """A few numbers where `like` is. CUDA copies so few without waiting for its work."""
+    return numbers.to(like, non_blocking=like.device.type == "cuda")

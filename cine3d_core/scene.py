@@ -193,7 +193,7 @@ class CinemagraphScene:
 class RenderedFrame:
     """One finished frame."""
 
-    rgb: Tensor  # [3, H, W] sRGB, holes filled
+    rgb: Tensor  # [3, H, W] sRGB, holes filled; uint8 where only a picture was asked for
     alpha: Tensor  # [1, H, W] share of the pixel that real points cover
     depth: Tensor  # [1, H, W] z-depth; 0 where nothing is
     motion: Tensor  # [4, H, W] px: to the previous frame (x, y), to the next frame (x, y)

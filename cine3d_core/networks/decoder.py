@@ -56,6 +56,10 @@ class ResidualDecoder(nn.Module):
         planes: Tensor,  # [B, 6 + C, H, W], see BASE_PLANES, then the features
     ) -> Tensor:  # [B, 3, H, W]
         """Sides must be multiples of MULTIPLE."""
+        return planes[:, :3] + self.correction(planes)
+
+    def correction(self, planes: Tensor) -> Tensor:  # [B, 3, H, W]
+        """What `forward` adds to the colours, for `planes` of the network's own precision."""
         detail = F.pixel_unshuffle(_detail(planes[:, :3]), 2)
         cells = [F.pixel_unshuffle(part, 2) for part in self._looked_at(planes)]
         cells = torch.cat([detail, *cells], dim=1)
@@ -71,7 +75,7 @@ class ResidualDecoder(nn.Module):
         correction = F.pixel_shuffle(self.leave(x), 2)
         if self.gated:
             correction = correction * _blur(planes[:, -LATTICE:])
-        return planes[:, :3] + correction
+        return correction
 
     def _looked_at(self, planes: Tensor) -> list[Tensor]:
         """Colours around zero; of the lattice only how strong it is, since its sign alternates."""

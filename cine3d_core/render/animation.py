@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.geometry import pixel_centres
+from cine3d_core.imaging.launch import upload
 from cine3d_core.motion.euler import displacement_keys
 from cine3d_core.motion.in_place import IN_PLACE
 from cine3d_core.motion.point_motion import PointMotion
@@ -275,7 +276,7 @@ def _phases(prepared: PreparedScene, frame: float, params: AnimationParams) -> T
     passed = torch.tensor([cycle_phase(frame, count, group.cycles) for group in prepared.groups])
     weights = torch.tensor([1.0, params.invented_weight])
     fades = torch.stack([1 - passed, passed])[..., None] * weights
-    return fades.flatten(1).to(prepared.carried.rows)
+    return upload(fades.flatten(1), prepared.carried.rows.device)
 
 
 def _moving_at(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cine3d_core.imaging.launch import may_launch
 from cine3d_core.render import blend_kernels as kernels
 from cine3d_core.scene import SplatImage
 
@@ -71,18 +72,25 @@ def blend_directions(
             per frame a stray point would re-weigh every pixel.
         params: see there.
     """
-    compiled = forward.features.device.type == "cpu" and not forward.features.requires_grad
-    mix = _mix_cpu if compiled else mix_torch
+    mix = mix_torch
+    if not forward.features.requires_grad:
+        if forward.features.device.type == "cpu":
+            mix = _mix_cpu
+        elif may_launch(forward.features):
+            mix = _mix_on_card
     blended, share = mix(forward, backward, channels, loop_phase, disparity_range, params)
     features = blended.features
     if params.weights == "variance":
-        features[channels.rgb] = restore_contrast(
-            forward.features[channels.rgb],
-            backward.features[channels.rgb],
-            share,
-            features[channels.moving : channels.moving + 1],
-            window=max(3, round(max(features.shape[1:]) * params.contrast_window)),
-        )
+        a, b = forward.features[channels.rgb], backward.features[channels.rgb]
+        moving = features[channels.moving : channels.moving + 1]
+        step = contrast_step(features.shape[1], features.shape[2], params)
+        if mix is _mix_on_card:
+            from cine3d_core.render.card import picture  # imports Warp, see `launch`
+
+            mixture = features[channels.rgb]  # where it lies
+            picture.restore_contrast(a, b, share, moving, mixture, step=step)
+        else:
+            features[channels.rgb] = restore_contrast(a, b, share, moving, step=step)
     return blended
 
 
@@ -185,11 +193,38 @@ def _mix_cpu(
     return image, share
 
 
+def _mix_on_card(
+    forward: SplatImage,
+    backward: SplatImage,
+    channels: SplatChannels,
+    loop_phase: float,
+    disparity_range: tuple[float, float],
+    params: BlendParams,
+) -> tuple[SplatImage, Tensor]:
+    from cine3d_core.render.card import picture  # imports Warp, see `launch`
+
+    low, high = disparity_range
+    fade = picture.Fade()
+    fade.phase, fade.moving, fade.loop_phase = channels.phase, channels.moving, loop_phase
+    fade.lowest, fade.scale = low, 1 / max(high - low, 1e-9)
+    fade.eq4 = params.weights == "eq4"
+    a = forward.features, forward.alpha, forward.disparity
+    b = backward.features, backward.alpha, backward.disparity
+    mixture, share = picture.mixed(a, b, fade)
+    return SplatImage(*mixture), share
+
+
 def _flat(image: SplatImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features [C, P], alpha [P] and disparity [P] of P pixels."""
     features = image.features.contiguous().view(len(image.features), -1)
     alpha, disparity = image.alpha.contiguous(), image.disparity.contiguous()
     return features.numpy(), alpha.view(-1).numpy(), disparity.view(-1).numpy()
+
+
+def contrast_step(height: int, width: int, params: BlendParams) -> int:
+    """Pixels between the local means of a picture, which are smooth: a coarse grid will do."""
+    window = max(3, round(max(height, width) * params.contrast_window))
+    return max(2, window // 4)
 
 
 def restore_contrast(
@@ -198,7 +233,7 @@ def restore_contrast(
     share: Tensor,  # [1, H, W] of b
     moving: Tensor,  # [1, H, W] in [0, 1]
     *,
-    window: int,
+    step: int,  # px; local means are over windows of about 4 steps
 ) -> Tensor:
     """The share-weighted mixture of two pictures with the local contrast of its sources: [3, H, W].
 
@@ -208,10 +243,11 @@ def restore_contrast(
     tint appears that neither source has. Nothing is missing, and nothing changes, where the
     pictures agree or one of them has all the weight.
     """
+    if a.device.type != "cpu":
+        return _restored(a, b, share, moving, step)  # looking for a part would wait for the device
     mixed = torch.lerp(a, b, share)
     if not bool((moving > 0).any()):
         return mixed
-    step = max(2, window // 4)  # local means are smooth: a coarse grid will do
     # Only rows and columns with something moving, and around them what their windows reach.
     box = _bounding_box(moving[0], 4 * step)
     region = (slice(None), *box)

@@ -27,7 +27,8 @@ class Decoder(Protocol):
 def pass_through(image: SplatImage, channels: SplatChannels) -> Tensor:
     """The splatted colour itself; what no point covers is filled from around it."""
     rgb = image.features[channels.rgb]
-    if bool((image.alpha >= 1 - 1e-3).all()):
+    # On a device, to look whether there is a hole would wait for it.
+    if image.alpha.device.type == "cpu" and bool((image.alpha >= 1 - 1e-3).all()):
         return rgb.clamp(0, 1)
     return push_pull(rgb, image.alpha.clamp(0, 1)).clamp_(0, 1)  # its own memory
 
@@ -45,7 +46,10 @@ class LearnedDecoder:
         height, width = planes.shape[1:]
         pad = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
         padded = F.pad(planes[None], pad, mode="replicate") if any(pad) else planes[None]
-        return self.network(padded)[0, :, :height, :width].clamp(0, 1)
+        # A network in half precision corrects colours that are not: what it adds is small.
+        precision = next(self.network.parameters()).dtype
+        correction = self.network.correction(padded.to(precision)).to(padded)
+        return (padded[:, :3] + correction)[0, :, :height, :width].clamp(0, 1)
 
 
 def decoder_planes(image: SplatImage, channels: SplatChannels, num_features: int) -> Tensor:

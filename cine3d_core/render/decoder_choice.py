@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Literal
 
@@ -33,7 +34,7 @@ FEATURES, DECODER, INPAINTING = "features", "decoder", "inpainting"  # names of 
 
 
 def open_fill(
-    networks: Networks, choice: str | None = None
+    networks: Networks, choice: str | None = None, device: torch.device | None = None
 ) -> tuple[FillFunction, dict[str, str]]:
     """What fills hidden surfaces, and the checksum of its network by name.
 
@@ -42,6 +43,7 @@ def open_fill(
     Args:
         networks: of this machine.
         choice: a network as `shelf.chosen` has it; None for the best.
+        device: where our network works; None for the CPU. The shelf's programs choose themselves.
 
     Raises:
         InputError: the chosen network is not here, or damaged.
@@ -54,7 +56,7 @@ def open_fill(
     if loaded is None:
         return analytic_fill, {}
     assert isinstance(loaded.network, InpaintingNetwork), type(loaded.network)
-    return learned_fill(loaded.network), loaded.checksums
+    return learned_fill(loaded.network.to(device or "cpu")), loaded.checksums
 
 
 def with_decoder(scene: CinemagraphScene, networks: Networks) -> CinemagraphScene:
@@ -122,7 +124,10 @@ def open_decoder(
         )
     network = loaded.network
     assert isinstance(network, ResidualDecoder), type(network)
-    return LearnedDecoder(channels_last(network).to(device))
+    if device.type != "cuda":
+        return LearnedDecoder(channels_last(network).to(device))
+    # its own copy in half precision: others may ask for the kept one
+    return LearnedDecoder(channels_last(copy.deepcopy(network)).to(device).half())
 
 
 def describe_decoder(scene: CinemagraphScene) -> str:

@@ -16,6 +16,7 @@ from cine3d_core.render.decode_parts import decode_in_parts
 from cine3d_core.render.sharpen import restore_detail
 from cine3d_core.render.splat import PAPER_SPLAT
 from cine3d_core.render.stored import animation_of
+from cine3d_core.render.strips import draw_in_strips
 from cine3d_core.scene import RenderedFrame, SplatImage
 
 # How the published program draws, as far as the stages that draw every scene can.
@@ -88,6 +89,9 @@ def render_frame(
 ) -> RenderedFrame:
     """One frame of a scene; depends on its arguments only, bit for bit.
 
+    A device that has not the memory for a whole frame draws it in strips, which look alike but for
+    rounding and for holes that are wider than what strips see of each other.
+
     Args:
         prepared: from `animation.prepare`.
         shot: the camera now and at the neighbouring frames.
@@ -95,9 +99,27 @@ def render_frame(
         decoder: draws the colours.
         params: how to splat and blend; None takes what the scene says.
         motion_vectors: fill `motion`, which costs about a third more; else it is zero.
+
+    Raises:
+        DeviceError: a device has not even the memory for a narrow strip.
     """
+    params = params or animation_of(prepared.scene)
+
+    def drawn(part: Shot, params: AnimationParams) -> RenderedFrame:
+        return _drawn(prepared, part, frame, decoder, params, motion_vectors)
+
+    return draw_in_strips(drawn, shot, params)
+
+
+def _drawn(
+    prepared: PreparedScene,
+    shot: Shot,
+    frame: float,
+    decoder: Decoder,
+    params: AnimationParams,
+    motion_vectors: bool,
+) -> RenderedFrame:
     scene = prepared.scene
-    params = params or animation_of(scene)
     frame %= scene.num_frames
     splatted = splat_frame(prepared, shot, frame, params, motion_vectors=motion_vectors)
     image, channels = splatted.image, splatted.channels

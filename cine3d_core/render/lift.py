@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cine3d_core.geometry import unproject
 from cine3d_core.imaging.compiled import compiled
+from cine3d_core.imaging.launch import may_launch
 from cine3d_core.scene import Camera, SceneFlow
 
 Lift = Literal["surface", "source"]
@@ -57,6 +58,8 @@ def flowed_positions(
         canvas_camera: camera of the canvas, at the world's origin.
         lift: "surface" follows the surface; "source" keeps the depth, as published.
     """
+    if may_launch(start_px):
+        return _flowed_on_card(start_px, layer, displacement_px, layer_depth, canvas_camera, lift)
     if start_px.device.type != "cpu":
         return flowed_positions_torch(
             start_px, layer, displacement_px, layer_depth, canvas_camera, lift=lift
@@ -72,6 +75,22 @@ def flowed_positions(
         out.numpy(),
     )
     return out
+
+
+def _flowed_on_card(
+    start_px: Tensor,
+    layer: Tensor,
+    displacement_px: Tensor,
+    layer_depth: Tensor,
+    canvas_camera: Camera,
+    lift: Lift,
+) -> Tensor:
+    from cine3d_core.render.card import points  # imports Warp, see `launch`
+
+    inverse = torch.linalg.inv(canvas_camera.intrinsics).float()
+    return points.flowed_positions(
+        start_px, layer, displacement_px, layer_depth, inverse, keep_depth=lift == "source"
+    )
 
 
 def flowed_positions_torch(
@@ -127,7 +146,8 @@ def sample_layers(
 ) -> Tensor:
     """Bilinear samples, each from its own layer's map: [N]."""
     count, _, height, width = maps.shape
-    assert int(layer.max()) < count if len(layer) else True, (layer.max(), count)
+    if layer.device.type == "cpu" and len(layer):  # elsewhere it would wait for the device
+        assert int(layer.max()) < count, (layer.max(), count)
     x = (pixels[:, 0] - 0.5).clamp(0, width - 1)
     y = (pixels[:, 1] - 0.5).clamp(0, height - 1)
     left, top = x.floor(), y.floor()

@@ -16,6 +16,7 @@ from numba import prange
 from torch import Tensor
 
 from cine3d_core.imaging.compiled import compiled
+from cine3d_core.imaging.launch import may_launch
 from cine3d_core.networks.features import LATTICE
 from cine3d_core.render.blend import SplatChannels
 from cine3d_core.scene import SplatImage
@@ -33,7 +34,11 @@ def restore_detail(image: SplatImage, channels: SplatChannels) -> SplatImage:
         return image
     features = image.features
     lattice = features[end - LATTICE : end]
-    if features.device.type != "cpu" or features.requires_grad:
+    if may_launch(features) and not features.requires_grad:
+        from cine3d_core.render.card import picture  # imports Warp, see `launch`
+
+        colours = picture.sharpened(features[channels.rgb], lattice, image.alpha, SOLID)
+    elif features.device.type != "cpu" or features.requires_grad:
         colours = sharpened_torch(features[channels.rgb], lattice, image.alpha)
     else:
         colours = torch.empty_like(features[channels.rgb])

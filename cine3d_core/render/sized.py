@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from cine3d_core.device import on_device
+from cine3d_core.imaging.launch import upload
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
 from cine3d_core.render.coarse import smaller_scene
 from cine3d_core.render.decode import Decoder, pass_through
@@ -96,7 +97,8 @@ def _brought_down(frame: RenderedFrame, height: int, width: int) -> RenderedFram
     disparity = _smaller(solid / frame.depth.clamp(min=1e-6), height, width)
     share = _smaller(solid, height, width)
     whole = frame.rgb.shape[1:]
-    scale = frame.motion.new_tensor([width / whole[1], height / whole[0]] * 2)[:, None, None]
+    shares = torch.tensor([width / whole[1], height / whole[0]] * 2)
+    scale = upload(shares, frame.motion.device)[:, None, None]
     still = frame.motion.stride()[-1] == 0  # one number that stands for all
     motion = frame.motion[:, :1, :1].expand(-1, height, width) if still else frame.motion
     return replace(

@@ -1,8 +1,8 @@
 """Several clouds that share what rests, drawn together: a frame's forward and backward cloud.
 
 On the CPU one compiled pass splats all of them band by band, and works out only once what they
-have in common. Elsewhere, and where gradients are asked for, `splatting`'s torch operations do,
-with equal results.
+have in common; on a graphics card `card.fragments` does. Elsewhere, and where gradients are asked
+for, `splat`'s torch operations do, with equal results.
 """
 
 from __future__ import annotations
@@ -14,9 +14,16 @@ import torch
 from torch import Tensor
 
 from cine3d_core.geometry import NEAR_PLANE
+from cine3d_core.imaging.launch import may_launch
 from cine3d_core.render import splat_pair_kernels as kernels
 from cine3d_core.render.blend import COLOURS, splat_channels
-from cine3d_core.render.splat import Points, SplatParams, composite_with_disparity, rasterize
+from cine3d_core.render.splat import (
+    MOST_ON_CARD,
+    Points,
+    SplatParams,
+    composite_with_disparity,
+    rasterize,
+)
 from cine3d_core.scene import SplatImage
 
 _BAND_BYTES = 2**20  # of one band's fragments: about what stays in a core's own cache
@@ -64,8 +71,12 @@ def splat_clouds(
         width: of the picture.
         params: how points become pixels.
     """
-    compiled = carried.rows.device.type == "cpu" and not carried.rows.requires_grad
-    draw = _splat_clouds_cpu if compiled else splat_clouds_torch
+    draw = splat_clouds_torch
+    if not carried.rows.requires_grad:
+        if carried.rows.device.type == "cpu":
+            draw = _splat_clouds_cpu
+        elif may_launch(carried.rows) and params.max_points <= MOST_ON_CARD:
+            draw = _splat_clouds_on_card
     return draw(
         rest,
         moving,
@@ -147,6 +158,36 @@ def _splat_clouds_cpu(
     ]
 
 
+def _splat_clouds_on_card(
+    rest: Points,
+    moving: Points,
+    carried: Carried,
+    *,
+    phases: Tensor,
+    own: Tensor | None,
+    height: int,
+    width: int,
+    params: SplatParams,
+) -> list[SplatImage]:
+    from cine3d_core.render.card import splat as card  # imports Warp, see `launch`
+    from cine3d_core.render.card.fragments import style_of
+
+    images, alpha = card.splat_clouds(
+        rest,
+        moving,
+        carried.rows,
+        channels=carried.channels,
+        group=carried.group,
+        phases=phases,
+        own=own,
+        style=style_of(params, height, width),
+    )
+    return [
+        SplatImage(features=image[:-1], alpha=cover[None], disparity=image[-1:])
+        for image, cover in zip(images, alpha, strict=True)
+    ]
+
+
 def _style(params: SplatParams) -> kernels.SplatStyle:
     return kernels.SplatStyle(
         disc=params.footprint == "disc",
@@ -169,6 +210,4 @@ def _arrays(points: Points, clouds: int = 1) -> kernels.PointArrays:
     for cloud in range(clouds):
         span = slice(cloud * count, (cloud + 1) * count)
         kernels.block_extents(pixels[span], depth[span], radius[span], NEAR_PLANE, extents[cloud])
-    return kernels.PointArrays(
-        pixels, depth, depth.view(np.uint32), radius, extents.reshape(-1, 2)
-    )
+    return kernels.PointArrays(pixels, depth, depth.view(np.uint32), radius, extents.reshape(-1, 2))

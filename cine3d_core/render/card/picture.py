@@ -1,0 +1,283 @@
+"""Kernels on whole pictures: sharpening, cross-fade, contrast.
+
+Those of `render.sharpen` and `render.blend` for graphics cards.
+"""
+
+# Warp reads the annotations and bodies of kernels as a language of its own: compiling checks it.
+# pyright: reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false
+# pyright: reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false
+# pyright: reportIndexIssue=false
+# pyright: reportOperatorIssue=false
+
+from __future__ import annotations
+
+import torch
+import warp as wp
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from cine3d_core.imaging.launch import launch
+
+wp.set_module_options({"enable_backward": False, "fuse_fp": False})
+
+
+@wp.func
+def _lerp(a: wp.float32, b: wp.float32, share: wp.float32):
+    """Gives `a` and `b` themselves at the ends, and where they agree."""
+    way = b - a
+    mixed = a + share * way
+    if share >= 0.5:
+        mixed = b - way * (1.0 - share)
+    return mixed
+
+
+@wp.kernel
+def _sharpen(
+    rgb: wp.array2d[wp.float32],  # [3, P]
+    lattice: wp.array2d[wp.float32],  # [2, P]
+    alpha: wp.array[wp.float32],  # [P]
+    height: wp.int32,
+    width: wp.int32,
+    solid: wp.float32,
+    out: wp.array2d[wp.float32],  # [3, P]
+):
+    p = wp.tid()
+    row = p // width
+    column = p % width
+    top = wp.max(row - 1, 0)
+    bottom = wp.min(row + 1, height - 1)
+    left = wp.max(column - 1, 0)
+    right = wp.min(column + 1, width - 1)
+    least = alpha[p]
+    for y in range(top, bottom + 1):
+        for x in range(left, right + 1):
+            least = wp.min(least, alpha[y * width + x])
+    across = lattice[0, p]
+    down = lattice[1, p]
+    for channel in range(3):
+        value = rgb[channel, p]
+        sharp = value
+        if least > solid:
+            low = value
+            high = value
+            for y in range(top, bottom + 1):
+                for x in range(left, right + 1):
+                    other = rgb[channel, y * width + x]
+                    low = wp.min(low, other)
+                    high = wp.max(high, other)
+            along_x = rgb[channel, row * width + left] + rgb[channel, row * width + right]
+            along_y = rgb[channel, top * width + column] + rgb[channel, bottom * width + column]
+            sharp = value - (1.0 - across * across) * 0.125 * (along_x - 2.0 * value)
+            sharp = sharp - (1.0 - down * down) * 0.125 * (along_y - 2.0 * value)
+            sharp = wp.min(wp.max(sharp, low), high)
+        out[channel, p] = sharp
+
+
+def sharpened(rgb: Tensor, lattice: Tensor, alpha: Tensor, solid: float) -> Tensor:
+    """See `render.sharpen.sharpened_torch`; alpha [1, H, W]."""
+    _, height, width = rgb.shape
+    out = torch.empty_like(rgb, memory_format=torch.contiguous_format)
+    planes = (x.contiguous().view(len(x), -1) for x in (rgb, lattice))
+    area = height * width
+    flat = alpha.contiguous().view(-1)
+    launch(_sharpen, area, *planes, flat, height, width, solid, out.view(3, -1))
+    return out
+
+
+@wp.struct
+class Fade:
+    """What the cross-fade of a frame knows beside the pictures."""
+
+    phase: wp.int32  # channel
+    moving: wp.int32  # channel
+    loop_phase: wp.float32
+    lowest: wp.float32  # disparity of the scene
+    scale: wp.float32  # 1 / its range
+    eq4: wp.int32
+
+
+@wp.kernel
+def _mix(
+    a: wp.array2d[wp.float32],  # [C, P]
+    b: wp.array2d[wp.float32],
+    alpha_a: wp.array[wp.float32],
+    alpha_b: wp.array[wp.float32],
+    near_a: wp.array[wp.float32],
+    near_b: wp.array[wp.float32],
+    fade: Fade,
+    out: wp.array2d[wp.float32],
+    out_alpha: wp.array[wp.float32],
+    out_near: wp.array[wp.float32],
+    out_share: wp.array[wp.float32],
+):
+    p = wp.tid()
+    move_a = a[fade.moving, p]
+    move_b = b[fade.moving, p]
+    fade_a = 1.0 - fade.loop_phase
+    fade_b = fade.loop_phase
+    if move_a > 1.0e-3:
+        fade_a = a[fade.phase, p] / move_a
+    if move_b > 1.0e-3:
+        fade_b = b[fade.phase, p] / move_b
+    weight_a = fade_a * alpha_a[p]
+    weight_b = fade_b * alpha_b[p]
+    if fade.eq4 != 0:
+        weight_a *= wp.exp(-1.0 / wp.max(near_a[p], 1.0e-6))
+        weight_b *= wp.exp(-1.0 / wp.max(near_b[p], 1.0e-6))
+    elif near_a[p] != near_b[p] or move_a != move_b:
+        ahead = wp.clamp((near_b[p] - fade.lowest) * fade.scale, 0.0, 1.0)
+        ahead -= wp.clamp((near_a[p] - fade.lowest) * fade.scale, 0.0, 1.0)
+        weight_a *= 1.0 - 0.999 * wp.clamp(move_b - move_a, 0.0, 1.0)
+        weight_b *= 1.0 - 0.999 * wp.clamp(move_a - move_b, 0.0, 1.0)
+        weight_b *= wp.exp(ahead)
+    total = weight_a + weight_b
+    # At a cycle's start one cloud has no weight; where only it shows something, it is shown.
+    share = alpha_b[p] / wp.max(alpha_a[p] + alpha_b[p], 1.0e-12)
+    if total > 1.0e-12:
+        share = weight_b / total
+    out_share[p] = share
+    out_alpha[p] = wp.max(alpha_a[p], alpha_b[p])
+    out_near[p] = _lerp(near_a[p], near_b[p], share)
+    for channel in range(a.shape[0]):
+        out[channel, p] = _lerp(a[channel, p], b[channel, p], share)
+
+
+def mixed(
+    forward: tuple[Tensor, Tensor, Tensor],  # features [C, H, W], alpha and disparity [1, H, W]
+    backward: tuple[Tensor, Tensor, Tensor],
+    fade: Fade,
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """The mixture and the backward cloud's share; see `render.blend.mix_torch`."""
+    a, alpha_a, near_a = (x.contiguous() for x in forward)
+    b, alpha_b, near_b = (x.contiguous() for x in backward)
+    out = torch.empty_like(a), torch.empty_like(alpha_a), torch.empty_like(near_a)
+    share = torch.empty_like(alpha_a)
+    flat = [x.view(-1) for x in (alpha_a, alpha_b, near_a, near_b)]
+    results = (out[0].view(len(a), -1), *(x.view(-1) for x in (*out[1:], share)))
+    features = a.view(len(a), -1), b.view(len(b), -1)
+    launch(_mix, alpha_a.numel(), *features, *flat, fade, *results)
+    return out, share
+
+
+@wp.kernel
+def _brightness(
+    a: wp.array2d[wp.float32],  # [3, P]
+    b: wp.array2d[wp.float32],
+    share: wp.array[wp.float32],
+    out: wp.array2d[wp.float32],  # [2, P]
+):
+    p = wp.tid()
+    # What has no weight, as the black of a hole, must not darken the mean of what lies beside it.
+    known_a = wp.min(16.0 * (1.0 - share[p]), 1.0)
+    known_b = wp.min(16.0 * share[p], 1.0)
+    first = wp.float32(0.0)
+    second = wp.float32(0.0)
+    for channel in range(3):
+        first += _lerp(b[channel, p], a[channel, p], known_a)
+        second += _lerp(a[channel, p], b[channel, p], known_b)
+    out[0, p] = first / 3.0
+    out[1, p] = second / 3.0
+
+
+@wp.func
+def _enlarged(coarse: wp.array3d[wp.float32], plane: wp.int32, at: wp.vec2):
+    """A coarse plane at a place in its own pixels, bilinear."""
+    height = coarse.shape[1]
+    width = coarse.shape[2]
+    x = wp.max(at[0], 0.0)
+    y = wp.max(at[1], 0.0)
+    left = wp.min(wp.int32(x), width - 1)
+    top = wp.min(wp.int32(y), height - 1)
+    right = wp.min(left + 1, width - 1)
+    below = wp.min(top + 1, height - 1)
+    fx = x - wp.float32(left)
+    fy = y - wp.float32(top)
+    upper = (1.0 - fx) * coarse[plane, top, left] + fx * coarse[plane, top, right]
+    lower = (1.0 - fx) * coarse[plane, below, left] + fx * coarse[plane, below, right]
+    return (1.0 - fy) * upper + fy * lower
+
+
+@wp.func
+def _in_coarse(p: wp.int32, height: wp.int32, width: wp.int32, coarse: wp.array3d[wp.float32]):
+    column = wp.float32(p % width) + 0.5
+    row = wp.float32(p // width) + 0.5
+    scale_x = wp.float32(coarse.shape[2]) / wp.float32(width)
+    scale_y = wp.float32(coarse.shape[1]) / wp.float32(height)
+    return wp.vec2(column * scale_x - 0.5, row * scale_y - 0.5)
+
+
+@wp.kernel
+def _energies(
+    brightness: wp.array2d[wp.float32],  # [2, P]
+    means: wp.array3d[wp.float32],  # [2, h, w]
+    share: wp.array[wp.float32],
+    moving: wp.array[wp.float32],
+    height: wp.int32,
+    width: wp.int32,
+    out: wp.array2d[wp.float32],  # [2, P]: missing, present
+):
+    p = wp.tid()
+    at = _in_coarse(p, height, width, means)
+    first = brightness[0, p] - _enlarged(means, 0, at)
+    second = brightness[1, p] - _enlarged(means, 1, at)
+    deviation = _lerp(first, second, share[p])
+    out[0, p] = share[p] * (1.0 - share[p]) * (first - second) * (first - second) * moving[p]
+    out[1, p] = deviation * deviation * moving[p]
+
+
+@wp.kernel
+def _grow(
+    brightness: wp.array2d[wp.float32],
+    means: wp.array3d[wp.float32],
+    energies: wp.array3d[wp.float32],  # [2, h, w]
+    share: wp.array[wp.float32],
+    moving: wp.array[wp.float32],
+    height: wp.int32,
+    width: wp.int32,
+    rgb: wp.array2d[wp.float32],  # [3, P], changed in place
+):
+    p = wp.tid()
+    at = _in_coarse(p, height, width, means)
+    first = brightness[0, p] - _enlarged(means, 0, at)
+    second = brightness[1, p] - _enlarged(means, 1, at)
+    deviation = _lerp(first, second, share[p])
+    missing = _enlarged(energies, 0, at)
+    present = _enlarged(energies, 1, at)
+    # A deviation of one 8-bit level is noise: a flat sky is not amplified.
+    gain = wp.sqrt(wp.clamp(1.0 + missing / (present + 1.0 / 65025.0), 1.0, 2.0))
+    mixing = moving[p] * wp.min(16.0 * share[p] * (1.0 - share[p]), 1.0)
+    growth = (gain - 1.0) * mixing * deviation
+    level = wp.max((rgb[0, p] + rgb[1, p] + rgb[2, p]) / 3.0, 1.0 / 255.0)
+    factor = wp.clamp(1.0 + growth / level, 0.0, 2.0)
+    for channel in range(3):
+        rgb[channel, p] = rgb[channel, p] * factor
+
+
+def restore_contrast(
+    a: Tensor,  # [3, H, W]
+    b: Tensor,
+    share: Tensor,  # [1, H, W]
+    moving: Tensor,  # [1, H, W]
+    mixture: Tensor,  # [3, H, W], changed in place
+    *,
+    step: int,
+) -> None:
+    """See `render.blend.restore_contrast`; the whole picture, since finding a part would wait."""
+    _, height, width = mixture.shape
+    area = height * width
+    brightness, energies = mixture.new_empty(2, area), mixture.new_empty(2, area)
+    first, second = a.contiguous().view(3, -1), b.contiguous().view(3, -1)
+    weights = share.contiguous().view(-1), moving.contiguous().view(-1)
+    size = (height, width)
+    launch(_brightness, area, first, second, weights[0], brightness)
+    means = _coarse_mean(brightness.unflatten(1, size), step)
+    launch(_energies, area, brightness, means, *weights, *size, energies)
+    coarse = _coarse_mean(energies.unflatten(1, size), step)
+    launch(_grow, area, brightness, means, coarse, *weights, *size, mixture.view(3, -1))
+
+
+def _coarse_mean(planes: Tensor, step: int) -> Tensor:
+    coarse = avg_pool2d(planes[None], step, ceil_mode=True, count_include_pad=False)
+    return avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)[0].contiguous()
