@@ -71,13 +71,13 @@ def _state_after(path: EulerPath, steps: int) -> EulerState:
 def _advanced(state: EulerState, path: EulerPath, steps: int) -> EulerState:
     """Some steps on. A point that leaves goes back to its start for ever, and drifts from there."""
     height, width = path.flow.shape[1:]
-    last = torch.tensor([width - 1, height - 1], dtype=path.flow.dtype, device=path.flow.device)
     flow = path.flow.flatten(1).T.contiguous()
     start = torch.stack((path.start % width, path.start // width), 1).to(flow.dtype)
     position, reported, visible = state.position, state.reported, state.visible
     for _ in range(steps):
         position = position + _looked_up(flow, position, width)
-        visible = visible & ((position >= 0) & (position <= last)).all(1)
+        x, y = position.unbind(1)
+        visible = visible & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
         position = torch.where(visible[:, None], position, start)
         reported = reported + _looked_up(flow, position, width)
     return EulerState(position, reported, visible)

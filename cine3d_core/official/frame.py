@@ -15,6 +15,7 @@ from cine3d_core.device import on_device
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.networks import Networks
 from cine3d_core.geometry import NEAR_PLANE, project
+from cine3d_core.imaging.launch import upload
 from cine3d_core.networks.official.image_decoder import ImageDecoder
 from cine3d_core.official.blend import ALPHA, DISPARITY, blend
 from cine3d_core.official.build import official_decoder
@@ -30,6 +31,8 @@ from cine3d_core.render.decoder_choice import DecoderChoice
 from cine3d_core.render.drawer import DrawFrame
 from cine3d_core.render.splat import PAPER_SPLAT, Points, composite, rasterize, splat_radius
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
+
+Limit = float | Tensor  # a number, on a device where that is
 
 DECODER = "official-decoder"
 JITTERED_FRAMES, JITTER = 0.4, 0.1  # share of frames; largest relative change of a radius
@@ -135,15 +138,18 @@ def render_official_frame(
 
 
 def official_frames(
-    scene: CinemagraphScene, networks: Networks
+    scene: CinemagraphScene, networks: Networks, device: torch.device
 ) -> Callable[[Camera, int], RenderedFrame]:
-    """What draws a scene's frames with the imported decoder, on the scene's device.
+    """What draws a scene's frames with the imported decoder, on a device.
+
+    The scene, on the CPU, is prepared there: where points of two layers lie equally far away, a
+    last bit decides which is seen, and so it is the same on every device.
 
     Raises:
         InputError: the scene was not made by `build_official`, or the decoder was not imported.
     """
-    prepared = prepare_official(scene)
-    decoder = official_decoder(scene.velocity.device, networks)
+    prepared = on_device(prepare_official(scene), device)
+    decoder = official_decoder(device, networks)
 
     def draw(camera: Camera, frame: int) -> RenderedFrame:
         return render_official_frame(prepared, camera, frame, decoder)
@@ -158,7 +164,7 @@ def frames_of_official(
 
     It has no motion vectors, always its decoder, and no frames between two.
     """
-    draw = official_frames(on_device(scene, device), networks)
+    draw = official_frames(scene, networks, device)
     return lambda shot, frame, motion_vectors: draw(shot.camera, round(frame))
 
 
@@ -188,27 +194,36 @@ def _jittered(views: list[_View], generator: torch.Generator) -> list[_View]:
     result = []
     for view in views:
         noise = torch.rand(len(view.points.radius), generator=generator) * 2 - 1
-        radius = view.points.radius * (1 + JITTER * noise.to(view.points.radius))
+        radius = view.points.radius * (1 + JITTER * upload(noise, view.points.radius.device))
         points = Points(view.points.pixels, view.points.depth, radius)
         result.append(_View(points, view.disparity, view.drawn))
     return result
 
 
-def _disparity_limits(views: list[_View]) -> tuple[float, float]:
+def _disparity_limits(views: list[_View]) -> tuple[Limit, Limit]:
     """Smallest and largest disparity of both clouds of this frame."""
+    if views[0].drawn.device.type != "cpu":  # choosing the drawn would wait for the device
+        every = torch.cat([view.disparity for view in views])
+        drawn = torch.cat([view.drawn for view in views])
+        return every.where(drawn, torch.inf).amin(), every.where(drawn, -torch.inf).amax()
     disparity = torch.cat([view.disparity[view.drawn] for view in views])
     if len(disparity) == 0:
         return 0.0, 1.0
     return float(disparity.min()), float(disparity.max())
 
 
+def _range(limits: tuple[Limit, Limit]) -> Limit:
+    low, high = limits
+    return (high - low).clamp(min=1e-9) if isinstance(high, Tensor) else max(high - low, 1e-9)
+
+
 def _splat(
-    prepared: PreparedOfficial, view: _View, camera: Camera, limits: tuple[float, float]
+    prepared: PreparedOfficial, view: _View, camera: Camera, limits: tuple[Limit, Limit]
 ) -> tuple[Tensor, Tensor]:
     """A cloud's channels [1, 3 + 1 + C + 1, H, W] (see `blend`) and its moving share [1, H, W]."""
-    low, high = limits
+    low = limits[0]
     fragments = rasterize(view.points, camera.height, camera.width, params=PAPER_SPLAT)
-    disparity = (view.disparity - low) / max(high - low, 1e-9)
+    disparity = (view.disparity - low) / _range(limits)
     own = torch.stack((disparity.float(), prepared.moving), dim=1)
     carried, alpha = composite(fragments, prepared.carried, PAPER_SPLAT)
     own, _ = composite(fragments, own, PAPER_SPLAT)
@@ -218,7 +233,7 @@ def _splat(
 def _finished(
     blended: Tensor,  # [1, C, H, W]
     moving: Tensor,  # [1, H, W]
-    limits: tuple[float, float],
+    limits: tuple[Limit, Limit],
     decoder: ImageDecoder,
 ) -> RenderedFrame:
     """The decoded frame. The method has no motion vectors: `motion` is zero."""

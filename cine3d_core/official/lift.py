@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cine3d_core.imaging.launch import upload
 from cine3d_core.official.masked_ops import Diffusion, diffused, eroded, plan_diffusion
 
 EROSION = 5
@@ -25,6 +26,7 @@ class LayerPoints:
     layer: Tensor  # [N] int64
     pixel: Tensor  # [N] int64: row-major source pixel
     depth: Tensor  # [N] z, the same at all times
+    ends: tuple[int, ...]  # of each layer's points
     diffusions: tuple[Diffusion, ...]  # of the displacement, one per layer
     leader: Tensor  # [N] int64: whose place the point takes; itself, or a nearer layer's point
     retreat: Tensor  # [N] how far behind that: 1, or 1.01 for each layer between
@@ -57,7 +59,7 @@ def unprojected(
 ) -> Tensor:  # [3, ...] camera axes
     """Points at pixels."""
     homogeneous = torch.cat((pixels, torch.ones_like(pixels[:1])))
-    inverse = torch.linalg.inv(intrinsics).to(pixels)
+    inverse = upload(torch.linalg.inv(intrinsics).to(pixels.dtype), pixels.device)
     return torch.einsum("ij,j...->i...", inverse, homogeneous) * depth
 
 
@@ -100,7 +102,8 @@ def layer_points(
         retreat[rows] = torch.where(hidden, 1.01 * retreat[ahead], 1.0)
         near_depth[at] = torch.where(hidden, 1.01 * near_depth[at], z[rows])
         near_row[at] = rows
-    return LayerPoints(layer, pixel, z, tuple(diffusions), leader, retreat)
+    ends = solid.flatten(1).sum(1).cumsum(0).tolist()
+    return LayerPoints(layer, pixel, z, tuple(ends), tuple(diffusions), leader, retreat)
 
 
 def reachable_depth(
@@ -121,10 +124,11 @@ def moved_points(
     height, width = displacement.shape[-2:]
     x, y = points.pixel % width, points.pixel // width
     target = torch.stack((x, y)).to(displacement.dtype)
-    for index, diffusion in enumerate(points.diffusions):
+    begin = 0  # slices, since choosing rows would wait for a device
+    for end, diffusion in zip(points.ends, points.diffusions, strict=True):
         spread = diffused(displacement, diffusion) * (diffusion.mask > REACHED)
-        rows = points.layer == index
-        target[:, rows] += spread[0].flatten(1)[:, points.pixel[rows]]
+        target[:, begin:end] += spread[0].flatten(1)[:, points.pixel[begin:end]]
+        begin = end
     x, y = target
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     positions = unprojected(target, points.depth, intrinsics).T

@@ -63,7 +63,7 @@ def official_scene(photo_path: Path, hints: Path, frames: int) -> CinemagraphSce
 
 def official_frames(scene: CinemagraphScene) -> Callable[[Camera, int], RenderedFrame]:
     """What draws its frames."""
-    draw = frames_of(scene, Networks(load=filled_network))
+    draw = frames_of(scene, Networks(load=filled_network), torch.device("cpu"))
 
     def without_gradients(camera: Camera, frame: int) -> RenderedFrame:
         with torch.no_grad():

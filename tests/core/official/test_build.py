@@ -30,6 +30,7 @@ from cine3d_core.scene import MotionHint
 from tests.golden.filler import filled_state_dict
 
 HEIGHT, WIDTH = 120, 176
+CPU = torch.device("cpu")
 HINTS = (MotionHint((40.0, 90.0), (80.0, 100.0)),)
 NETWORKS = {
     "official-feature": ("feature_net", feature_net.build),
@@ -55,7 +56,7 @@ def networks():
 
 @cache
 def decoder():
-    return official_decoder(torch.device("cpu"), networks())
+    return official_decoder(CPU, networks())
 
 
 def photo():
@@ -102,7 +103,7 @@ def test_the_loop_closes_at_the_last_frame():
 
 def test_a_saved_scene_gives_the_same_bits(tmp_path):
     save_scene(scene(), tmp_path / "official.cine3d")
-    draw = official_frames(load_scene(tmp_path / "official.cine3d"), networks())
+    draw = official_frames(load_scene(tmp_path / "official.cine3d"), networks(), CPU)
     assert torch.equal(draw(camera(), 4).rgb, frame(4).rgb)
 
 
@@ -136,6 +137,4 @@ def test_a_scene_of_other_networks_is_refused_in_one_sentence():
 
 def test_a_photo_without_hints_is_refused_in_one_sentence():
     with pytest.raises(InputError, match="draw an arrow"):
-        build_official(
-            photo(), moving(), (), networks(), inverse_depth=torch.rand(HEIGHT, WIDTH)
-        )
+        build_official(photo(), moving(), (), networks(), inverse_depth=torch.rand(HEIGHT, WIDTH))
