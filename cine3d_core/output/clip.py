@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from cine3d_core import __version__
 from cine3d_core.cameras import framing_of, move_camera
-from cine3d_core.device import on_device
+from cine3d_core.device import bytes_of, on_device
 from cine3d_core.errors import InputError
 from cine3d_core.families import family_of
 from cine3d_core.files.models.networks import Networks
@@ -21,10 +22,10 @@ from cine3d_core.files.scene.camera_path import read_camera_path
 from cine3d_core.files.scene.ply import cloud_vertices
 from cine3d_core.files.video.writer import FrameWriter
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
+from cine3d_core.output.hand_over import FrameDrawer, Promise
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
 from cine3d_core.render.decoder_choice import DecoderChoice
-from cine3d_core.render.drawer import DrawFrame
 from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
 
@@ -148,7 +149,7 @@ def frame_drawer(
     *,
     networks: Networks | None = None,
     decoder: DecoderChoice = "scene",
-) -> DrawFrame:
+) -> FrameDrawer:
     """What draws the frames of a scene, with the networks that it was built with.
 
     The frames are on the CPU. Scenes of the official networks have no motion vectors, and always
@@ -157,16 +158,13 @@ def frame_drawer(
     Raises:
         InputError: the scene needs a network that is not installed.
     """
-    cpu = torch.device("cpu")
     draw = family_of(scene).frames(scene, networks or Networks(), device, decoder)
-    return lambda shot, frame, motion_vectors: on_device(
-        draw(shot, frame, motion_vectors),
-        cpu,
-    )
+    # two sizes of a scene at most, or as much again that is worked out of it
+    return FrameDrawer(draw, device, held_bytes=2 * bytes_of(scene))
 
 
 def render_clip(
-    draw: DrawFrame,
+    drawer: FrameDrawer,
     path: CameraPath,
     frames: Sequence[int],
     writer: FrameWriter,
@@ -174,11 +172,27 @@ def render_clip(
     motion_vectors: bool,
     progress: Progress,
 ) -> None:
-    """Renders frames in order into an open writer, leaving out what it already has."""
+    """Renders frames in order into an open writer, leaving out what it already has.
+
+    A card draws the next frame while one is copied and another encoded.
+    """
+    under_way: deque[tuple[int, Promise]] = deque()
+
+    def write_oldest() -> None:
+        frame, promise = under_way.popleft()
+        writer.write(frame, promise())
+
     for count, frame in enumerate(frames):
         progress(f"frame {frame}", count / len(frames))
-        if writer.needs(frame):
-            writer.write(frame, draw(shot_of(path, frame), frame, motion_vectors))
+        if not writer.needs(frame):
+            continue
+        shot, colours_only = shot_of(path, frame), writer.colours_only
+        promise = drawer.begin(shot, frame, motion_vectors, colours_only=colours_only)
+        under_way.append((frame, promise))
+        if len(under_way) >= drawer.ahead:
+            write_oldest()
+    while under_way:
+        write_oldest()
     progress("done", 1.0)
 
 

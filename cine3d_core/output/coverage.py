@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from cine3d_core.output.clip import DrawFrame
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import Shot
 from cine3d_core.render.coarse import PREVIEW_SIDE_PX
+from cine3d_core.render.drawer import DrawFrame
 from cine3d_core.scene import Camera, resized_camera
 
 MAX_REACH = 1.0  # scene units: as far as the nearest surface

@@ -67,6 +67,11 @@ class FolderWriter:
                 with suppress(OSError):  # it holds frames, as it should
                     self._folder.rmdir()
 
+    @property
+    def colours_only(self) -> bool:
+        """See `FrameWriter`."""
+        return self._format == "png"
+
     def needs(self, frame: int) -> bool:
         """False for a frame that an earlier run finished and `resume` keeps."""
         return frame not in self._done

@@ -39,6 +39,11 @@ class FrameWriter(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
+    @property
+    def colours_only(self) -> bool:
+        """Whether nothing of a frame but its colours is looked at, and these in 8 bits."""
+        ...
+
     def needs(self, frame: int) -> bool:
         """False for a frame that is there already and need not be rendered."""
         ...
@@ -128,6 +133,8 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self._open.__exit__(kind, error, trace)
+
+    colours_only = True
 
     def needs(self, frame: int) -> bool:
         """Always true: a video is written from its beginning."""
