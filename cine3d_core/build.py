@@ -240,7 +240,8 @@ def direct_photo(
     progress("directing the motion", 0.35)
     params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
     mover = motion_network(networks, _motion_choice(settings))
-    refine = None if mover is None else MotionRefiner(mover.network)
+    device = choose_device(settings.device)
+    refine = None if mover is None else MotionRefiner(mover.network.to(device))
     motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
     assumed = (*photo.notes, *_said_of_border(photo.cut), *assumed)
     asked = estimated.asked | ({} if mover is None else mover.checksums)
@@ -336,7 +337,7 @@ def scene_from_parts(
     canvas = extend_canvas(parts.rgb, parts.depth.depth, margin)
     layers = build_layers(canvas.rgb, canvas.depth, params.layering)
     progress("filling what is hidden", 0.6)
-    fill_function, filled_by = open_fill(networks, fill)
+    fill_function, filled_by = open_fill(networks, fill, device)
     layers = inpaint_layers(layers, params=params.inpainting, fill=fill_function)
     progress("placing points", 0.9)
     scene = assemble_scene(

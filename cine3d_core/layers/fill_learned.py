@@ -57,9 +57,13 @@ def correct(
     context: Tensor,  # [1, H, W] bool
     hole: Tensor,  # [1, H, W] bool
 ) -> Tensor:  # [3, H, W]
-    """The network's correction of a guess of any size; unchanged outside the hole."""
+    """The network's correction of a guess of any size; unchanged outside the hole.
+
+    The network may be on another device than the picture.
+    """
+    there = next(network.parameters()).device
     height, width = guess.shape[1:]
     padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
-    planes = [F.pad(plane[None].to(guess), padding) for plane in (guess, context, hole)]
-    corrected = network(*planes)[0, :, :height, :width]
+    planes = [F.pad(plane[None].to(guess).to(there), padding) for plane in (guess, context, hole)]
+    corrected = network(*planes)[0, :, :height, :width].to(guess)
     return torch.where(hole, corrected, guess)
