@@ -32,6 +32,7 @@ _OPTIONAL = {
     "pillow-heif": "HEIC photos (pip install cine3d[pictures])",
     "pillow-jxl-plugin": "JPEG XL photos (pip install cine3d[pictures])",
     "rawpy": "raw files of cameras (pip install cine3d[raw])",
+    "warp-lang": "fast frames on an NVIDIA card (pip install cine3d[gpu])",
 }
 
 
@@ -71,12 +72,18 @@ def _devices() -> list[Finding]:
         import torch
     except ImportError as error:
         return [Finding("devices", False, f"torch cannot be imported ({error})")]
+    from cine3d_core.imaging.card_facts import card_facts  # imports torch
+
     found = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
         found.append(f"cuda ({torch.cuda.get_device_name()})")
     if torch.backends.mps.is_available():
         found.append("mps")
-    return [Finding("devices", True, ", ".join(found))]
+    card = card_facts()
+    return [
+        Finding("devices", True, ", ".join(found)),
+        Finding("graphics card", card.problem is None, card.told()),
+    ]
 
 
 def _models() -> list[Finding]:

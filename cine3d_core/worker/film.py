@@ -9,10 +9,10 @@ import torch
 
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.files.video.writer import FrameWriter, open_frame_writer
-from cine3d_core.output.clip import DrawFrame
 from cine3d_core.output.focus import Lens, focused
 from cine3d_core.progress import Progress
 from cine3d_core.render.animation import Shot
+from cine3d_core.render.drawer import DrawFrame
 from cine3d_core.scene import Camera, RenderedFrame
 
 

@@ -6,12 +6,11 @@ shares of its width and height, y from the top, so that nobody needs to know its
 
 from __future__ import annotations
 
-import platform
-import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,32 +18,32 @@ from torch import Tensor
 
 from cine3d_core.build import direct_photo
 from cine3d_core.cameras import framing_of
-from cine3d_core.device import choose_device
-from cine3d_core.errors import InputError
+from cine3d_core.device import bytes_of, choose_device
+from cine3d_core.errors import DeviceError, InputError
 from cine3d_core.families import family_of, scene_of_photo
 from cine3d_core.files.atomic import check_output, writing
 from cine3d_core.files.inputs import sha256_of
-from cine3d_core.files.models.shelf import shelf_state, shelf_words
-from cine3d_core.files.models.store import list_models
 from cine3d_core.files.pictures.exr import srgb_to_linear
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
 from cine3d_core.files.scene.ply import write_ply
 from cine3d_core.files.scene.scene_file import load_scene, save_scene
+from cine3d_core.imaging.card_facts import card_errors_told
 from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.draw import draw_motion
 from cine3d_core.motion.guess import guess_mask, offered_regions
-from cine3d_core.output.clip import DrawFrame, cloud_at, frame_drawer, prepare_on
+from cine3d_core.output.clip import cloud_at, frame_drawer, prepare_on
 from cine3d_core.output.coverage import holes, safe_reach, uncovered
 from cine3d_core.output.focus import Lens, focused
+from cine3d_core.output.hand_over import FrameDrawer
 from cine3d_core.output.matte import matte
 from cine3d_core.output.viewport_points import viewport_points
 from cine3d_core.render.animation import PreparedScene, Shot, prepare
-from cine3d_core.render.frame import render_frame
-from cine3d_core.scene import Camera, CinemagraphScene, Drawing, RenderedFrame
-from cine3d_core.settings import BuildSettings
+from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
+from cine3d_core.worker.check import check
 from cine3d_core.worker.direct_jobs import DIRECT_JOBS
 from cine3d_core.worker.film import write_film
+from cine3d_core.worker.kept import kept_scene
 from cine3d_core.worker.model_jobs import MODEL_JOBS
 from cine3d_core.worker.pictures import png_of, rows_up
 from cine3d_core.worker.requests import (
@@ -66,35 +65,7 @@ class _Drawable:
     """A scene and what draws its frames."""
 
     scene: CinemagraphScene
-    draw: DrawFrame
-
-
-def check(job: JobInput) -> JobResult:
-    """Build and render a tiny scene; says on what and how fast."""
-    start = time.monotonic()
-    device = choose_device(job.arguments.get("device", "auto"))
-    ramp = torch.linspace(0, 1, 3 * 64 * 96).reshape(3, 64, 96)
-    mask = torch.zeros(1, 64, 96, dtype=torch.bool)
-    mask[:, 40:] = True
-    photo = Photo(ramp, None, None, sha256="", original_height=64, original_width=96)
-    settings = BuildSettings(frames=4, preset="draft", device=str(device))
-    drawing = Drawing(mask=mask)
-    scene = scene_of_photo(photo, drawing, settings, NETWORKS, progress=job.progress)
-    prepared = prepare(scene)
-    frame = render_frame(prepared, Shot(scene.camera, scene.camera, scene.camera), 1)
-    assert bool(torch.isfinite(frame.rgb).all())
-    facts = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "device": str(device),
-        "models": {model.name: model.sha256 for model in list_models()},
-        "shelf": {one["name"]: shelf_words(one) for one in shelf_state()},
-        "seconds": round(time.monotonic() - start, 1),
-    }
-    if device.type == "cuda":
-        facts["device_name"] = torch.cuda.get_device_name(device)
-        facts["free_memory_mb"] = torch.cuda.mem_get_info(device)[0] >> 20
-    return facts, {}
+    draw: FrameDrawer
 
 
 def build(job: JobInput) -> JobResult:
@@ -105,11 +76,7 @@ def build(job: JobInput) -> JobResult:
     check_output(path)  # now, not after minutes of work
     request = asked(job)
     scene = scene_of_photo(
-        request.photo,
-        request.drawing,
-        request.settings,
-        NETWORKS,
-        progress=_scaled(job, 0.0, 0.85)
+        request.photo, request.drawing, request.settings, NETWORKS, progress=_scaled(job, 0.0, 0.85)
     )
     job.progress("Writing the scene file", 0.86)
     save_scene(scene, path)
@@ -134,19 +101,16 @@ def render(job: JobInput) -> JobResult:
     previous frame and from the next frame to here, as Cycles has it; `moving` [H, W, 1].
     A `camera` with a `lens` (`focus`, `blur_px`) has depth of field.
     `region` (left, bottom, width, height) cuts a part out. `preview` draws in a moment, for frames
-    of about `PREVIEW_SIDE_PX`: fewer points, no decoder.
+    of about `PREVIEW_SIDE_PX`: fewer points, no decoder. A card that fails is an error, unless
+    `cpu_allowed`: then the CPU draws, and `drawn_on` says why.
     """
     arguments = job.arguments
-    opened = _preview if arguments.get("preview") else _drawable
-    scene = opened(arguments["scene_file"], arguments.get("device", "auto"))
     job.progress("Drawing", 0.2)
     camera, before, after = (_camera(arguments[name]) for name in ("camera", "previous", "next"))
-    frame = scene.draw(
-        Shot(camera, before, after),
-        _frame(arguments["frame"]),
-        "vector" in arguments.get("passes", []),
-    )
-    frame = focused(frame, _lens(arguments["camera"]))
+    shot, number = Shot(camera, before, after), _frame(arguments["frame"])
+    with_vectors = "vector" in arguments.get("passes", [])
+    drawn = _drawn(arguments, lambda scene: scene.draw(shot, number, with_vectors))
+    frame = focused(drawn.result, _lens(arguments["camera"]))
     job.progress("Handing over", 0.95)
     planes = {"combined": _combined(frame, bool(arguments.get("transparent")))}
     planes |= {
@@ -160,8 +124,40 @@ def render(job: JobInput) -> JobResult:
         if width < 1 or height < 1:
             raise InputError("the render region is empty; draw it again or switch it off")
         arrays = {k: v[bottom : bottom + height, left : left + width] for k, v in arrays.items()}
-    facts = {**_provenance(scene.scene, arguments["scene_file"]), "uncovered": holes(frame.alpha)}
+    facts = {**_provenance(drawn.scene, arguments["scene_file"]), "uncovered": holes(frame.alpha)}
+    facts["drawn_on"] = drawn.where
     return facts, arrays
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Drawn(Generic[Result]):
+    """What came out, of which scene, and what drew it."""
+
+    result: Result
+    scene: CinemagraphScene
+    where: str  # a device; for the CPU instead of a card, with the reason
+
+
+def _drawn(arguments: dict[str, Any], draw: Callable[[_Drawable], Result]) -> _Drawn[Result]:
+    """What `draw` does with the scene, on the device asked for or, if allowed, on the CPU.
+
+    Raises:
+        DeviceError: a card failed, and the CPU is not allowed to do its work.
+    """
+    opened = _preview if arguments.get("preview") else _drawable
+    path, device = arguments["scene_file"], choose_device(arguments.get("device", "auto"))
+    try:
+        with card_errors_told(device):
+            scene = opened(path, str(device))
+            return _Drawn(draw(scene), scene.scene, str(scene.draw.device))
+    except DeviceError as error:
+        if not arguments.get("cpu_allowed"):
+            raise
+        scene = opened(path, "cpu")
+        return _Drawn(draw(scene), scene.scene, f"cpu, since {error.told({})}")
 
 
 def _frame(value: float) -> float:
@@ -220,22 +216,28 @@ def reach_of_camera(job: JobInput) -> JobResult:
 
 
 def film(job: JobInput) -> JobResult:
-    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker_film`."""
+    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker.film` and `render`."""
     arguments = job.arguments
-    scene = _drawable(arguments["scene_file"], arguments.get("device", "auto"))
     path = Path(arguments["path"])
-    write_film(
-        scene.draw,
-        [_camera(record) for record in arguments["cameras"]],
-        [_lens(record) for record in arguments["cameras"]],
-        [_frame(value) for value in arguments["frames"]],
-        path,
-        fps=float(arguments["fps"]),
-        loops=int(arguments["loops"]),
-        progress=job.progress,
-    )
+    cameras = [_camera(record) for record in arguments["cameras"]]
+    lenses = [_lens(record) for record in arguments["cameras"]]
+    frames = [_frame(value) for value in arguments["frames"]]
+
+    def write(scene: _Drawable) -> None:
+        write_film(
+            scene.draw,
+            cameras,
+            lenses,
+            frames,
+            path,
+            fps=float(arguments["fps"]),
+            loops=int(arguments["loops"]),
+            progress=job.progress,
+        )
+
+    drawn = _drawn(arguments, write)
     size = sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
-    return {"bytes": size}, {}
+    return {"bytes": size, "drawn_on": drawn.where}, {}
 
 
 def propose_mask(job: JobInput) -> JobResult:
@@ -311,41 +313,28 @@ def _checksum(path: str, _modified: int) -> str:
 
 
 def _prepared(scene_file: str, device: str) -> PreparedScene:
-    return _prepared_file(*_version_of(scene_file), choose_device(device))
+    def make(scene: CinemagraphScene, there: torch.device) -> tuple[PreparedScene, int]:
+        prepared = prepare_on(scene, there)
+        return prepared, bytes_of(prepared)
+
+    return kept_scene("points", scene_file, choose_device(device), make)
 
 
 def _drawable(scene_file: str, device: str) -> _Drawable:
-    return _drawable_file(*_version_of(scene_file), choose_device(device))
+    def make(scene: CinemagraphScene, there: torch.device) -> tuple[_Drawable, int]:
+        drawer = frame_drawer(scene, there, networks=NETWORKS)
+        return _Drawable(scene, drawer), drawer.held_bytes
+
+    return kept_scene("frames", scene_file, choose_device(device), make)
 
 
 def _preview(scene_file: str, device: str) -> _Drawable:
-    return _preview_file(*_version_of(scene_file), choose_device(device))
+    def make(scene: CinemagraphScene, there: torch.device) -> tuple[_Drawable, int]:
+        scene = family_of(scene).coarse(scene)
+        drawer = frame_drawer(scene, there, networks=NETWORKS, decoder="none")
+        return _Drawable(scene, drawer), drawer.held_bytes
 
-
-def _version_of(scene_file: str) -> tuple[str, int]:
-    """The path, and what changes when the file does."""
-    path = Path(scene_file)
-    if not path.is_file():
-        raise InputError(f"the scene file {path} is not there; use Relink to say where it is")
-    return str(path), path.stat().st_mtime_ns
-
-
-@lru_cache(maxsize=1)  # a scene is hundreds of megabytes; an animation asks for the same one
-def _prepared_file(path: str, _modified: int, device: torch.device) -> PreparedScene:
-    return prepare_on(load_scene(path), device)
-
-
-@lru_cache(maxsize=1)
-def _drawable_file(path: str, _modified: int, device: torch.device) -> _Drawable:
-    scene = load_scene(path)
-    return _Drawable(scene, frame_drawer(scene, device, networks=NETWORKS))
-
-
-@lru_cache(maxsize=1)
-def _preview_file(path: str, _modified: int, device: torch.device) -> _Drawable:
-    scene = load_scene(path)
-    scene = family_of(scene).coarse(scene)
-    return _Drawable(scene, frame_drawer(scene, device, networks=NETWORKS, decoder="none"))
+    return kept_scene("preview", scene_file, choose_device(device), make)
 
 
 def _camera(record: dict[str, Any]) -> Camera:
