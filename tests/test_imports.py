@@ -148,6 +148,7 @@ def test_importing_the_package_does_not_import_torch():
 def test_what_blenders_side_uses_of_the_core_does_not_import_torch():
     code = (
         "import sys, cine3d_core.worker.protocol, cine3d_core.files.scene.arrays, "
+        "cine3d_core.imaging.driver, "
         "cine3d_core.files.scene.ply; print('torch' in sys.modules)"
     )
     result = subprocess.run(

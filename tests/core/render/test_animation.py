@@ -136,7 +136,7 @@ def test_contrast_lost_by_mixing_unrelated_textures_comes_back():
     a, b = noise_texture(1), noise_texture(2)
     share = torch.full((1, 128, 128), 0.5)
     mixed = torch.lerp(a, b, share)
-    restored = restore_contrast(a, b, share, torch.ones_like(share), window=16)
+    restored = restore_contrast(a, b, share, torch.ones_like(share), step=4)
     assert float(mixed.std() / a.std()) < 0.75
     assert 0.95 < float(restored.std() / a.std()) < 1.05
 
@@ -144,7 +144,7 @@ def test_contrast_lost_by_mixing_unrelated_textures_comes_back():
 def test_mixing_a_texture_with_itself_changes_nothing():
     a = noise_texture(3)
     share = torch.full((1, 128, 128), 0.3)
-    restored = restore_contrast(a, a, share, torch.ones_like(share), window=16)
+    restored = restore_contrast(a, a, share, torch.ones_like(share), step=4)
     torch.testing.assert_close(restored, a, atol=1e-5, rtol=0)
 
 
@@ -154,7 +154,7 @@ def test_a_hole_of_one_cloud_does_not_brighten_what_lies_beside_it():
     b[..., 40:], share[..., 40:] = 0.0, 0.0
     mixed = torch.lerp(a, b, share)
     moving = torch.ones(1, 60, 60)
-    restored = restore_contrast(a, b, share, moving, window=8)
+    restored = restore_contrast(a, b, share, moving, step=2)
     torch.testing.assert_close(restored, mixed, atol=0.01, rtol=0)
 
 
