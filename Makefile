@@ -10,7 +10,7 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint docs test-blender test-blender-all extension pictures truth evaluate bench faults pins dist release clean
+.PHONY: setup demo test test-core lint docs test-blender test-blender-all extension pictures truth evaluate bench gpu-check faults pins dist release clean
 
 setup: $(VENV)/.installed
 
@@ -106,6 +106,11 @@ bench: setup
 bench-blender: .venv-bpy-5.0.1/.installed
 	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-5.0.1/bin/python -m pytest -q -s -m blender \
 		tests/benchmarks/blender_times.py
+
+# Everything that has to be tried on a graphics card, in 8 minutes at most; writes
+# docs/performance-gpu.md. DRY=1 tries the checks themselves on any machine, on a pretended card.
+gpu-check: setup
+	$(RUN) -m tests.card_check $(if $(DRY),--dry)
 
 # Every bad or odd input at every door, kills included; writes docs/reliability.md.
 faults: setup

@@ -1,0 +1,1 @@
+"""What a graphics card does with the renderer: right, the same each time, and how fast."""
