@@ -40,6 +40,12 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
         min=0,
         max=1 << 20,
     )
+    cpu_allowed: BoolProperty(
+        name="Draw on the CPU If the Card Fails",
+        description="Frames that the graphics card cannot draw are drawn by the processor, more "
+        "slowly; else rendering stops and says why",
+        default=False,
+    )
     play_after_import: BoolProperty(
         name="Play After Import",
         description="Start playing when a photo has been imported",
@@ -53,6 +59,9 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "python_path", placeholder=python.executable())
         layout.prop(self, "device")
+        column = layout.column()
+        column.enabled = self.device != "cpu"
+        column.prop(self, "cpu_allowed")
         layout.prop(self, "memory_mb")
         layout.prop(self, "play_after_import")
         if python.is_set_up():

@@ -127,7 +127,7 @@ def test_the_worker_is_reached_by_its_own_pipe_alone() -> None:
 
 
 def test_what_set_up_installs_is_pinned_by_hash() -> None:
-    names = ("worker_requirements.txt", "worker_torch.txt")
+    names = ("worker_requirements.txt", "worker_torch.txt", "worker_card.txt")
     text = "".join(
         (ROOT / "blender_addon" / "worker" / name).read_text(encoding="utf-8") for name in names
     )

@@ -106,6 +106,8 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
     ) -> None:
         """What is right, but not what the artist may expect."""
         for photo, value in zip(chosen, values, strict=True):
+            if value["drawn_on"].startswith("cpu, since"):
+                self.report({"WARNING"}, f"Cine3D: drawn on the {value['drawn_on']}")
             if value["scene_sha256"] != photo.root.cine3d.scene_sha256:
                 name = scene_files.scene_file(photo.root).name
                 self.report({"WARNING"}, f"Cine3D: {name} {_STALE}")
@@ -145,6 +147,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             "passes": wanted_passes(depsgraph.view_layer),
             "transparent": scene.render.film_transparent,
             "device": python.preferences().device,
+            "cpu_allowed": python.preferences().cpu_allowed,
         }, scale
 
     def _camera_at(

@@ -81,6 +81,7 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
         arguments = {
             "scene_file": str(scene_files.scene_file(root)),
             "device": python.preferences().device,
+            "cpu_allowed": python.preferences().cpu_allowed,
             "cameras": [even(record) for record in records],
             "frames": times,
             "path": str(path),
@@ -91,7 +92,10 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
         def deliver(
             context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
         ) -> jobs.Told:
-            return jobs.Told(f"{path}: {value['bytes'] / 1e6:.1f} MB, {len(frames)} frames")
+            text = f"{path}: {value['bytes'] / 1e6:.1f} MB, {len(frames)} frames"
+            if value["drawn_on"].startswith("cpu, since"):
+                text += f"; drawn on the {value['drawn_on']}"
+            return jobs.Told(text)
 
         return jobs.Plan("Render Loop", "film", arguments, deliver, changes_file=False)
 

@@ -225,6 +225,7 @@ def view_request(
         "transparent": True,
         "preview": True,
         "device": python.preferences().device,
+        "cpu_allowed": python.preferences().cpu_allowed,
         "scene_file": str(scene_files.scene_file(photo.root)),
     }
 

@@ -27,7 +27,7 @@ class CINE3D_OT_check(jobs.WorkerOperator, bpy.types.Operator):
         def deliver(
             context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
         ) -> jobs.Told:
-            device = value.get("device_name", value["device"])
+            device = value.get("card", value["device"])
             networks = ", ".join(sorted(value["models"])) or "none"
             text = (
                 f"Works: PyTorch {value['torch']} on {device}, Python {value['python']}, "

@@ -14,7 +14,7 @@ from ..names import ADDON, user_folder
 
 # What Blender starts with `--addons` has no preferences.
 _DEFAULTS = SimpleNamespace(
-    python_path="", device="auto", memory_mb=0, status="", play_after_import=True
+    python_path="", device="auto", memory_mb=0, status="", play_after_import=True, cpu_allowed=False
 )
 
 

@@ -27,6 +27,7 @@ TORCH_REQUIREMENTS = Path(__file__).with_name("worker_torch.txt")
 # PyTorch comes from its makers' index, whose builds differ by platform and graphics card. Those
 # with CUDA are fixed by version alone: they bring NVIDIA's libraries, another set on each platform.
 TORCH_WITH_CUDA = "torch==2.13.0"
+CARD_REQUIREMENTS = Path(__file__).with_name("worker_card.txt")
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _CUDA_BUILD = "cu126"
 TIMER_S = 0.2
@@ -92,16 +93,15 @@ def setup_steps(folder: Path, python: Path, index: str | None) -> list[tuple[str
     install = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     pinned = [*install, "--require-hashes", "--no-deps", "--requirement"]
     source = ["--index-url", index] if index else []
-    if index and index.endswith(_CUDA_BUILD):
-        torch = [*install, *source, TORCH_WITH_CUDA]
-    else:
-        torch = [*pinned, str(TORCH_REQUIREMENTS), *source]
-    # PyTorch last: what it needs is there by then, and nothing unpinned comes with it
-    return [
+    steps = [
         ("Making the environment", [sys.executable, "-m", "venv", "--clear", str(folder)]),
         ("Installing packages", [*pinned, str(REQUIREMENTS)]),
-        ("Installing PyTorch", torch),
     ]
+    # PyTorch last: what it needs is there by then, and nothing unpinned comes with it
+    if index and index.endswith(_CUDA_BUILD):
+        kernels = ("Installing kernels for the card", [*pinned, str(CARD_REQUIREMENTS)])
+        return [*steps, kernels, ("Installing PyTorch", [*install, *source, TORCH_WITH_CUDA])]
+    return [*steps, ("Installing PyTorch", [*pinned, str(TORCH_REQUIREMENTS), *source])]
 
 
 @dataclass

@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from cine3d_core import __version__
+from cine3d_core.imaging.driver import driver_says
 
 from . import jobs, python
 from .client import LOG_NAME
@@ -27,6 +28,7 @@ def system_info() -> str:
         "System": platform.platform(),
         "Processor": platform.processor() or platform.machine(),
         "Graphics": _graphics(),
+        "NVIDIA card": ", driver ".join(driver_says() or ()) or "none",
         "Blender's Python": platform.python_version(),
         "Worker's Python": python.executable(),
         "Device": chosen.device,

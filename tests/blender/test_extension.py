@@ -155,6 +155,8 @@ def test_set_up_installs_what_the_core_needs(repository):
     assert f"\n{set_up.TORCH_WITH_CUDA} \\\n" in torch
     tested = (repository / "constraints.txt").read_text().splitlines()
     assert set_up.TORCH_WITH_CUDA in tested
+    card = re.findall(r"(?m)^[\w-]+==\S+", set_up.CARD_REQUIREMENTS.read_text(encoding="utf-8"))
+    assert card and set(card) <= set(tested)
 
 
 def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
@@ -166,6 +168,7 @@ def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
         "cine3d_core.files.atomic",
         "cine3d_core.files.inputs",
         "cine3d_core.files.scene.arrays",
+        "cine3d_core.imaging.driver",
         "cine3d_core.motion_kinds",
         "cine3d_core.moves",
         "cine3d_core.cli.choices",
@@ -283,7 +286,8 @@ def test_set_up_takes_nothing_unpinned_but_builds_with_cuda(platform, has_nvidia
         if "install" in command
     ]
     free = [words for words in installs if "--require-hashes" not in words]
-    assert len(installs) == 2 and len(free) == unpinned
+    assert len(installs) == 2 + has_nvidia and len(free) == unpinned
+    assert any(str(set_up.CARD_REQUIREMENTS) in words for words in installs) == has_nvidia
     assert all("--no-deps" in words for words in installs if words not in free)
 
 
