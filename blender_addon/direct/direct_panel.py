@@ -36,6 +36,7 @@ class CINE3D_PT_regions(bpy.types.Panel):
     """Motion of each region"""
 
     bl_label = "Regions"
+    bl_order = 2
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Cine3D"

@@ -222,6 +222,7 @@ class CINE3D_PT_camera(bpy.types.Panel):
     """Camera moves and their limits"""
 
     bl_label = "Camera"
+    bl_order = 4
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Cine3D"

@@ -47,7 +47,7 @@ class CINE3D_PT_photo(_Sidebar, bpy.types.Panel):
         layout.prop(root.cine3d, "photo")
         row = layout.row(align=True)
         row.prop(root.cine3d, "scene_file")
-        row.operator("cine3d.relink", text="", icon="FILE_FOLDER")
+        row.operator("cine3d.relink", text="", icon="LINKED")
         if not draw_advice(layout, context, root):
             layout.label(text=_size_of_files(root))
         layout.operator("cine3d.rebuild")
@@ -129,6 +129,7 @@ class CINE3D_PT_motion(_PhotoSidebar, bpy.types.Panel):
     """Mask, arrows and their preview"""
 
     bl_label = "Motion"
+    bl_order = 1
 
     def draw(self, context: bpy.types.Context):
         layout = self.layout
@@ -164,6 +165,7 @@ class CINE3D_PT_points(_PhotoSidebar, bpy.types.Panel):
     """How the points look"""
 
     bl_label = "Points and Time"
+    bl_order = 3
 
     def draw(self, context: bpy.types.Context):
         layout = self.layout
@@ -189,6 +191,7 @@ class CINE3D_PT_loop(_PhotoSidebar, bpy.types.Panel):
     """The finished loop in one click"""
 
     bl_label = "Render"
+    bl_order = 5
 
     def draw(self, context: bpy.types.Context):
         layout = self.layout

@@ -267,6 +267,7 @@ def run(steps):
             return pause if current else None  # None ends the timer
         except Exception:  # a window that waits for ever would tell nobody
             traceback.print_exc()
+            shot(f"failed-{PLACES['session']}")
             os._exit(3)
 
     bpy.context.preferences.view.show_splash = False
