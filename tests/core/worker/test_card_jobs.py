@@ -22,6 +22,7 @@ from cine3d_core.settings import BuildSettings
 from cine3d_core.worker import check as check_job
 from cine3d_core.worker import jobs, kept, requests
 from cine3d_core.worker.server import JobInput
+from tests.card_check import __main__ as gpu_check
 from tests.card_check import checks
 from tests.command_line import HINTS, PHOTO
 from tests.core.layers.test_fill_learned import half_covered, picture, trained
@@ -209,3 +210,10 @@ def test_the_network_that_fills_works_on_the_card():
         found = correct(trained(3).to(CARD), rgb, context, hole)
     assert not isinstance(found, CardTensor)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+
+
+def test_gpu_check_without_our_kernels_compiler_says_so_in_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(launch, "is_installed", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu-check", "--dry"])
+    assert gpu_check.main() == 2
+    assert capsys.readouterr().err == "gpu-check: Warp is not installed; pip install cine3d[gpu]\n"
