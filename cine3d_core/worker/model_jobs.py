@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from cine3d_core.files.models.installed import chosen
 from cine3d_core.files.models.places import user_models_folder
 from cine3d_core.files.models.runtimes import open_model
 from cine3d_core.files.models.shelf import add, get, remove, shelf_state
-from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.networks.shelf.clicks import Click, EncodedPhoto, encode, mask_of
+from cine3d_core.settings import BuildSettings
+from cine3d_core.worker.requests import settings_asked, working_photo
 from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 
 
@@ -47,12 +48,16 @@ def models_remove(job: JobInput) -> JobResult:
 def click_mask(job: JobInput) -> JobResult:
     """The thing that `clicks` are on: `mask` [H, W] float32 probability, bottom row first.
 
-    `clicks` are (x, y, inside), shares of the photo's sides, y from the top. The first click on a
-    `photo` at a `size` takes seconds, the others a moment.
+    `clicks` are (x, y, inside), shares of the sides of the photo as `settings` have it built, y
+    from the top. The first click on a `photo` takes seconds, the others a moment. `network` is an
+    entry's name; without it the best one here is asked.
     """
-    path, size = job.arguments["photo"], int(job.arguments["size"])
+    path, settings = job.arguments["photo"], settings_asked(job)
+    if "size" in job.arguments:
+        settings = replace(settings, size=int(job.arguments["size"]))
     job.progress("Looking at the photo", 0.1)
-    clicker = _clicker(path, size, input_file(path, "photo").stat().st_mtime_ns)
+    modified = input_file(path, "photo").stat().st_mtime_ns
+    clicker = _clicker(path, modified, settings, job.arguments.get("network"))
     job.progress("Finding the outline", 0.9)
     clicks = tuple(Click(float(x), float(y), bool(inside)) for x, y, inside in _given(job))
     mask = mask_of(clicker.model, clicker.photo, clicks)
@@ -69,13 +74,13 @@ class _Clicker:
 
 
 @lru_cache(maxsize=1)  # clicking is a dialogue about one photo
-def _clicker(path: str, size: int, _modified: int) -> _Clicker:
-    one = chosen("click", None)
+def _clicker(path: str, _modified: int, settings: BuildSettings, network: str | None) -> _Clicker:
+    one = chosen("click", network)
     if one is None:
         names = ", ".join(entry.name for entry in shelf_entries() if entry.task == "click")
         raise InputError(f"no network for clicks is on this machine; get one: {names}")
     model = open_model("Sam2Model", one.folder, one.entry.title)
-    return _Clicker(one.entry.name, model, encode(model, read_photo(path, max_side=size).rgb))
+    return _Clicker(one.entry.name, model, encode(model, working_photo(path, settings).rgb))
 
 
 def _given(job: JobInput) -> list[tuple[float, float, bool]]:

@@ -128,6 +128,11 @@ def test_clicks_find_a_mask_and_only_the_first_is_slow(filled: Path) -> None:
     again = JOBS["click_mask"](job(photo=str(PHOTO), size=96, clicks=clicks))[1]["mask"]
     assert time.process_time() - begin < 1.0
     assert np.abs(again - arrays["mask"]).max() > 0
+    settings = {"size": 96, "border": "keep"}
+    value, _ = JOBS["click_mask"](
+        job(photo=str(PHOTO), settings=settings, clicks=clicks, network="sam-2.1-tiny")
+    )
+    assert value == {"network": "sam-2.1-tiny"}
     with pytest.raises(InputError, match="no click"):
         JOBS["click_mask"](job(photo=str(PHOTO), size=96, clicks=[]))
 
