@@ -85,7 +85,7 @@ def rasterize_torch(
     area, count = height * width, params.max_points
     touches = _all_touches(points, height, width, params)
     pixel, depth, weight = touches.pixel, touches.depth, touches.weight
-    index = touches.index + start
+    index = touches.point + start
     if base is not None:
         cell = torch.arange(area, device=pixel.device).repeat_interleave(count)
         before = base.index.reshape(-1).long()
@@ -114,7 +114,7 @@ class _Touches(NamedTuple):
     """Every (pixel, point) pair that may touch, in the order of the points."""
 
     pixel: Tensor  # [M] int64; those that do not touch have the pixel height * width
-    index: Tensor  # [M] int64, of the point
+    point: Tensor  # [M] int64, index of it
     depth: Tensor  # [M]
     weight: Tensor  # [M]
 
