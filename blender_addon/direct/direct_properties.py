@@ -42,15 +42,15 @@ COLOURS = (
     (0.30, 0.90, 0.80),
 )
 PLACES = (
-    ("ARROWS", "Under Its Arrows", "What the arrows of this region stand on"),
-    ("OUTLINES", "Drawn", "What was painted, clicked or outlined"),
+    ("ARROWS", "Under Its Arrows", "The area under the arrows of this region"),
+    ("OUTLINES", "Drawn", "The area that was painted, clicked or outlined"),
     ("FLUID", "Found", "All of one kind that the photo shows"),
     ("PICTURE", "Picture", "White in a picture of the photo's shape"),
 )
 LABELS = (
-    ("FREEZE", "Rests", "Rests exactly where it is painted"),
-    ("MOVES", "Moves, to Its Edges", "What is like this moves, up to the picture's edges"),
-    ("RESTS", "Rests, to Its Edges", "What is like this rests, up to the picture's edges"),
+    ("FREEZE", "Still", "The painted pixels stay still"),
+    ("MOVES", "Moves, to Its Edges", "Similar areas move, up to edges in the picture"),
+    ("RESTS", "Still, to Its Edges", "Similar areas stay still, up to edges in the picture"),
 )
 _FIRST_ARROW = 0.15  # of the photo's long side, where a direction is set before any arrow is drawn
 
@@ -115,12 +115,12 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     )
     rests: BoolProperty(
         name="Freeze",
-        description="Nothing moves here, nor in the regions above it in the list",
+        description="This area stays still, even if a region above it in the list moves it",
         override=_OVERRIDABLE,
     )
     is_base: BoolProperty(
         name="Photo",
-        description="Stands for the whole photo: what strokes correct and what no region directs",
+        description="The whole photo: areas outside all regions, corrected by strokes",
     )
     place: EnumProperty(name="Where", description="What belongs to it", items=PLACES, **_FIXED)
     fluid: EnumProperty(

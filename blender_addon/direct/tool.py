@@ -19,17 +19,17 @@ CLICK_PX = 5.0  # a press that moves less is a click
 _STEP_PX = 2.0  # between two points of a stroke
 _FIXED = {"options": set()}
 _HELP = {
-    "ARROW": "Drag: arrow    Click: this thing moves    Shift: paint moves    Ctrl: paint rests",
-    "MOVES": "Painting what moves    Esc: cancel",
-    "RESTS": "Painting what rests    Esc: cancel",
+    "ARROW": "Drag: arrow    Click: this thing moves    Shift: paint moving    Ctrl: paint static",
+    "MOVES": "Painting a moving area    Esc: cancel",
+    "RESTS": "Painting a static area    Esc: cancel",
     "ERASE": "Erasing strokes, arrows and pins    Esc: cancel",
     "HANDLE": "Moving an arrow's end    Esc: cancel",
 }
 ACTIONS = (
     ("ARROW", "Arrow", "Drag an arrow; a click finds the thing that moves"),
-    ("MOVES", "Paint What Moves", "Add to the active region; a click adds a whole thing"),
-    ("RESTS", "Paint What Rests", "Stop what is painted; a click stops a whole thing"),
-    ("ERASE", "Erase", "Take away what the stroke touches"),
+    ("MOVES", "Paint Moving Area", "Add to the active region; a click adds a whole thing"),
+    ("RESTS", "Paint Static Area", "Stop the painted area; a click stops a whole thing"),
+    ("ERASE", "Erase", "Remove strokes, arrows and pins under the brush"),
     ("HANDLE", "Handle", "Move an end of an arrow"),
 )
 
@@ -219,14 +219,14 @@ def paint(
         stroke = direct.strokes.add()
         stroke.label, stroke.width = (kind if tool.to_edges else "FREEZE"), width
         stroke.set_points(places)
-        return "Paint What Rests" if kind == "RESTS" else "Paint What Moves"
+        return "Paint Static Area" if kind == "RESTS" else "Paint Moving Area"
     region = direct.active_region()
     if not hand.paintable(region):
         region = direct.new_region()
         region.mode = tool.mode
     size = tuple(root.cine3d.photo_size)
     region.set_outlines([*region.outline_list(), *hand.brush_outlines(places, width, size)])
-    return "Paint What Moves"
+    return "Paint Moving Area"
 
 
 def click(context, root: bpy.types.Object, kind: str, place: hand.Place) -> str:
@@ -266,7 +266,7 @@ def add_thing(
 
 
 class CINE3D_OT_pin(masks.NeedsPhoto, bpy.types.Operator):
-    """Pin the photo under the mouse: what is within the brush rests"""
+    """Pin the photo under the mouse: the area within the brush stays still"""
 
     bl_idname = "cine3d.pin"
     bl_label = "Pin"
@@ -317,7 +317,7 @@ class CINE3D_WT_motion(bpy.types.WorkSpaceTool):
     bl_label = "Cine3D Motion"
     bl_description = (
         "Direct the photo's motion through its camera.\n"
-        "Drag: arrow. Click: this thing moves. Shift: paint what moves. Ctrl: what rests.\n"
+        "Drag: arrow. Click: this thing moves. Shift: paint moving areas. Ctrl: static areas.\n"
         "Shift Ctrl: erase. P: pin. F: brush size"
     )
     bl_icon = "ops.curve.draw"

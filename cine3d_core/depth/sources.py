@@ -197,7 +197,7 @@ def _check_aspect(values: Tensor, path: Path, rgb: Tensor) -> None:
     if abs(width / height / aspect - 1) > tolerance:
         raise InputError(
             f"the depth picture {path} is {width}x{height}, another shape than the photo "
-            f"(width : height = {aspect:.3f}); give one that covers exactly the photo"
+            f"(width : height = {aspect:.3f}); use one with the proportions of the photo"
         )
 
 

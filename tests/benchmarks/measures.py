@@ -75,7 +75,7 @@ def frames(folder: Path, width: int, frames: int) -> Figures:
     figures["frame, pass-through decoder"], used = seconds(shot, FRAME, False, by=plain)
     figures["its processor seconds "] = used
     figures["the same with motion vectors"], _ = seconds(shot, FRAME, True, by=plain)
-    figures["frame, compact decoder, resting camera"], _ = seconds(rest, FRAME, False)
+    figures["frame, compact decoder, still camera"], _ = seconds(rest, FRAME, False)
     figures["encode"] = encoding(folder, path, draw(shot, FRAME, False).rgb)
     return figures
 

@@ -11,7 +11,7 @@ from tests.faults.doors import Result
 
 def table(results: Sequence[Result]) -> str:
     """Tried and survived by door, as Markdown."""
-    lines = ["| door | tried | survived |", "| --- | ---: | ---: |"]
+    lines = ["| input | tried | survived |", "| --- | ---: | ---: |"]
     for door in dict.fromkeys(result.door for result in results):
         here = [result for result in results if result.door == door]
         lines.append(f"| {door} | {len(here)} | {sum(not result.problem for result in here)} |")

@@ -198,8 +198,8 @@ def _own_region(
     switches = (entry.get("perspective", True), entry.get("rests", True))
     if optional.get("cycles", 1.0) % 1 or not all(isinstance(s, bool) for s in switches):
         raise InputError(
-            f'{name} in the hints file {path} wants whole "cycles" and true or false as '
-            '"perspective" and "rests"; correct it'
+            f'{name} in the hints file {path} needs a whole number as "cycles", and true or '
+            'false as "perspective" and "rests"; correct it'
         )
     if "cycles" in optional:
         optional["cycles"] = int(optional["cycles"])

@@ -57,8 +57,8 @@ def labelme_directions(content: dict[str, Any], path: str | Path) -> Drawing:
                 polygons += areas
     if not (hints or polygons or freeze or moves or rests):
         raise InputError(
-            f"the labelme file {path} holds nothing that moves or rests; draw a line along the "
-            'motion and label it "hint0", or outline what moves'
+            f"the labelme file {path} has no moving or static area; draw a line along the "
+            'motion and label it "hint0", or outline the moving area'
         )
     return Drawing(
         hints=tuple(hints),

@@ -34,7 +34,7 @@ def import_transformers(what: str) -> ModuleType:
     except ImportError as error:
         raise InputError(
             f"{what} needs the package transformers, which is not installed; install "
-            "cine3d[depth], or leave it out for the network that comes along"
+            "cine3d[depth], or leave it out to use the bundled network"
         ) from error
     huggingface_hub.constants.HF_HUB_OFFLINE = True  # it may have been imported before
     transformers.logging.disable_progress_bar()  # beside ours
@@ -56,7 +56,7 @@ class OnnxProgram:
         except ImportError as error:
             raise InputError(
                 f"{what} needs the package onnxruntime, which is not installed; install "
-                "cine3d[onnx], or choose the network that comes along"
+                "cine3d[onnx], or choose the bundled network"
             ) from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # nothing beside our sentence on stderr
