@@ -79,18 +79,22 @@ def guess_mask(
 
 
 def offered_regions(depth: DepthMap) -> list[Doubtful]:
-    """At most `OFFERS` regions that may flow but are left still; none where nobody looked."""
+    """At most `OFFERS` regions that may flow but are left still; none where nobody looked.
+
+    Not of the sky: scraps of it between branches would crowd out the water.
+    """
     if depth.fluid is None:
         return []
-    return doubtful_regions(depth.fluid.detach().cpu().numpy())[:OFFERS]
+    found = doubtful_regions(depth.fluid.detach().cpu().numpy())
+    return [region for region in found if region.kind != "sky"][:OFFERS]
 
 
 def _offer(region: Doubtful) -> str:
     across = "left" if region.x < 1 / 3 else "right" if region.x > 2 / 3 else ""
-    down = "upper" if region.y < 1 / 3 else "lower" if region.y > 2 / 3 else ""
-    place = " ".join(word for word in (down, across) if word) or "middle"
+    down = "top" if region.y < 1 / 3 else "bottom" if region.y > 2 / 3 else ""
+    place = f"at the {down} {across}".rstrip() if down else f"on the {across}" if across else ""
     return (
-        f"maybe {region.kind} in the {place} of the picture ({region.share:.0%}): "
+        f"maybe {region.kind} {place or 'in the middle'} ({region.share:.0%} of the picture): "
         "draw an arrow there to let it flow"
     )
 

@@ -30,8 +30,9 @@ NOWHERE = 0.05  # a plane that stays below it names nothing, so its borders do n
 SKY, WATER, FALLS, SMOKE, FIRE = range(len(FLUIDS))
 # water and falls are one body: they are decided together, and told apart afterwards
 GROUPS = ((SKY,), (WATER, FALLS), (SMOKE,), (FIRE,))
-LEAST = (0.45, 0.4, 0.5, 0.5)  # probability from which a pixel is of a group
-SURE = (0.62, 0.65, 0.65, 0.65)  # mean probability of a region that is kept
+LEAST = (0.4, 0.35, 0.5, 0.5)  # probability from which a pixel is of a group
+SURE = (0.5, 0.69, 0.55, 0.65)  # mean probability of a region that is kept
+SURE_FALL = 0.55  # the same where most of it falls: little else looks like a fall
 MIN_AREA = (0.004, 0.008, 0.01, 0.003)  # share of the picture; smaller regions are dropped
 
 DOUBTFUL = 0.25  # mean probability of a region that is left still but offered
@@ -124,9 +125,11 @@ def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [K, H, W] -> [H, W]
         count, label = connected_regions(likely & (best == number))
         size = np.bincount(label.ravel(), minlength=count)
         total = np.bincount(label.ravel(), grouped[number].ravel(), count)
-        kept = (size >= area * kind.size) & (total >= sure * size)
-        kept[0] = False
         inner = np.array(group)[probability[list(group)].argmax(0)]
+        falling = np.bincount(label.ravel(), (inner == FALLS).ravel(), count) > 0.5 * size
+        kept = total >= np.where(falling, SURE_FALL, sure) * size
+        kept &= size >= area * kind.size
+        kept[0] = False
         kind = np.where(kept[label], inner + 1, kind).astype(np.uint8)
     return kind
 

@@ -129,7 +129,7 @@ def test_what_may_be_water_rests_and_is_offered_with_its_place():
     seen = replace(depth, fluid=fluid)
     guess = guess_mask(torch.full((3, HEIGHT, WIDTH), 0.5), seen)
     assert not guess.mask[:, HEIGHT // 2 :].any()
-    assert "maybe water in the lower left of the picture (6%)" in guess.description
+    assert "maybe water at the bottom left (6% of the picture)" in guess.description
     (offered,) = offered_regions(seen)
     assert offered.kind == "water"
     assert offered.probability == pytest.approx(0.35)
