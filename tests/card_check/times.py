@@ -149,7 +149,7 @@ def stages(bench: Bench) -> list[str]:
             kind = "without decoder" if decoder is None else "with decoder"
             lines += [
                 "",
-                f"**{name}, {kind}:** {counts.resting} resting points, {counts.moving} moving ones "
+                f"**{name}, {kind}:** {counts.resting} static points, {counts.moving} moving ones "
                 f"in each direction, {counts.fragments} fragments.",
                 "",
                 *arithmetic.table(arithmetic.stages(counts, decoder, size)),

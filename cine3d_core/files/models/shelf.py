@@ -172,7 +172,7 @@ def shelf_words(one: dict[str, Any]) -> str:
             "" if one["package_installed"] else unused
         )
     return (
-        f"not installed; it would add {one['size_text']} and instead of {one['replaces']}: "
+        f"not installed ({one['size_text']}); instead of {one['replaces']}: "
         f"{one['better']} (cine3d models get {one['name']})"
     )
 
