@@ -171,6 +171,7 @@ def test_the_addon_imports_neither_torch_nor_modules_that_do(repository):
         "cine3d_core.imaging.driver",
         "cine3d_core.motion_kinds",
         "cine3d_core.moves",
+        "cine3d_core.scene",
         "cine3d_core.cli.choices",
         "cine3d_core.settings",
         "cine3d_core.worker",
