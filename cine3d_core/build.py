@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cine3d_core.depth.lens import lens_of
 from cine3d_core.depth.refine import DepthParams, with_sky, with_sky_where_far
 from cine3d_core.depth.sources import DepthSource, KeptDepth, open_depth_source
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
@@ -264,13 +265,13 @@ def scene_of(
     """What `compact_scene` makes of a photo that `direct_photo` directed by the same settings."""
     params, photo = PRESETS[settings.preset], directed.photo
     depth, motion, source = directed.depth, directed.motion, directed.source
-    focal_px = photo.focal_px or depth.focal_px
+    lens = lens_of(photo, depth, source.description, settings)
     if params.surface is not None:
         depth = smooth_surfaces(depth, motion.moving, params=params.surface)
 
     height, width = photo.rgb.shape[1:]
     scene = scene_from_parts(
-        SceneParts(photo.rgb, depth, motion, photo_camera(height, width, focal_px)),
+        SceneParts(photo.rgb, depth, motion, photo_camera(height, width, lens.focal_px)),
         params,
         num_frames=settings.frames,
         fps=settings.fps,
@@ -288,10 +289,10 @@ def scene_of(
             "preset": settings.preset,
             "models": settings.models,
             "depth_source": source.description,
-            "assumed": list(directed.assumed),
+            "assumed": [*directed.assumed, *lens.assumed],
             "cut_px": asdict(photo.cut),
-            "focal_from_exif": photo.focal_px is not None and photo.focal_from == "EXIF",
-            "focal_from": _focal_from(directed),
+            "focal_from_exif": lens.said_by == "EXIF",
+            "focal_from": lens.said_by,
         },
     )
     progress("done", 1.0)
@@ -306,13 +307,6 @@ def _said_of_border(cut: Insets) -> tuple[str, ...]:
         f"above, {cut.right} right, {cut.bottom} below), so it is left out; the setting border = "
         "keep keeps it",
     )
-
-
-def _focal_from(directed: DirectedPhoto) -> str:
-    """Who said what lens took the photo."""
-    if directed.photo.focal_px is not None:
-        return directed.photo.focal_from
-    return directed.source.description if directed.depth.focal_px is not None else "assumed"
 
 
 def scene_from_parts(

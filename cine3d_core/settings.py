@@ -96,6 +96,22 @@ class BuildSettings:
     models: Family = _chosen("compact", "family of networks", options=FAMILIES)
     preset: Preset = _chosen("default", "quality or speed", label="Quality", options=PRESETS)
     device: str = _chosen("auto", "auto, cpu, cuda or mps", label="Device")
+    fov: float | None = _chosen(
+        None,
+        "angle that the photo's long side spans, instead of what EXIF says",
+        label="Field of View",
+        metavar="DEGREES",
+        low=2,
+        high=160,
+    )
+    focal_mm: float | None = _chosen(
+        None,
+        "the same as a focal length on 35 mm film",
+        label="Focal Length",
+        metavar="MM",
+        low=4,
+        high=1500,
+    )
     border: Border = _chosen(
         "cut", "cut or keep a scan frame, paper margin or disc rim", options=BORDERS
     )

@@ -14,7 +14,7 @@ from ..worker import python
 from .properties import CINE3D_PG_choices
 
 _SHARED = ("frames", "fps", "size", "preset", "points")  # are kept for the next photo
-_OWN = ("depth_source", "depth_path", "hints_file", "speed")
+_OWN = ("depth_source", "depth_path", "hints_file", "speed", "fov")
 
 
 def build_settings(choices: CINE3D_PG_choices) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def build_settings(choices: CINE3D_PG_choices) -> dict[str, Any]:
         "frames": choices.frames,
         "fps": choices.fps,
         "size": choices.size,
+        "fov": choices.fov or None,
         "preset": choices.preset,
         "hints": bpy.path.abspath(choices.hints_file) or None,
         "device": python.preferences().device,
@@ -64,7 +65,7 @@ def pass_on(source: CINE3D_PG_choices, target: CINE3D_PG_choices) -> None:
     """What was chosen for an import goes to the photo that the scene already has."""
     for name in _SHARED:
         setattr(target, name, getattr(source, name))
-    for name in ("hints_file", "mask"):
+    for name in ("hints_file", "mask", "fov"):
         if getattr(source, name):
             setattr(target, name, getattr(source, name))
     if source.depth_path:

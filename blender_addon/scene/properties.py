@@ -100,6 +100,16 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
         items=_menu("preset"),
         **_FIXED,
     )
+    fov: FloatProperty(
+        name=LABELS["fov"],
+        description="Degrees that the photo's long side spans; "
+        "0 takes what the picture's file says, else what its lines say",
+        default=0,
+        min=0,
+        max=CHOICES["fov"].high,
+        precision=1,
+        **_FIXED,
+    )
     points: EnumProperty(
         name="Points",
         description="How many points the 3D view gets; the Cine3D engine always draws all",

@@ -251,6 +251,7 @@ def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_choices) -
     if choices.depth_source != "SHIPPED":
         column.prop(choices, "depth_path", text="Picture or Model")
     column.prop(choices, "size")
+    column.prop(choices, "fov")
     column.prop(choices, "points")
     column = layout.column(align=True)
     column.prop(choices, "frames", text=f"Loop, {choices.frames / choices.fps:.1f} s")

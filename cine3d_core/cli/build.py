@@ -122,7 +122,7 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     batch.add_argument("--width", type=int, metavar="W", help="width of the clips, pixels")
     batch.add_argument("--scheduler", metavar="ADDRESS", help="Dask cluster to work on, tcp://...")
     for name in _SHARED:
-        batch.add_argument(f"--{name}", help="as in cine3d build")
+        batch.add_argument(f"--{name.replace('_', '-')}", help="as in cine3d build")
     add_progress(batch)
     batch.set_defaults(run=_batch)
 
@@ -132,7 +132,7 @@ def _batch(args: argparse.Namespace) -> None:
 
     def given(*pairs: tuple[str, object]) -> tuple[str, ...]:
         # in one word, since a view may begin with a minus
-        return tuple(f"--{k}={v}" for k, v in pairs if v is not None)
+        return tuple(f"--{k.replace('_', '-')}={v}" for k, v in pairs if v is not None)
 
     settings = batch.BatchSettings(
         build=given(*((name, getattr(args, name)) for name in _SHARED)),

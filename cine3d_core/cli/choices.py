@@ -10,6 +10,7 @@ from cine3d_core.settings import CHOICES, DEFAULTS, BuildSettings
 # what decides about the motion
 MOTION = ("depth", "classes", "mask", "hints", "motion", "frames", "size", "border", "view")
 _TYPES = {"mask": Path, "hints": Path, "frames": int, "fps": float, "size": int}
+_TYPES |= {"fov": float, "focal_mm": float}
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -18,7 +19,7 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
         choice, default = CHOICES[name], DEFAULTS[name]
         said = f"{default:g}" if isinstance(default, (int, float)) else default
         parser.add_argument(
-            f"--{name}",
+            f"--{name.replace('_', '-')}",
             type=_TYPES.get(name, str),
             default=default,
             metavar=choice.metavar,

@@ -35,6 +35,11 @@ def _share_of_35mm(exif: dict[int, object], size: tuple[int, int]) -> float | No
     focal_mm = _number(exif.get(_FOCAL_35MM))
     if not focal_mm:  # 0 stands for unknown
         return None
+    return focal_of_35mm(focal_mm, size)
+
+
+def focal_of_35mm(focal_mm: float, size: tuple[int, int]) -> float:
+    """A focal length on 35 mm film, for equal diagonals, as a share of a picture's long side."""
     return focal_mm / _DIAGONAL_35MM * math.hypot(*size) / max(size)
 
 
