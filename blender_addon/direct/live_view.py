@@ -48,6 +48,7 @@ vec2 swung(vec2 at, float frame) {
   return at - here.xy * way;
 }
 vec3 shown(vec3 linear) {
+  if (srgbTarget) { return linear; }  // the picture drawn into turns it into sRGB
   return mix(linear * 12.92, 1.055 * pow(max(linear, vec3(1e-6)), vec3(1.0 / 2.4)) - 0.055,
              vec3(greaterThan(linear, vec3(0.0031308))));
 }
@@ -65,7 +66,7 @@ void main() {
     colour = texture(photo, swung(uv, frame)).rgb;
   }
   vec4 over = texture(tint, uv);
-  out_color = vec4(mix(shown(colour), over.rgb, over.a), 1.0);
+  out_color = vec4(shown(mix(colour, over.rgb * over.rgb, over.a)), 1.0);
 }
 """.replace("STEPS", str(STEPS))
 
@@ -90,6 +91,7 @@ def _shader():
         between.smooth("VEC2", "uv")
         info = gpu.types.GPUShaderCreateInfo()
         info.push_constant("MAT4", "Placed")
+        info.push_constant("BOOL", "srgbTarget")  # set by Blender, for its own shaders too
         for name in ("frame", "loop"):
             info.push_constant("FLOAT", name)
         for name in ("wave_a", "wave_b", "wave_c"):

@@ -16,6 +16,7 @@ from ..worker.client import WorkerError
 from . import direct_content, hand, live, masks
 
 CLICK_PX = 5.0  # a press that moves less is a click
+_LATE_PX = 20.0  # a first movement this long began somewhere else
 _STEP_PX = 2.0  # between two points of a stroke
 _FIXED = {"options": set()}
 _HELP = {
@@ -108,27 +109,31 @@ class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
         place = hand.place_under(context, root, event.mouse_region_x, event.mouse_region_y)
         if not hand.on_photo(place):
             return {"PASS_THROUGH"}
-        self._uid, self._start = root.session_uid, (event.mouse_region_x, event.mouse_region_y)
-        self._last, self._dragged = self._start, False
-        self._handle = None
-        kind = self.action
-        if kind == "ARROW":
-            self._handle = hand.handle_at(context, root, *self._start)
-            kind = "ARROW" if self._handle is None else "HANDLE"
-        self._kind = kind
-        Stroke.action, Stroke.places = kind, [place]
+        self._uid = root.session_uid
+        self._begin(context, root, (event.mouse_region_x, event.mouse_region_y))
         Stroke.width = context.scene.cine3d_tool.brush / hand.long_side_px(context, root)
-        context.workspace.status_text_set(_HELP[kind])
+        context.workspace.status_text_set(_HELP[self._kind])
         context.window_manager.modal_handler_add(self)
         if context.scene.cine3d_tool.live:
             live.start()
         return {"RUNNING_MODAL"}
 
+    def _begin(self, context, root: bpy.types.Object, pixel: tuple[int, int]) -> None:
+        """A stroke that starts at a pixel; on a handle it moves that."""
+        self._start = self._last = pixel
+        self._moved = self._dragged = False
+        self._kind, self._handle = self.action, None
+        if self.action == "ARROW":
+            self._handle = hand.handle_at(context, root, *pixel)
+            self._kind = "ARROW" if self._handle is None else "HANDLE"
+        Stroke.action = self._kind
+        Stroke.places = [hand.inside(hand.place_under(context, root, *pixel))]
+
     def modal(self, context, event):
         if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
             self._end(context)
             return {"CANCELLED"}
-        if event.type == "MOUSEMOVE":
+        if event.type in {"MOUSEMOVE", "INBETWEEN_MOUSEMOVE"}:
             self._follow(context, event)
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
             self._follow(context, event)
@@ -147,6 +152,12 @@ class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
     def _follow(self, context, event) -> None:
         x, y = event.mouse_region_x, event.mouse_region_y
         way = max(abs(x - self._start[0]), abs(y - self._start[1]))
+        late = event.type == "INBETWEEN_MOUSEMOVE" and not self._moved and way > _LATE_PX
+        self._moved = True
+        if late:  # a Blender behind time reports the press where the mouse is by then
+            self._begin(context, photo_scene.by_session_uid(context.scene, self._uid), (x, y))
+            self._moved = True
+            return
         self._dragged = self._dragged or way >= CLICK_PX
         if max(abs(x - self._last[0]), abs(y - self._last[1])) < _STEP_PX:
             return
