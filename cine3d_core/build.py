@@ -17,8 +17,10 @@ from torch import Tensor
 from cine3d_core.depth.lens import lens_of
 from cine3d_core.depth.refine import DepthParams, with_sky, with_sky_where_far
 from cine3d_core.depth.sources import DepthSource, KeptDepth, open_depth_source
+from cine3d_core.depth.strokes import mend_depth
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
 from cine3d_core.device import choose_device
+from cine3d_core.files.drawing.depth_strokes import read_depth_strokes
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.panorama import read_view
@@ -105,7 +107,10 @@ def read_inputs(
     check_loop(settings.frames, settings.fps)
     progress("reading the photo", 0.0)
     photo = read_working_photo(photo_path, settings)
-    return photo, read_drawing(settings.hints, settings.mask, photo)
+    drawing = read_drawing(settings.hints, settings.mask, photo)
+    if settings.depth_strokes is not None:
+        drawing = replace(drawing, depth=read_depth_strokes(settings.depth_strokes, photo))
+    return photo, drawing
 
 
 def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
@@ -238,15 +243,16 @@ def direct_photo(
     estimated = estimated or estimate_depth(
         photo.rgb, settings, networks, find_fluids=asks_what_flows(drawing)
     )
+    depth = mend_depth(estimated.depth, drawing.depth)
     progress("directing the motion", 0.35)
     params = replace(PRESETS[settings.preset].motion, num_frames=settings.frames)
     mover = motion_network(networks, _motion_choice(settings))
     device = choose_device(settings.device)
     refine = None if mover is None else MotionRefiner(mover.network.to(device))
-    motion, assumed = direct_motion(photo.rgb, estimated.depth, drawing, params, refine=refine)
+    motion, assumed = direct_motion(photo.rgb, depth, drawing, params, refine=refine)
     assumed = (*photo.notes, *_said_of_border(photo.cut), *assumed)
     asked = estimated.asked | ({} if mover is None else mover.checksums)
-    return DirectedPhoto(photo, estimated.source, estimated.depth, motion, assumed, asked)
+    return DirectedPhoto(photo, estimated.source, depth, motion, assumed, asked)
 
 
 def _motion_choice(settings: BuildSettings) -> MotionChoice | None:

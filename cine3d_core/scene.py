@@ -104,6 +104,21 @@ class Stroke:
     width: float
 
 
+# how a stroke mends the depth under it
+MENDINGS = ("nearer", "farther", "as-far-as", "flatten", "stand")
+
+
+@dataclass(frozen=True)
+class DepthStroke:
+    """What is wrong with the depth of a thing; lengths in photo pixels."""
+
+    mending: str  # one of MENDINGS
+    stroke: Stroke
+    amount: float = 1.25  # nearer, farther: how many times
+    like: tuple[float, float] | None = None  # as-far-as: x, y of the place
+    reach: float = 0.0  # how far beyond the stroke the thing goes on; 0: only what is painted
+
+
 @dataclass(frozen=True)
 class Drawing:
     """What a person drew on a photo, in its working pixels."""
@@ -116,6 +131,7 @@ class Drawing:
     freeze: tuple[Stroke, ...] = ()  # rests, pixel for pixel
     moves: tuple[Stroke, ...] = ()  # scribbles: of this kind is what moves,
     rests: tuple[Stroke, ...] = ()  # and of this kind is what rests
+    depth: tuple[DepthStroke, ...] = ()  # one after the other
 
 
 @dataclass(frozen=True)

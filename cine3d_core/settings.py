@@ -85,6 +85,9 @@ class BuildSettings:
     hints: Path | None = _chosen(
         None, "arrows, outlines, regions", label="Arrows File", metavar="FILE.json"
     )
+    depth_strokes: Path | None = _chosen(
+        None, "strokes that mend the depth", label="Depth Strokes", metavar="FILE.json"
+    )
     motion: MotionChoice | None = _chosen(
         None,
         "how arrows become flow: by calculation, or refined by a network where it is installed",
@@ -156,6 +159,9 @@ def check_loop(frames: int, fps: float) -> None:
         raise InputError(f"{fps:g} frames per second were asked for; choose {low} to {high}")
 
 
+_FILES = ("mask", "hints", "depth_strokes")
+
+
 def settings_of(words: dict[str, Any]) -> BuildSettings:
     """Settings from values by name, as a message holds them; what is left out is as ever.
 
@@ -168,5 +174,5 @@ def settings_of(words: dict[str, Any]) -> BuildSettings:
         options = [option.name for option in CHOICES[name].options]
         if options and value is not None and value not in options:
             raise InputError(f"{name} is {value!r}; choose one of {', '.join(options)}")
-    paths = {n: Path(words[n]) for n in ("mask", "hints") if words.get(n) is not None}
+    paths = {n: Path(words[n]) for n in _FILES if words.get(n) is not None}
     return BuildSettings(**{**words, **paths})

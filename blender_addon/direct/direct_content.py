@@ -14,9 +14,11 @@ import numpy as np
 
 from cine3d_core.motion_kinds import KINDS
 
-from .direct_properties import CINE3D_PG_direct, CINE3D_PG_region, Points
+from .direct_properties import MENDINGS, CINE3D_PG_direct, CINE3D_PG_region, Points
 
 _LABELS = {"MOVES": "moves", "RESTS": "rests"}
+_MENDINGS = {name for name, *_ in MENDINGS}
+_REACH = 3.0  # widths of the brush that a thing may go on beyond a stroke that mends its depth
 _PERSPECTIVE = {"ON": True, "OFF": False}
 _DIGITS = 6  # that a number of single precision knows
 BASE_NAME = "Photo"
@@ -59,6 +61,8 @@ def content(root: bpy.types.Object) -> dict[str, Any]:
         drawn["freeze"] = freeze
     if scribbles:
         drawn["strokes"] = scribbles
+    if mended := [_mending(label, line) for label, line in strokes if label in _MENDINGS]:
+        drawn["depth"] = mended
     return drawn
 
 
@@ -74,6 +78,7 @@ def take(root: bpy.types.Object, sent_back: np.ndarray) -> int:
     height, width = message["size"]
     drawn, size = message["content"], (width, height)
     direct = root.cine3d_direct
+    kept = [(s.label, s.width, s.points) for s in direct.strokes if s.label in _MENDINGS]
     direct.clear()
     if drawn.get("hints") or drawn.get("mask"):
         base = direct.new_region(BASE_NAME)
@@ -82,6 +87,10 @@ def take(root: bpy.types.Object, sent_back: np.ndarray) -> int:
     for entry in drawn.get("regions", []):
         region = direct.new_region(entry.get("name", ""))
         _take_region(region, entry, size)
+    # a file of hints holds no depth: those strokes stay
+    for label, width, points in kept:
+        stroke = direct.strokes.add()
+        stroke.label, stroke.width, stroke.points = label, width, points
     for entry in drawn.get("freeze", []):
         _take_stroke(direct, "FREEZE", entry, size)
     for entry in drawn.get("strokes", []):
@@ -154,6 +163,14 @@ def _take_stroke(
     stroke = direct.strokes.add()
     stroke.label, stroke.width = label, entry["width"] / max(size)
     stroke.set_points(_to_shares(entry["points"], size))
+
+
+def _mending(label: str, line: dict[str, Any]) -> dict[str, Any]:
+    """A stroke that mends the depth; one from place to place names the first of them."""
+    entry = {"mend": label.lower(), "reach": _short(_REACH * line["width"]), **line}
+    if label == "AS-FAR-AS":
+        entry |= {"like": line["points"][0], "points": line["points"][-1:]}
+    return entry
 
 
 def _width(stroke, long_side: int) -> dict[str, float]:

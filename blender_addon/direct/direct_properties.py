@@ -52,6 +52,13 @@ LABELS = (
     ("MOVES", "Moves, to Its Edges", "Similar areas move, up to edges in the picture"),
     ("RESTS", "Still, to Its Edges", "Similar areas stay still, up to edges in the picture"),
 )
+MENDINGS = (
+    ("NEARER", "Nearer", "The thing under the stroke is nearer than it seems"),
+    ("FARTHER", "Farther", "The thing under the stroke is farther than it seems"),
+    ("AS-FAR-AS", "As Far As", "Drag from what has the right depth to what should have it too"),
+    ("FLATTEN", "Flatten", "The thing under the stroke is flat"),
+    ("STAND", "Stand", "The thing under the stroke stands upright, as far away as its foot"),
+)
 _FIRST_ARROW = 0.15  # of the photo's long side, where a direction is set before any arrow is drawn
 
 
@@ -231,7 +238,9 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
 class CINE3D_PG_stroke(bpy.types.PropertyGroup):
     """A line of the brush, or a pin: a line of one point."""
 
-    label: EnumProperty(name="Means", description="What it says", items=LABELS, **_FIXED)
+    label: EnumProperty(
+        name="Means", description="What it says", items=(*LABELS, *MENDINGS), **_FIXED
+    )
     points: StringProperty(name="Points", override=_OVERRIDABLE)
     width: FloatProperty(
         name="Width", description="Share of the photo's long side", default=0.02, min=0, max=1

@@ -24,6 +24,7 @@ HANDLE_PX = 5.0
 _LINE_PX = 2.5
 _HEAD_PX = 13.0
 _REST = (0.95, 0.95, 0.95)
+_STROKES = {"MOVES": (0.4, 1.0, 0.4, 0.5), "RESTS": (*_REST, 0.4), "FREEZE": (*_REST, 0.55)}
 
 _VERTEX = """
 void main() { uv = where; gl_Position = Placed * vec4(place, 1.0); }
@@ -247,7 +248,7 @@ def draw_drawing(context, root: bpy.types.Object) -> None:
     long_side = hand.long_side_px(context, root)
     for stroke in direct.strokes:
         track = _pixels(context, root, stroke.point_list())
-        colour = (0.4, 1.0, 0.4, 0.5) if stroke.label == "MOVES" else (*_REST, 0.55)
+        colour = _STROKES.get(stroke.label, (1.0, 0.6, 0.2, 0.3))
         if len(track) == 1:
             _draw_disc(track[0], stroke.width * long_side / 2, colour, filled=False)
             _draw_disc(track[0], HANDLE_PX * scale, (*_REST, 1.0), filled=True)

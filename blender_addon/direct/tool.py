@@ -14,6 +14,7 @@ from cine3d_core.motion_kinds import KINDS
 from ..scene import first_look, photo_scene
 from ..worker.client import WorkerError
 from . import direct_content, hand, live, masks
+from .direct_properties import MENDINGS
 
 CLICK_PX = 5.0  # a press that moves less is a click
 _LATE_PX = 20.0  # a first movement this long began somewhere else
@@ -62,6 +63,12 @@ class CINE3D_PG_tool(bpy.types.PropertyGroup):
         name="To Edges",
         description="Painting means what is like this, up to the picture's edges, "
         "and corrects what was found in the photo",
+        **_FIXED,
+    )
+    mend: EnumProperty(
+        name="Depth",
+        description="Drags mend the depth of what they go over instead of drawing arrows",
+        items=(("NONE", "As It Is", "Drags draw arrows"), *MENDINGS),
         **_FIXED,
     )
     live: BoolProperty(
@@ -176,6 +183,9 @@ class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
             return "Erase" if count else ""
         if not self._dragged:
             return click(context, root, self._kind, Stroke.places[0])
+        mend = context.scene.cine3d_tool.mend
+        if self._kind == "ARROW" and mend != "NONE":
+            return mend_depth(root, mend, Stroke.places, Stroke.width)
         if self._kind == "ARROW":
             return add_arrow(context, root, Stroke.places[0], Stroke.places[-1])
         return paint(context, root, self._kind, Stroke.places, Stroke.width)
@@ -238,6 +248,14 @@ def paint(
     size = tuple(root.cine3d.photo_size)
     region.set_outlines([*region.outline_list(), *hand.brush_outlines(places, width, size)])
     return "Paint Moving Area"
+
+
+def mend_depth(root: bpy.types.Object, mend: str, places: list[hand.Place], width: float) -> str:
+    """A stroke that says what is wrong with the depth under it."""
+    stroke = root.cine3d_direct.strokes.add()
+    stroke.label, stroke.width = mend, width
+    stroke.set_points(places if mend != "AS-FAR-AS" else [places[0], places[-1]])
+    return "Mend Depth"
 
 
 def click(context, root: bpy.types.Object, kind: str, place: hand.Place) -> str:
@@ -342,6 +360,7 @@ class CINE3D_WT_motion(bpy.types.WorkSpaceTool):
         layout.prop(settings, "mode")
         layout.prop(settings, "brush")
         layout.prop(settings, "to_edges")
+        layout.prop(settings, "mend")
         layout.prop(settings, "live", toggle=True, icon="PLAY")
         layout.prop(settings, "tint")
 

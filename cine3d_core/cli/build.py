@@ -12,7 +12,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.settings import CHOICES
 
 # Options of `build` that one batch may share; `build` itself checks their values.
-_SHARED = tuple(name for name in CHOICES if name not in ("mask", "hints"))
+_SHARED = tuple(name for name in CHOICES if name not in ("mask", "hints", "depth_strokes"))
 
 
 def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

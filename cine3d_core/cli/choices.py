@@ -10,7 +10,7 @@ from cine3d_core.settings import CHOICES, DEFAULTS, BuildSettings
 # what decides about the motion
 MOTION = ("depth", "classes", "mask", "hints", "motion", "frames", "size", "border", "view")
 _TYPES = {"mask": Path, "hints": Path, "frames": int, "fps": float, "size": int}
-_TYPES |= {"fov": float, "focal_mm": float}
+_TYPES |= {"fov": float, "focal_mm": float, "depth_strokes": Path}
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:

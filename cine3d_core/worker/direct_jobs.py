@@ -124,7 +124,7 @@ def live_motion(job: JobInput) -> JobResult:
         progress=job.progress,
     )
     job.progress("Handing over", 0.9)
-    owner = who_directs(rgb, estimated.depth, request.drawing)
+    owner = who_directs(rgb, directed.depth, request.drawing)
     arrays = {
         "flow": rows_up(_flow_planes(directed.motion)),
         "swing": rows_up(_swing_planes(directed.motion)),

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from cine3d_core.build import EstimatedDepth, estimate_depth, read_working_photo
+from cine3d_core.files.drawing.depth_strokes import parse_depth_strokes, scaled_depth_strokes
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.drawing.hints import parse_directions
 from cine3d_core.files.inputs import input_file
@@ -31,6 +32,7 @@ from cine3d_core.settings import BuildSettings, settings_of
 from cine3d_core.worker.server import JobInput
 
 NETWORKS = Networks()  # of this process: what one job has opened the next need not
+_OF_PHOTO = "of this photo"  # in messages, in the place of a file
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def asked(job: JobInput, max_side: int | None = None) -> Request:
         settings = replace(settings, size=min(settings.size, max_side))
     photo = working_photo(job.arguments["photo"], settings)
     drawing = _drawn(job, photo)
-    if drawing == Drawing():
-        drawing = read_drawing(settings.hints, None, photo)
+    if replace(drawing, depth=()) == Drawing():
+        drawing = replace(read_drawing(settings.hints, None, photo), depth=drawing.depth)
     painted = job.arrays.get("mask")
     if painted is not None:
         _, height, width = photo.rgb.shape
@@ -154,16 +156,16 @@ def directed_by_hand(job: JobInput, photo: Photo) -> Drawing:
     if came is None:
         return Drawing()
     sent = json.loads(came.tobytes())
-    if not sent["content"]:
-        return Drawing()
+    size = int(sent["size"][0]), int(sent["size"][1])
     height, width = photo.rgb.shape[1:]
+    depth = parse_depth_strokes(sent["content"].pop("depth", []), _OF_PHOTO)
+    depth = scaled_depth_strokes(depth, width / size[1], height / size[0])
+    if not sent["content"]:
+        return Drawing(depth=depth)
     drawing = parse_directions(
-        sent["content"],
-        "of this photo",
-        height=height,
-        width=width,
-        original_size=(int(sent["size"][0]), int(sent["size"][1])),
+        sent["content"], _OF_PHOTO, height=height, width=width, original_size=size
     )
+    drawing = replace(drawing, depth=depth)
     if not drawing.polygons:
         return drawing
     return replace(drawing, mask=rasterize_polygons(drawing.polygons, height, width))

@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.direct import hand, live, live_view, tool
+from blender_addon.direct import direct_content, hand, live, live_view, tool
 from tests.blender.synthetic_scene import show
 
 pytestmark = pytest.mark.blender
@@ -90,6 +90,18 @@ def test_a_clicked_thing_is_a_region_or_a_part_of_the_active_one(root):
     tool.add_thing(root, "MOVES", "thing", "flow", [SQUARE])
     assert len(direct.regions) == 2 and len(direct.regions[0].outline_list()) == 2
     assert hand.region_drawn_at(direct, (0.3, 0.6)) == 1  # the later one lies over the other
+
+
+def test_a_stroke_that_mends_the_depth_is_sent_beside_the_drawing(root):
+    for mend in ("NEARER", "STAND", "AS-FAR-AS"):
+        tool.mend_depth(root, mend, [(0.1, 0.5), (0.2, 0.5), (0.5, 0.5)], 0.1)
+    nearer, stand, like = direct_content.content(root)["depth"]
+    assert nearer["mend"] == "nearer" and stand["mend"] == "stand" and len(stand["points"]) == 3
+    assert like["mend"] == "as-far-as" and like["like"] == [16.0, 40.0]
+    assert like["points"] == [[80.0, 40.0]] and like["width"] == pytest.approx(16)
+    before = direct_content.content(root)
+    direct_content.take(root, direct_content.sent(root)["drawing"])
+    assert direct_content.content(root) == before  # a file of arrows leaves the depth alone
 
 
 def test_the_eraser_takes_what_it_touches_and_nothing_else(root):

@@ -53,7 +53,7 @@ def test_options_become_settings_of_their_types():
 def test_batch_shares_all_that_photos_can_share():
     words = ["batch", "a.jpg", "-o", "clips"]
     given = vars(make_parser().parse_args(words))
-    assert set(CHOICES) - set(given) == {"mask", "hints"}
+    assert set(CHOICES) - set(given) == {"mask", "hints", "depth_strokes"}
 
 
 def test_names_in_menus_are_those_that_are_built():
