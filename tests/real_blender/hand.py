@@ -11,12 +11,12 @@ import bpy
 import drive
 from drive import OUT, drag, hand, in_view, part, root, shot, view
 
-MOTION_S = 240  # until the first motion is there, on a busy machine
+MOTION_S = 600  # until the first motion is there, on a busy machine
 WATER, WATER_TIP = (0.30, 0.93), (0.45, 0.93)
 TOWER = (0.33, 0.35)
 SKY = (0.8, 0.12)
 PAINTED, PAINTED_END = (0.55, 0.93), (0.7, 0.95)
-WAIT_S = 60  # for Blender to take what the hand did
+WAIT_S = 120  # for Blender to take what the hand did
 actions = []
 
 
@@ -96,9 +96,8 @@ def wait_for_motion():
 
 
 def draw_arrow():
-    drag(at(WATER), at(WATER_TIP), steps=30)
+    yield from drag(at(WATER), at(WATER_TIP))
     did("drag an arrow along the river")
-    return 4.0
 
 
 def the_arrow_is_there():
@@ -169,18 +168,13 @@ def the_sky_sways():
 def paint_rests():
     start, end = at(PAINTED), at(PAINTED_END)
     hand("keydown", "ctrl")
-    drag(start, end)
+    yield from drag(start, end)
+    hand("keyup", "ctrl")
     did("Ctrl-drag: what is painted rests")
-    return 3.0
 
 
 def the_paint_is_there():
     return [stroke.label for stroke in direct().strokes] == ["FREEZE"]
-
-
-def let_go_of_ctrl():
-    hand("keyup", "ctrl")
-    return 1.0
 
 
 def pin():
@@ -221,8 +215,7 @@ def the_paint_is_back():
 
 
 def move_handle():
-    drag(at(WATER_TIP), at((0.45, 0.88)), steps=30)
-    return 2.0
+    yield from drag(at(WATER_TIP), at((0.45, 0.88)), moves=20)
 
 
 def the_handle_is_moved():
@@ -239,7 +232,7 @@ STEPS = [
     drive.install, drive.enable, drive.drop_photo, drive.wait_for_job, look, stop_playing,
     take_tool, wait_for_motion, draw_arrow, until(the_arrow_is_there), quiet, see_the_river_move,
     see_how_fast, click_tower, until(the_tower_rests), choose_sway, click_sky,
-    until(the_sky_sways), quiet, paint_rests, until(the_paint_is_there), let_go_of_ctrl, pin,
+    until(the_sky_sways), quiet, paint_rests, until(the_paint_is_there), pin,
     until(the_pin_is_there), look_at_it, undo, until(the_pin_is_undone), undo,
     until(the_paint_is_undone), redo, until(the_paint_is_back), move_handle,
     until(the_handle_is_moved), drive.open_sidebar, drive.show_tab, quiet, see_all,

@@ -175,7 +175,7 @@ def test_the_live_motion_is_the_build_s_at_its_size(photo: Path) -> None:
     _, arrays = job("read_directions", photo, {}, path=str(path))
     value, live = job("live_motion", photo, arrays)
     settings = BuildSettings(hints=path, frames=12, size=SIDE)
-    motion = direct_photo(*read_inputs(photo, settings), settings).motion
+    motion = direct_photo(*read_inputs(photo, settings), settings, Networks()).motion
     height, width = SIDE // 2, SIDE
     flow, swing = (live[name][::-1].transpose(2, 0, 1) for name in ("flow", "swing"))
     shares = np.array([width, -height], np.float32)[:, None, None]
