@@ -82,16 +82,15 @@ def _container_limit_gib() -> float | None:
     return None if limit == "max" else int(limit) / GIB
 
 
-def size_that_fits(height: int, width: int, gib: float, cost: MemoryCost = BUILD) -> int | None:
-    """The long side, in whole hundreds of pixels, with which the work fits; None for none.
+def size_that_fits(height: int, width: int, gib: float) -> int | None:
+    """The long side, in whole hundreds of pixels, with which a build fits; None for none.
 
     Args:
         height: of the photo as it would be worked on.
         width: likewise.
         gib: memory there is.
-        cost: of the work.
     """
-    pixels = (gib - cost.base_gib) / cost.gib_per_megapixel * 1e6
+    pixels = (gib - BUILD.base_gib) / BUILD.gib_per_megapixel * 1e6
     if pixels <= 0:
         return None
     side = max(height, width) * min(1.0, (pixels / (height * width)) ** 0.5)

@@ -173,7 +173,6 @@ class SceneFlow:
     """Where points are at one moment, in one direction of time."""
 
     displacement: Tensor  # [N, 3] world, added to the points' positions
-    displacement_px: Tensor  # [N, 2] the same motion on the canvas, pixels
 
 
 @dataclass(frozen=True)

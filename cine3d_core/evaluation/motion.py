@@ -100,9 +100,12 @@ def class_flow(scene: FlowScene, constants: Mapping[str, tuple[float, float]]) -
     return flow
 
 
-def fit_class_constants(shards: Shards, *, seed: int = 7) -> dict[str, tuple[float, float]]:
+_SEED = 7  # of what is drawn to fit constants and to resample scores
+
+
+def fit_class_constants(shards: Shards) -> dict[str, tuple[float, float]]:
     """The velocity per kind of the least mean relative error: a weighted geometric median."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     drawn: dict[int, list[tuple[Flow, NDArray[np.floating]]]] = {1: [], 2: [], 3: []}
     for record in shards:
         for kind, found in drawn.items():
@@ -247,11 +250,11 @@ def table(scores: Mapping[str, list[tuple[str, FlowScores]]]) -> str:
 
 
 def ratio(
-    scores: Mapping[str, list[tuple[str, FlowScores]]], method: str, rival: str, *, seed: int = 7
+    scores: Mapping[str, list[tuple[str, FlowScores]]], method: str, rival: str
 ) -> tuple[float, float, float]:
     """Mean error of a method over a rival's, and its 95 % interval over resampled pictures."""
     a, b = (np.array([s.endpoint for _, s in scores[name]]) for name in (method, rival))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     draws = rng.integers(len(a), size=(RESAMPLES, len(a)))
     ratios = a[draws].mean(1) / b[draws].mean(1)
     low, high = np.percentile(ratios, [2.5, 97.5])

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MEDIAN_CHUNK = 65536  # windows gathered at once: 32 MB at 11x11
+EDGE = 11  # px, window along a layer's edges
+AROUND_CONTEXT = 40  # px in which holes are filled
 
 
 def eroded(
@@ -188,28 +190,26 @@ def _window_medians(
 def refined_depth(
     depth: Tensor,  # [1, 1, H, W] > 0
     alpha: Tensor,  # [1, 1, H, W]
-    size: int = 11,
 ) -> Tensor:  # [1, 1, H, W]
     """Depth of one layer, its values near the layer's edges replaced by medians; 0 outside."""
     inside = depth * alpha
-    core = eroded(alpha, size) > 0
+    core = eroded(alpha, EDGE) > 0
     edge = (alpha > 0) & ~core
-    return torch.where(core, inside, masked_median(inside, alpha, size, edge) * alpha)
+    return torch.where(core, inside, masked_median(inside, alpha, EDGE, edge) * alpha)
 
 
 def inpainting_box(
     mask: Tensor,  # [1, 1, H, W], not empty
-    border: int = 40,
 ) -> Tensor:  # [1, 1, H, W]
-    """Ones in the bounding box of `mask`, grown by `border`.
+    """Ones in the bounding box of `mask`, grown by `AROUND_CONTEXT`.
 
     As published, the box never reaches the image's last row and column.
     """
     box = torch.zeros_like(mask)
     height, width = mask.shape[-2:]
     ys, xs = mask[0, 0].nonzero().T
-    top, left = max(int(ys.min()) - border, 0), max(int(xs.min()) - border, 0)
-    bottom = min(int(ys.max()) + border, height - 1)
-    right = min(int(xs.max()) + border, width - 1)
+    top, left = max(int(ys.min()) - AROUND_CONTEXT, 0), max(int(xs.min()) - AROUND_CONTEXT, 0)
+    bottom = min(int(ys.max()) + AROUND_CONTEXT, height - 1)
+    right = min(int(xs.max()) + AROUND_CONTEXT, width - 1)
     box[..., top:bottom, left:right] = 1
     return box

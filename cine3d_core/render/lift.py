@@ -36,7 +36,7 @@ def scene_flow(
     moved = flowed_positions(
         start_px, layer, displacement_px, layer_depth, canvas_camera, lift=lift
     )
-    return SceneFlow(displacement=moved - rest, displacement_px=displacement_px)
+    return SceneFlow(moved - rest)
 
 
 def flowed_positions(

@@ -34,7 +34,7 @@ def telling_moment(judged: Sequence[JudgedFrame]) -> Moment:
     return max(judged, key=tells).moment
 
 
-def contact_sheet(pictures: Mapping[str, Tensor], *, columns: int = _COLUMNS) -> Tensor:
+def contact_sheet(pictures: Mapping[str, Tensor]) -> Tensor:
     """Named pictures [3, H, W] of one size, the first of them the truth: [3, H', W'].
 
     The part that is enlarged is where the pictures differ most from the first, in the median: where
@@ -43,7 +43,7 @@ def contact_sheet(pictures: Mapping[str, Tensor], *, columns: int = _COLUMNS) ->
     arrays = {name: _bytes(picture) for name, picture in pictures.items()}
     box = _hardest(list(arrays.values()))
     tiles = [_tile(name, picture, box) for name, picture in arrays.items()]
-    columns = min(columns, len(tiles))
+    columns = min(_COLUMNS, len(tiles))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
     return torch.from_numpy(np.vstack(rows).copy()).permute(2, 0, 1).float() / 255

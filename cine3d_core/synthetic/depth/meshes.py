@@ -99,29 +99,30 @@ def sheet(width: float, depth: float, material: int, *, cells: int = 2) -> Mesh:
     return surface(np.stack([x, y, np.zeros_like(x)], axis=2), material)
 
 
-def box(size: Sequence[float] | NDArray[np.floating], material: int, *, cells: int = 1) -> Mesh:
+def box(size: Sequence[float] | NDArray[np.floating], material: int) -> Mesh:
     """Box of size (x, y, z) standing on z = 0."""
     x, y, z = (float(side) for side in size)
     quarter = np.pi / 2
     sides = [
-        place(sheet(x, y, material, cells=cells), (0, 0, z)),
-        place(sheet(x, y, material, cells=cells)),
-        place(sheet(x, z, material, cells=cells), (0, y / 2, z / 2), turn=rotation(0, quarter)),
-        place(sheet(x, z, material, cells=cells), (0, -y / 2, z / 2), turn=rotation(0, quarter)),
+        place(sheet(x, y, material, cells=1), (0, 0, z)),
+        place(sheet(x, y, material, cells=1)),
+        place(sheet(x, z, material, cells=1), (0, y / 2, z / 2), turn=rotation(0, quarter)),
+        place(sheet(x, z, material, cells=1), (0, -y / 2, z / 2), turn=rotation(0, quarter)),
         place(
-            sheet(y, z, material, cells=cells), (x / 2, 0, z / 2), turn=rotation(quarter, quarter)
+            sheet(y, z, material, cells=1), (x / 2, 0, z / 2), turn=rotation(quarter, quarter)
         ),
         place(
-            sheet(y, z, material, cells=cells), (-x / 2, 0, z / 2), turn=rotation(quarter, quarter)
+            sheet(y, z, material, cells=1), (-x / 2, 0, z / 2), turn=rotation(quarter, quarter)
         ),
     ]
     return join(sides)
 
 
 def lathe(
-    profile: NDArray[np.floating], material: int, *, segments: int = 20
+    profile: NDArray[np.floating], material: int
 ) -> Mesh:  # profile [n, 2]: radius, height
     """Surface of revolution about z."""
+    segments = 20
     angle = np.linspace(0, 2 * np.pi, segments + 1)
     radius, height = profile[:, :1], profile[:, 1:]
     points = np.stack(

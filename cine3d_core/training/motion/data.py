@@ -76,14 +76,15 @@ def make_record(
 
 
 def arrows_per_region(
-    scene: FlowScene, rng: np.random.Generator, *, smallest: float = SMALLEST_REGION
+    scene: FlowScene, rng: np.random.Generator
 ) -> Arrows:
     """One true arrow in every connected region, somewhere away from its border."""
     label = region_labels(scene.kind > 0, scene.kind == SKY)
     area = np.bincount(label.ravel())
     area[0] = 0
     numbers = np.argsort(-area, kind="stable")[:MAX_ARROWS]
-    kept = [n for rank, n in enumerate(numbers) if area[n] > (smallest * label.size if rank else 0)]
+    least = SMALLEST_REGION * label.size
+    kept = [n for rank, n in enumerate(numbers) if area[n] > (least if rank else 0)]
     return _true_arrows(scene, [_inner_pixel(label == n, scene.flow, rng) for n in kept])
 
 
