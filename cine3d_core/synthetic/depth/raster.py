@@ -144,7 +144,7 @@ class _Lamp(NamedTuple):
     """`Light` with its shadow map for compiled functions."""
 
     shadow_map: FloatArray  # [S, S] 1 / metres
-    view: _Pinhole
+    pinhole: _Pinhole
     colour: FloatArray  # [3]
     ambient: FloatArray  # [3]
 
@@ -233,9 +233,9 @@ def _lit(
     lamp: _Lamp,
 ) -> float:
     """Share of four shadow-map samples that see the lamp."""
-    shadow_map, light_axes, light_focal = lamp.shadow_map, lamp.view.axes, lamp.view.focal
+    shadow_map, light_axes, light_focal = lamp.shadow_map, lamp.pinhole.axes, lamp.pinhole.focal
     side = shadow_map.shape[0]
-    offset = point - lamp.view.position
+    offset = point - lamp.pinhole.position
     z = light_axes[2, 0] * offset[0] + light_axes[2, 1] * offset[1] + light_axes[2, 2] * offset[2]
     x = light_axes[0, 0] * offset[0] + light_axes[0, 1] * offset[1] + light_axes[0, 2] * offset[2]
     y = light_axes[1, 0] * offset[0] + light_axes[1, 1] * offset[1] + light_axes[1, 2] * offset[2]
@@ -295,7 +295,7 @@ def _shade(
                 ray[i] = axes[0, i] * rx + axes[1, i] * ry + axes[2, i]
                 point[i] = position[i] + depth * ray[i]
                 normal[i] = wa * normals[a, i] + wb * normals[b, i] + wc * normals[c, i]
-                to_light[i] = light.view.position[i] - point[i]
+                to_light[i] = light.pinhole.position[i] - point[i]
                 length += normal[i] * normal[i]
                 reach += ray[i] * ray[i]
                 lamp += to_light[i] * to_light[i]
