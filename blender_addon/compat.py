@@ -116,6 +116,27 @@ def set_paint_colors(scene: bpy.types.Scene) -> None:
     unified.color, unified.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
 
+_BRUSH = "brushes/essentials_brushes-mesh_texture.blend/Brush/Paint Hard"
+
+
+def take_paint_brush(window: bpy.types.Window, area: bpy.types.Area) -> bool:
+    """Give an Image Editor in Paint mode a brush where it has none; whether it has one now.
+
+    From 4.3 on brushes are assets. Blender reads them in its own time, and tells who asks before
+    that to ask again.
+    """
+    paint = window.scene.tool_settings.image_paint
+    if paint.brush is not None or "asset_activate" not in dir(bpy.ops.brush):
+        return True
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        if bpy.ops.brush.asset_activate.poll():
+            bpy.ops.brush.asset_activate(
+                asset_library_type="ESSENTIALS", relative_asset_identifier=_BRUSH
+            )
+    return paint.brush is not None
+
+
 def modifier_input_path(modifier: bpy.types.NodesModifier, name: str) -> str:
     """Path of a node modifier's input from its object, for drivers."""
     identifier = modifier.node_group.interface.items_tree[name].identifier

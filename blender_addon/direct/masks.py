@@ -6,16 +6,20 @@ camera) one sees the photo with the painted part tinted, so that black takes pai
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import bpy
 import numpy as np
 
-from ..compat import set_paint_colors
+from ..compat import set_paint_colors, take_paint_brush
 from ..scene import build_choices, photo_scene, scene_files
 from ..worker import jobs
 
 _PAINTED = 0.5
+_BRUSH_S = 60.0  # for Blender to read its brushes
+_BRUSH_POLL_S = 0.5
+_brush_until = 0.0  # monotonic time
 
 
 def mask_array(image: bpy.types.Image) -> np.ndarray:  # [H, W] uint8, bottom row first
@@ -93,12 +97,32 @@ def new_mask(root: bpy.types.Object, moving: np.ndarray | None = None) -> bpy.ty
 
 def show_in_editor(context: bpy.types.Context, image: bpy.types.Image) -> bool:
     """Show a mask in the Image Editors of the window, ready to paint; whether there are any."""
+    global _brush_until
     window = getattr(context, "window", None)
     editors = [a for a in window.screen.areas if a.type == "IMAGE_EDITOR"] if window else []
     for area in editors:
         area.spaces.active.image = image
         area.spaces.active.ui_mode = "PAINT"
+    if editors and not bpy.app.timers.is_registered(_give_brush):
+        _brush_until = time.monotonic() + _BRUSH_S
+        bpy.app.timers.register(_give_brush, first_interval=0.0)
     return bool(editors)
+
+
+def _give_brush() -> float | None:
+    """Ask for a brush until Blender has one: without it, painting does nothing and says nothing."""
+    editors = [
+        (window, area)
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "IMAGE_EDITOR" and area.spaces.active.ui_mode == "PAINT"
+    ]
+    if not editors or take_paint_brush(*editors[0]):
+        return None
+    if time.monotonic() < _brush_until:
+        return _BRUSH_POLL_S
+    jobs.tell_soon(jobs.Told("Choose a brush in the Image Editor's asset shelf first", "WARNING"))
+    return None
 
 
 class CINE3D_OT_paint_mask(NeedsPhoto, bpy.types.Operator):

@@ -32,8 +32,10 @@ void main() {
   vec3 under = texture(photo, uv).rgb;
   vec3 shown = mix(under * 12.92, 1.055 * pow(max(under, vec3(1e-6)), vec3(1.0 / 2.4)) - 0.055,
                    vec3(greaterThan(under, vec3(0.0031308))));
-  float opaque = whole;
-  out_color = opaque > 0.5 ? vec4(mix(shown, tint.rgb, share), 1.0) : vec4(tint.rgb, share);
+  vec4 color = whole > 0.5 ? vec4(mix(shown, tint.rgb, share), 1.0) : vec4(tint.rgb, share);
+  vec3 linear = mix(color.rgb / 12.92, pow((color.rgb + 0.055) / 1.055, vec3(2.4)),
+                    vec3(greaterThan(color.rgb, vec3(0.04045))));
+  out_color = srgbTarget ? vec4(linear, color.a) : color;
 }
 """
 _handles: list[tuple[type, object]] = []
@@ -52,6 +54,8 @@ def _mask_shader():
         info.push_constant("MAT4", "ModelViewProjectionMatrix")
         info.push_constant("VEC4", "tint")
         info.push_constant("FLOAT", "whole")
+        # Blender sets it: whether what is drawn to turns linear into sRGB by itself
+        info.push_constant("BOOL", "srgbTarget")
         info.sampler(0, "FLOAT_2D", "mask")
         info.sampler(1, "FLOAT_2D", "photo")
         info.vertex_in(0, "VEC2", "place")

@@ -157,6 +157,11 @@ def new_mask():
     return 3.0
 
 
+def wait_for_a_brush():
+    """From 4.3 on brushes are assets; an Image Editor had none, and painting did nothing."""
+    return None if bpy.context.scene.tool_settings.image_paint.brush is None else 0.5
+
+
 def editor():
     window = view()[0]
     area = next(area for area in window.screen.areas if area.type == "IMAGE_EDITOR")
@@ -255,8 +260,8 @@ STEPS = [
     see_it_cancelled,
     choose_another_length, build_again, wait, repeat_with_shift_r, adjust_last_operation, wait,
     see_that_it_lives, undo, see_it_undone, see_it_redone, draw_annotation, preview_motion, wait,
-    see_the_annotation_followed, new_mask, paint, see_the_paint, save_as_elsewhere,
-    see_that_nothing_is_lost, build_from_a_second_window, close_that_window, wait, see_its_result,
-    drop_on_a_scene_in_production, see_the_question, see_that_nothing_changed, build_again,
-    let_it_begin, drive.quit_blender,
+    see_the_annotation_followed, new_mask, wait_for_a_brush, paint, see_the_paint,
+    save_as_elsewhere, see_that_nothing_is_lost, build_from_a_second_window, close_that_window,
+    wait, see_its_result, drop_on_a_scene_in_production, see_the_question,
+    see_that_nothing_changed, build_again, let_it_begin, drive.quit_blender,
 ]  # fmt: skip
