@@ -117,6 +117,7 @@ def set_paint_colors(scene: bpy.types.Scene) -> None:
 
 
 _BRUSH = "brushes/essentials_brushes-mesh_texture.blend/Brush/Paint Hard"
+_OWN_BRUSH = "Cine3D Mask"
 
 
 def take_paint_brush(window: bpy.types.Window, area: bpy.types.Area) -> bool:
@@ -131,10 +132,24 @@ def take_paint_brush(window: bpy.types.Window, area: bpy.types.Area) -> bool:
     region = next(region for region in area.regions if region.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
         if bpy.ops.brush.asset_activate.poll():
-            bpy.ops.brush.asset_activate(
-                asset_library_type="ESSENTIALS", relative_asset_identifier=_BRUSH
-            )
+            try:
+                bpy.ops.brush.asset_activate(
+                    asset_library_type="ESSENTIALS", relative_asset_identifier=_BRUSH
+                )
+            except RuntimeError:  # Debian's Blender comes without them
+                _take_own_brush()
     return paint.brush is not None
+
+
+def _take_own_brush() -> None:
+    """A brush of this file, where Blender has none of its own."""
+    brush = bpy.data.brushes.get(_OWN_BRUSH)
+    if brush is None:
+        brush = bpy.data.brushes.new(_OWN_BRUSH, mode="TEXTURE_PAINT")
+        brush.asset_mark()
+    bpy.ops.brush.asset_activate(
+        asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{brush.name}"
+    )
 
 
 def modifier_input_path(modifier: bpy.types.NodesModifier, name: str) -> str:
