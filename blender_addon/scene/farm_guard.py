@@ -19,7 +19,7 @@ from bpy.app.handlers import persistent
 
 from ..compat import modifier_input_path
 from ..names import ADDON
-from . import point_nodes
+from . import handlers, point_nodes
 
 PROPERTY = "cine3d_engine"
 _FALLBACK = 0  # index of EEVEE among the engines, also what a missing engine reads as
@@ -117,11 +117,9 @@ _HANDLERS = (
 
 def register() -> None:
     """Watch saving and loading."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Stop watching."""
-    for name, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, name).remove(handler)
+    handlers.remove(_HANDLERS)

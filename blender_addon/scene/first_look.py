@@ -7,7 +7,7 @@ from bpy.app.handlers import persistent
 from mathutils import Vector
 
 from ..worker import python
-from . import motion_plane, photo_scene
+from . import handlers, motion_plane, photo_scene
 
 _START_UP = {"Cube", "Light", "Camera"}  # objects of Blender's own start-up file
 
@@ -159,11 +159,9 @@ _HANDLERS = (("save_pre", _before_saving), ("load_post", _after_loading))
 
 def register() -> None:
     """Watch saving and loading."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Stop watching."""
-    for name, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, name).remove(handler)
+    handlers.remove(_HANDLERS)

@@ -11,7 +11,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..compat import get_modifier_input, set_modifier_input
-from . import photo_points, photo_scene
+from . import handlers, photo_points, photo_scene
 from .point_nodes import PLAYING
 
 PLAYED_POINTS = 150_000  # that move, evaluated in some 0.02 s
@@ -106,11 +106,9 @@ _HANDLERS = (
 
 def register() -> None:
     """Watch playing."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Stop watching."""
-    for name, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, name).remove(handler)
+    handlers.remove(_HANDLERS)

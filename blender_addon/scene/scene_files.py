@@ -19,6 +19,7 @@ from bpy.app.handlers import persistent
 
 from ..names import user_folder
 from ..worker import jobs
+from . import handlers
 
 KEPT_S = 14 * 24 * 3600  # builds that no saved file holds
 _FOLDER = "cine3d"  # beside the .blend
@@ -275,11 +276,9 @@ _HANDLERS = (
 
 def register() -> None:
     """Watch saving and loading."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    handlers.add(_HANDLERS)
 
 
 def unregister() -> None:
     """Stop watching."""
-    for name, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, name).remove(handler)
+    handlers.remove(_HANDLERS)
