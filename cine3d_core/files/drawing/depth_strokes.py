@@ -60,7 +60,7 @@ def _stroke(entry: object, name: str, path: str | Path) -> DepthStroke:
         )
     points = checked_points(entry.get("points"), name, path)
     if not points:
-        raise InputError(f"{name} in the file {path} has no points; draw it anew")
+        raise InputError(f"{name} in the file {path} has no points; draw it again")
     numbers: dict[str, Any] = {
         key: checked_number(entry[key], f'"{key}" of {name}', path, low=low, high=high)
         for key, low, high in (("amount", 1.0, 20.0), ("reach", 0.0, 1e5))
