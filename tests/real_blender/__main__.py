@@ -129,7 +129,9 @@ def main() -> int:
     parser.add_argument("--blender", default="blender", help="the binary (blender)")
     parser.add_argument("--python", default=sys.executable, help="the worker's Python")
     parser.add_argument(
-        "--only", choices=SESSIONS, help="one session, on what an earlier run left in --out"
+        "--only",
+        choices=(*SESSIONS, "hand"),  # by hand: one of its own, not yet among them
+        help="one session, on what an earlier run left in --out",
     )
     chosen = parser.parse_args()
     if (sentence := missing(chosen)) is not None:
