@@ -35,6 +35,10 @@ Mask = NDArray[np.bool_]
 # the context; what rgb and depth hold elsewhere must not be looked at.
 FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], FilledPicture]
 
+# Beside a jump, what rises by so many times more than it falls is the jump's far side.
+FAR_SIDE = 2.0
+SKIRT = 2  # fringes
+
 
 @dataclass(frozen=True)
 class InpaintParams:
@@ -77,6 +81,7 @@ class _Band:
 
     hole: Mask  # covered, to be filled
     fringe: Mask  # visible pixels of this layer beside the hole
+    skirt: Mask  # and a little farther: what is filled goes on behind them, so that no crack opens
     covers: Mask  # in front of the nearest shore
     context: Mask  # this layer and behind, without what covers and without fringe
     distance: Array  # px to the nearest shore
@@ -107,7 +112,8 @@ def inpaint_layers(
         filled = fill(stack.rgb, surface, _like(band.context), _like(wanted))
         mixed = _foreground_in_fringe(stack.rgb, filled.rgb, band, params)
         _give_to_foreground(stack, mixed, band.covers)
-        _store(stack, filled, band.hole | mixed, index, params=params, same_surface=jump / 2)
+        hidden = band.hole | mixed | band.skirt
+        _store(stack, filled, hidden, index, params=params, same_surface=jump / 2)
     return _to_ldi(stack)
 
 
@@ -167,29 +173,29 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     """Hole, fringe and context of layer `index`."""
     disparity, reach = 1.0 / stack.depth, _pixels(params.jump_width, stack.depth)
     gap = _window_max(disparity, reach) - disparity
-    near_side = disparity + _window_max(-disparity, reach) > jump
+    drop = disparity + _window_max(-disparity, reach)
+    # Ground that falls off steeply behind something is the far side of that, not another near one.
+    near_side = (drop > jump) & (gap < FAR_SIDE * drop)
     beside = _window_max(near_side.astype(np.uint8), 1) > 0
     behind = stack.layer >= index
     shore = behind & beside & ~near_side & (gap > jump)
     if not (shore & (stack.layer == index)).any():
         nothing = np.zeros_like(shore)
-        return _Band(nothing, nothing, nothing, context=behind, distance=gap)
+        return _Band(nothing, nothing, nothing, nothing, context=behind, distance=gap)
     distance, nearest = nearest_pixel(shore)
     covers = disparity > disparity.flat[nearest] + jump / 2
     # What comes out from behind the foreground, even where a thin strip lies between the two.
-    drop = _window_max(disparity, 2 * _pixels(params.fringe, shore)) - disparity
-    width = np.minimum(params.parallax * drop, params.band) * max(shore.shape) + reach
+    opening = _window_max(disparity, 2 * _pixels(params.fringe, shore)) - disparity
+    width = np.minimum(params.parallax * opening, params.band) * max(shore.shape) + reach
     # A covered pixel belongs to the nearest shore only: what lies deeper is continued on its own.
     hole = covers & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
     fringe = ~covers & (distance < _pixels(params.fringe, stack.depth))
-    return _Band(
-        hole=hole,
-        fringe=fringe & (stack.layer == index),
-        covers=covers,
-        # The near side of another jump may be half of something else, in depth and colour.
-        context=behind & ~covers & ~fringe & ~near_side,
-        distance=distance,
-    )
+    beneath = _window_max(hole.astype(np.uint8), SKIRT * _pixels(params.fringe, shore)) > 0
+    # The near side of another jump may be half of something else, in depth and colour.
+    context = behind & ~covers & ~fringe & ~near_side
+    fringe &= stack.layer == index
+    skirt = (beneath & context & (stack.layer == index)) | (beneath & fringe)
+    return _Band(hole, fringe, skirt, covers, context, distance)
 
 
 def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:

@@ -54,7 +54,7 @@ def test_no_foreground_colour_leaks_into_what_is_filled():
 
 def test_a_constant_background_goes_on_at_its_own_depth():
     filled = inpaint_layers(red_before_blue(), params=PARAMS)
-    depth = filled.depth[filled.inpainted]
+    depth = filled.depth[filled.inpainted & box()]
     torch.testing.assert_close(depth, torch.full_like(depth, 6.0), atol=1e-3, rtol=0)
 
 
@@ -214,3 +214,24 @@ def test_the_nearest_pixel_is_nearest_by_brute_force():
     torch.testing.assert_close(
         (pixels - found).norm(dim=1).reshape(20, 30), shortest, rtol=0.03, atol=0.2
     )
+
+
+def test_steep_ground_behind_something_goes_on_behind_it():
+    """It is no second near thing whose far side alone would be continued."""
+    near = box()
+    away = torch.arange(WIDTH, dtype=torch.float32) - 2 * WIDTH // 3
+    disparity = (0.3 - 0.06 * away.clamp(min=0)).clamp(min=0.05).expand(1, HEIGHT, WIDTH)
+    rgb = torch.where(near, RED[:, None, None], BLUE[:, None, None])
+    depth = torch.where(near, 1.5, 1 / disparity)
+    filled = inpaint_layers(layers_of(rgb, depth), params=PARAMS)
+    edge = slice(2 * WIDTH // 3 - 4, 2 * WIDTH // 3)
+    assert filled.inpainted[:, 0, HEIGHT // 2 :, edge].any(dim=0).all()
+
+
+def test_what_is_filled_goes_on_a_little_behind_what_is_seen_beside_it():
+    near = box(240, 400)
+    rgb = torch.where(near, RED[:, None, None], BLUE[:, None, None])
+    filled = inpaint_layers(layers_of(rgb, torch.where(near, 1.5, 6.0)), params=PARAMS)
+    beside = slice(2 * 400 // 3, 2 * 400 // 3 + 2)
+    assert filled.inpainted[:, 0, 120:200, beside].any(dim=0).all()
+    assert (filled.rgba[0, 3, 120:200, beside] == 0).all()  # and is seen in no frame at rest
