@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
 from cine3d_core.layers.border import continued
-from cine3d_core.points.backing import with_bed
+from cine3d_core.points.backing import with_bed, with_hidden_bed
 from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.scene import (
     Camera,
@@ -63,6 +63,7 @@ def assemble_scene(
     cloud = points_of_layers(layers, canvas_camera, margin_px)
     if bed:
         cloud = with_bed(cloud, layers, extended, canvas_camera, num_frames)
+        cloud = with_hidden_bed(cloud, layers, layer_motion, canvas_camera)
     disparity = 1 / cloud.positions[:, 2]
     return CinemagraphScene(
         camera=camera,

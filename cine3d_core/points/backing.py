@@ -8,21 +8,25 @@ own mean colour right behind it, which the photo's own camera sees nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from cine3d_core.geometry import pixel_centres, unproject
 from cine3d_core.layers.fill import context_mean
 from cine3d_core.motion.euler import displacement_at, displacement_keys
+from cine3d_core.points.layer_motion import LayerMotion
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 
 # Share of its depth by which the bed lies behind; more than the splatter takes for one surface, and
 # even where flow passes behind the banks (`layer_motion.BEHIND`).
 BEHIND = 0.05
+BESIDE_PX = 2
 MOMENTS = 8  # of a cycle at which gaps are looked for
+LANDED = 0.7  # points of one cloud for each pixel, below which it may show what lies behind
 COLOUR_RADIUS = 0.02  # of the long side: over which the bed's colour is a mean
 
 
@@ -43,22 +47,63 @@ def with_bed(
         num_frames: of the loop.
     """
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
-    pixel = torch.nonzero(gaps(motion, num_frames).flatten())[:, 0]
+    # A little beyond a gap, too: a pixel beside it wants a point on either side. And along banks,
+    # where what flows up to them stops short.
+    open_px = _beside(gaps(motion, num_frames)) | (motion.moving & _beside(~motion.moving))
+    pixel = torch.nonzero(open_px.flatten())[:, 0]
     if not len(pixel):
         return cloud
     rgb = (layers.rgba[:, :3] * visible).sum(dim=0)
     depth = (layers.depth * visible).sum(dim=0).flatten()[pixel] * (1 + BEHIND)
     _, height, width = rgb.shape
-    colour = context_mean(rgb, motion.moving, max(1, round(COLOUR_RADIUS * max(height, width))))
-    centres = pixel_centres(height, width, like=depth)
+    radius = max(BESIDE_PX + 1, round(COLOUR_RADIUS * max(height, width)))
+    colour = context_mean(rgb, motion.moving, radius)
+    bed = _Bed(pixel, _layer_of(visible, pixel), depth, colour.flatten(1).T[pixel])
+    return _joined(cloud, bed, canvas_camera)
+
+
+def with_hidden_bed(
+    cloud: FeaturePointCloud,
+    layers: LayeredDepthImage,
+    layer_motion: LayerMotion,
+    canvas_camera: Camera,
+) -> FeaturePointCloud:
+    """The cloud with resting copies right behind what flows hidden, in its own colours.
+
+    A camera that looks behind something finds it covered, although the flow has left.
+    """
+    flows = (layer_motion.velocity != 0).any(dim=1) & layers.inpainted[:, 0]
+    flows &= (layers.depth <= layer_motion.depth)[:, 0] & (layers.rgba[:, 3] > 0.5)
+    layer, pixel = torch.nonzero(flows.flatten(1), as_tuple=True)
+    if not len(pixel):
+        return cloud
+    depth = layers.depth.flatten(1)[layer, pixel] * (1 + BEHIND)
+    rgb = layers.rgba[:, :3].flatten(2)[layer, :, pixel]
+    return _joined(cloud, _Bed(pixel, layer, depth, rgb), canvas_camera)
+
+
+@dataclass(frozen=True)
+class _Bed:
+    """Points that rest behind others."""
+
+    pixel: Tensor  # [n] of the canvas, row-major
+    layer: Tensor  # [n]
+    depth: Tensor  # [n]
+    rgb: Tensor  # [n, 3]
+
+
+def _joined(cloud: FeaturePointCloud, bed: _Bed, canvas_camera: Camera) -> FeaturePointCloud:
+    height, width = canvas_camera.height, canvas_camera.width
+    places = pixel_centres(height, width, like=bed.depth)[bed.pixel]
+    unknown = bed.depth.new_zeros(len(bed.pixel), cloud.features.shape[1])
     return replace(
         cloud,
-        positions=torch.cat([cloud.positions, unproject(centres[pixel], depth, canvas_camera)]),
-        rgb=torch.cat([cloud.rgb, colour.flatten(1).T[pixel]]),
-        features=torch.cat([cloud.features, depth.new_zeros(len(pixel), cloud.features.shape[1])]),
-        layer=torch.cat([cloud.layer, _layer_of(visible, pixel).to(cloud.layer)]),
-        pixel=torch.cat([cloud.pixel, pixel]),
-        inpainted=torch.cat([cloud.inpainted, torch.ones_like(pixel, dtype=torch.bool)]),
+        positions=torch.cat([cloud.positions, unproject(places, bed.depth, canvas_camera)]),
+        rgb=torch.cat([cloud.rgb, bed.rgb]),
+        features=torch.cat([cloud.features, unknown]),
+        layer=torch.cat([cloud.layer, bed.layer.to(cloud.layer)]),
+        pixel=torch.cat([cloud.pixel, bed.pixel]),
+        inpainted=torch.cat([cloud.inpainted, torch.ones_like(bed.pixel, dtype=torch.bool)]),
     )
 
 
@@ -66,36 +111,66 @@ def gaps(motion: MotionField, num_frames: int) -> Tensor:
     """Moving pixels that at some moment neither cloud may cover: [1, H, W] bool.
 
     The forward cloud covers a pixel as long as walking against the flow for the time that has
-    passed stays on what moves; the backward cloud as long as walking with it for the rest does.
+    passed stays on what moves, and as long as its points do land there: where flow spreads out or
+    is stopped they may not. The backward cloud as long as the same holds with the flow for the
+    rest.
     """
-    _, height, width = motion.moving.shape
     found = torch.zeros_like(motion.moving)
-    centres = pixel_centres(height, width, like=motion.velocity)
     for count in torch.unique(motion.cycles[motion.moving]).tolist():
         pixel = torch.nonzero((motion.moving & (motion.cycles == count)).flatten())[:, 0]
-        before, after = (
-            _has_left(motion, centres[pixel], num_frames / count, backward=way)
-            for way in (True, False)
+        against, along = (
+            _walk(motion, pixel, num_frames / count, backward=way) for way in (True, False)
         )
-        found.view(-1)[pixel] = (before & after.flip(0)).any(dim=0)
+        left = (against.left & along.left.flip(0)).any(dim=0)
+        bare = (against.bare.flip(0) & along.bare).any(dim=0)
+        found.view(-1)[pixel] = left | bare[pixel]
     return found
 
 
-def _has_left(motion: MotionField, start_px: Tensor, period: float, *, backward: bool) -> Tensor:
-    """Whether points [N] have left what moves, at each moment of a cycle: [MOMENTS + 1, N] bool."""
+@dataclass(frozen=True)
+class _Walk:
+    """Where N pixels have gone at each of `MOMENTS` + 1 moments of a cycle."""
+
+    left: Tensor  # [MOMENTS + 1, N] bool: have left what moves, once at least
+    bare: Tensor  # [MOMENTS + 1, H * W] bool: too few of them are here
+
+
+def _walk(motion: MotionField, pixel: Tensor, period: float, *, backward: bool) -> _Walk:
     _, height, width = motion.moving.shape
+    start_px = pixel_centres(height, width, like=motion.velocity)[pixel]
     keys = displacement_keys(
         start_px, motion.velocity[None], int(np.ceil(period)), backward=backward
     )
-    left, moments = torch.zeros(len(start_px), dtype=torch.bool), []
+    left, all_left, all_bare = torch.zeros(len(pixel), dtype=torch.bool), [], []
     for moment in range(MOMENTS + 1):
         at = start_px + displacement_at(keys, period * moment / MOMENTS)
         column, row = at.floor().long().unbind(dim=1)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         flat = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
         left = left | ~inside | ~motion.moving.flatten()[flat]
-        moments.append(left)
-    return torch.stack(moments)
+        all_left.append(left)
+        all_bare.append(_landed(at, height, width) < LANDED)
+    return _Walk(torch.stack(all_left), torch.stack(all_bare))
+
+
+def _landed(at: Tensor, height: int, width: int) -> Tensor:
+    """How many points [N, 2] px there are at each pixel, shared among the next four: [H * W]."""
+    corner = (at - 0.5).floor()
+    share = at - 0.5 - corner
+    count = at.new_zeros(height * width)
+    for right in (0, 1):
+        for below in (0, 1):
+            column, row = corner[:, 0].long() + right, corner[:, 1].long() + below
+            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+            across = share[:, 0] if right else 1 - share[:, 0]
+            down = share[:, 1] if below else 1 - share[:, 1]
+            count.index_add_(0, (row * width + column)[inside], (across * down)[inside])
+    return count
+
+
+def _beside(mask: Tensor) -> Tensor:
+    """A mask [1, H, W] and what lies beside it."""
+    return max_pool2d(mask[None].float(), 2 * BESIDE_PX + 1, 1, BESIDE_PX)[0] > 0
 
 
 def _layer_of(visible: Tensor, pixel: Tensor) -> Tensor:

@@ -45,6 +45,10 @@ def test_moving_points_at_rest_lie_on_the_surface_that_carries_them():
     away = inner(field.moving & unmixed)
     flows = (motion.velocity.abs().sum(dim=1, keepdim=True) > 0) & away
     own = (layers.rgba[:, 3:] > 0.5) & flows
+    # What was filled in beneath the layer's own surface does not move with it.
+    beneath = layers.inpainted & (layers.depth > motion.depth * 1.04)
+    own &= ~beneath
+    assert own.sum() > 1000 and beneath.sum() < 0.1 * own.sum()
     assert torch.equal(motion.depth[own], layers.depth[own])
 
 
