@@ -37,6 +37,8 @@ FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], FilledPicture]
 
 # Beside a jump, what rises by so many times more than it falls is the jump's far side.
 FAR_SIDE = 2.0
+FRINGES = 2  # so many times `InpaintParams.fringe` are looked at for foreground colour
+HALO = 0.04  # of the way to the foreground's colour, on the other side of the background's
 SKIRT = 2  # fringes
 
 
@@ -189,7 +191,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     width = np.minimum(params.parallax * opening, params.band) * max(shore.shape) + reach
     # A covered pixel belongs to the nearest shore only: what lies deeper is continued on its own.
     hole = covers & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
-    fringe = ~covers & (distance < _pixels(params.fringe, stack.depth))
+    fringe = ~covers & (distance < FRINGES * _pixels(params.fringe, stack.depth))
     beneath = _window_max(hole.astype(np.uint8), SKIRT * _pixels(params.fringe, shore)) > 0
     # The near side of another jump may be half of something else, in depth and colour.
     context = behind & ~covers & ~fringe & ~near_side
@@ -213,11 +215,15 @@ def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
 def _foreground_in_fringe(
     photo: Tensor, filled: Tensor, band: _Band, params: InpaintParams
 ) -> Mask:
-    """Fringe pixels on the way from the filled background's colour to the foreground's."""
+    """Fringe pixels whose colour is on the way from the filled background's to the foreground's.
+
+    Or beyond the background's, away from the foreground's: a sharpened photo has such a line
+    around its things, which would stay behind as a ghost of their outlines.
+    """
     mixed = np.zeros_like(band.fringe)
     if not band.fringe.any():
         return mixed
-    radius = 2 * _pixels(params.fringe, mixed)
+    radius = (1 + FRINGES) * _pixels(params.fringe, mixed)
     part = window_around(_like(band.fringe), radius)
     covers, photo, filled = band.covers[part], photo[:, *part], filled[:, *part]
     foreground = context_mean(photo, _like(covers), radius)
@@ -225,7 +231,8 @@ def _foreground_in_fringe(
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
     # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
     needed = params.fringe_share * band.distance[part] / _pixels(params.fringe, mixed)
-    some: Mask = band.fringe[part] & (share.cpu().numpy() > needed + 0.05)
+    towards_it = share.cpu().numpy()
+    some: Mask = band.fringe[part] & ((towards_it > needed + 0.05) | (towards_it < -HALO))
     # Only what hangs together with the foreground is part of it; specks are texture.
     size = 2 * _pixels(params.jump_width, mixed) + 1
     mixed[part] = some & (cv2.medianBlur((some | covers).astype(np.uint8), size) > 0)

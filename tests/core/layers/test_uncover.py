@@ -235,3 +235,16 @@ def test_what_is_filled_goes_on_a_little_behind_what_is_seen_beside_it():
     beside = slice(2 * 400 // 3, 2 * 400 // 3 + 2)
     assert filled.inpainted[:, 0, 120:200, beside].any(dim=0).all()
     assert (filled.rgba[0, 3, 120:200, beside] == 0).all()  # and is seen in no frame at rest
+
+
+def test_a_sharpened_photos_bright_line_goes_with_the_thing_it_surrounds():
+    near = box(240, 400)
+    grown = F.max_pool2d(near[None].float(), 5, 1, 2)[0] > 0
+    line = grown & ~near
+    rgb = torch.where(near, RED[:, None, None], BLUE[:, None, None])
+    rgb = torch.where(line, (BLUE + 0.12 * (BLUE - RED))[:, None, None].clamp(0, 1), rgb)
+    filled = inpaint_layers(layers_of(rgb, torch.where(near, 1.5, 6.0)), params=PARAMS)
+    assert (filled.rgba[0, 3] > 0)[line[0]].float().mean() > 0.9
+    behind = filled.rgba[1, :3][:, filled.rgba[1, 3] > 0]
+    left = (behind - BLUE[:, None]).abs().amax(dim=0) > 0.02
+    assert left.sum() < 10  # of 1,000, at the corners
