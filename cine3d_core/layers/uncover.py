@@ -37,7 +37,6 @@ FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], FilledPicture]
 
 # Beside a jump, what rises by so many times more than it falls is the jump's far side.
 FAR_SIDE = 2.0
-FRINGES = 2  # so many times `InpaintParams.fringe` are looked at for foreground colour
 HALO = 0.04  # of the way to the foreground's colour, on the other side of the background's
 SKIRT = 2  # fringes
 
@@ -191,12 +190,14 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     width = np.minimum(params.parallax * opening, params.band) * max(shore.shape) + reach
     # A covered pixel belongs to the nearest shore only: what lies deeper is continued on its own.
     hole = covers & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
-    fringe = ~covers & (distance < FRINGES * _pixels(params.fringe, stack.depth))
+    fringe = ~covers & (distance < _pixels(params.fringe, stack.depth))
     beneath = _window_max(hole.astype(np.uint8), SKIRT * _pixels(params.fringe, shore)) > 0
     # The near side of another jump may be half of something else, in depth and colour.
     context = behind & ~covers & ~fringe & ~near_side
     fringe &= stack.layer == index
-    skirt = (beneath & context & (stack.layer == index)) | (beneath & fringe)
+    # Not so close to where it ends itself that its copy would peek out there.
+    ends = _window_max((near_side & ~covers).astype(np.uint8), SKIRT * _pixels(params.fringe, gap))
+    skirt = beneath & (context | fringe) & (stack.layer == index) & (ends == 0)
     return _Band(hole, fringe, skirt, covers, context, distance)
 
 
@@ -223,7 +224,7 @@ def _foreground_in_fringe(
     mixed = np.zeros_like(band.fringe)
     if not band.fringe.any():
         return mixed
-    radius = (1 + FRINGES) * _pixels(params.fringe, mixed)
+    radius = 2 * _pixels(params.fringe, mixed)
     part = window_around(_like(band.fringe), radius)
     covers, photo, filled = band.covers[part], photo[:, *part], filled[:, *part]
     foreground = context_mean(photo, _like(covers), radius)
@@ -231,8 +232,10 @@ def _foreground_in_fringe(
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
     # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
     needed = params.fringe_share * band.distance[part] / _pixels(params.fringe, mixed)
-    towards_it = share.cpu().numpy()
-    some: Mask = band.fringe[part] & ((towards_it > needed + 0.05) | (towards_it < -HALO))
+    # A line on the whole, and not half the pixels of a texture.
+    usual = context_mean(share[None], _like(band.fringe[part]), radius)[0]
+    halo = (torch.maximum(share, usual) < -HALO).cpu().numpy()
+    some: Mask = band.fringe[part] & ((share.cpu().numpy() > needed + 0.05) | halo)
     # Only what hangs together with the foreground is part of it; specks are texture.
     size = 2 * _pixels(params.jump_width, mixed) + 1
     mixed[part] = some & (cv2.medianBlur((some | covers).astype(np.uint8), size) > 0)

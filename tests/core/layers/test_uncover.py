@@ -239,7 +239,7 @@ def test_what_is_filled_goes_on_a_little_behind_what_is_seen_beside_it():
 
 def test_a_sharpened_photos_bright_line_goes_with_the_thing_it_surrounds():
     near = box(240, 400)
-    grown = F.max_pool2d(near[None].float(), 5, 1, 2)[0] > 0
+    grown = F.max_pool2d(near[None].float(), 3, 1, 1)[0] > 0
     line = grown & ~near
     rgb = torch.where(near, RED[:, None, None], BLUE[:, None, None])
     rgb = torch.where(line, (BLUE + 0.12 * (BLUE - RED))[:, None, None].clamp(0, 1), rgb)
