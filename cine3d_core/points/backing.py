@@ -49,7 +49,7 @@ def with_bed(
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
     # A little beyond a gap, too: a pixel beside it wants a point on either side. And along banks,
     # where what flows up to them stops short.
-    open_px = _beside(gaps(motion, num_frames)) | (motion.moving & _beside(~motion.moving))
+    open_px = motion.moving & (_beside(gaps(motion, num_frames)) | _beside(~motion.moving))
     pixel = torch.nonzero(open_px.flatten())[:, 0]
     if not len(pixel):
         return cloud

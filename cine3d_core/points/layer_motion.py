@@ -30,6 +30,8 @@ CROSSING = 0.3
 # Share of its depth by which what flows passes behind what the photo shows at rest there; more than
 # the splatter takes for one surface, less than what is filled in lies behind what covers it.
 BEHIND = 0.025
+# Up to this much behind what is seen, what is hidden backs it and is no surface to flow on.
+BENEATH = 0.051
 FOOTPRINT_PX = 2  # how far a point of a flow that is stretched a little reaches
 
 
@@ -175,6 +177,7 @@ def _continue_depth(
     Where a surface goes on in another layer, flow stays on it and does not go behind it.
     """
     hidden = (layers.rgba[layer, 3:] > 0.5) & ~domain
+    hidden &= layers.depth[layer] > visible_depth * (1 + BENEATH)
     depth = torch.where(hidden, layers.depth[layer], visible_depth)
     known = hidden | domain
     disparity = torch.where(known, 1 / depth, torch.zeros_like(depth))
