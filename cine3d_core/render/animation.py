@@ -95,7 +95,7 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     flat = layer * (height * width) + cloud.pixel
     speed = scene.velocity.abs().sum(dim=1).reshape(-1)[flat]
     cycles = scene.cycles.reshape(-1)[flat].long()
-    moving = (speed > 0) & ~_behind_surface(scene, flat)
+    moving = (speed > 0) & ~behind_surface(scene, flat)
     # Laid out as `displacement_keys` wants it, so that all groups share one copy, of only those
     # layers in which anything flows.
     flowing = torch.unique(layer[moving])
@@ -127,7 +127,7 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     )
 
 
-def _behind_surface(scene: CinemagraphScene, flat: Tensor) -> Tensor:
+def behind_surface(scene: CinemagraphScene, flat: Tensor) -> Tensor:
     """Which points [N] lie behind the surface on which their layer flows, and so rest.
 
     They are what a step of a cascade hides, over which the water of their layer flows.

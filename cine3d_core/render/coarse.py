@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from cine3d_core.geometry import pixel_centres, unproject
 from cine3d_core.networks.features import LATTICE, lattice_of_points
+from cine3d_core.render.animation import behind_surface
 from cine3d_core.scene import Camera, CinemagraphScene, FeaturePointCloud
 
 PREVIEW_SIDE_PX = 640  # long side of the frames that a preview is meant for
@@ -99,16 +100,19 @@ def _smaller_camera(camera: Camera, factor: int) -> Camera:
 def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     """One point per layer and block, in the order in which scenes have their points.
 
-    What is invented stays apart: the bed has the layer and pixels of the water above, which flows.
+    What is invented stays apart, and what rests behind its layer's flowing surface, as the bed does
+    below the water: the two share layer and pixels.
     """
     cloud, canvas, width = scene.cloud, grid.canvas, scene.velocity.shape[-1]
     area = canvas.height * canvas.width
     row = (cloud.pixel // width + grid.before[0]) // grid.factor
     column = (cloud.pixel % width + grid.before[1]) // grid.factor
     place = row * canvas.width + column
-    kind = 2 * (cloud.layer.long() * area + place) + cloud.inpainted
+    layer_at = cloud.layer.long()
+    behind = behind_surface(scene, layer_at * scene.velocity[0, 0].numel() + cloud.pixel)
+    kind = 4 * (layer_at * area + place) + 2 * behind + cloud.inpainted
     kinds, block = torch.unique(kind, return_inverse=True)
-    cells, invented = kinds // 2, kinds % 2 == 1
+    cells, invented = kinds // 4, kinds % 2 == 1
     layer, pixel = cells // area, cells % area
 
     depth = _means(cloud.positions[:, 2:], block, len(kinds))[:, 0]
