@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from cine3d_core.build import build_scene
+from cine3d_core.families import build_scene
 from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.moves import CAMERA_MOVES, PUBLISHED
 from cine3d_core.output.clip import frame_drawer, open_camera_path, shot_of
