@@ -13,6 +13,7 @@ import torch
 from cine3d_core.errors import InputError
 from cine3d_core.networks import see as networks
 from cine3d_core.networks.see import CLASSES
+from cine3d_core.scene import FLUIDS
 from cine3d_core.see.regions import kinds_of, sharpen, thin_things, unlike_sky
 from cine3d_core.training.see import losses, views
 from cine3d_core.training.see.photos import (
@@ -348,3 +349,14 @@ def test_a_blue_gap_between_clouds_is_sky():
     colour[60:72, 100:114] = (0.2, 0.45, 0.85)
     sky = np.ones((240, 320), bool)
     assert not unlike_sky(sky, colour)[60:72, 100:114].any()
+
+
+@pytest.mark.parametrize(("light", "falls"), [(0.8, True), (0.3, False)])
+def test_what_falls_is_lighter_than_what_rests(light: float, falls: bool):
+    colour = np.full((240, 320, 3), 0.3, np.float32)
+    colour[40:200, 100:160] = light
+    seen = np.zeros((len(FLUIDS), 120, 160), np.float32)
+    seen[FLUIDS.index("falls"), 20:100, 50:80] = 0.95
+    kind = kinds_of(sharpen(seen, colour))
+    assert (kind[60:180, 110:150] == 1 + FLUIDS.index("falls")).all() == falls
+    assert falls or not kind.any()
