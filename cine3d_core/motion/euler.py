@@ -186,8 +186,8 @@ def _advance_points(
     layer: np.ndarray,  # [N] of `field`
     out: np.ndarray,  # [N, 2] px
     whole: int,  # steps of `full` length
-    full: float,
-    last: float,  # length of the step after them; 0 for none
+    full: np.float32,
+    last: np.float32,  # length of the step after them; 0 for none
 ) -> None:
     """All steps of one point, then the next point: positions stay in registers."""
     height, width = field.shape[1], field.shape[2]

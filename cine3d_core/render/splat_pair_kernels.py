@@ -81,7 +81,7 @@ class Lists(NamedTuple):
 class Shares(NamedTuple):
     """Room for one pixel's fragments."""
 
-    index: np.ndarray  # [K] uint32
+    fragment: np.ndarray  # [K] uint32
     share: np.ndarray  # [K] float32
     bits: np.ndarray  # [1] uint32: one float, to look at its bits
     depth: np.ndarray  # [1] float32: the same memory as `bits`
@@ -204,7 +204,7 @@ def share_out(
     end: int,
     style: SplatStyle,
     shares: Shares,
-) -> tuple[int, float, float]:
+) -> tuple[int, np.float32, np.float32]:
     """Point and share of each fragment: how many, covered share, disparity.
 
     No jumps: which fragment ends a surface, or fills the pixel, no processor can foretell.
@@ -244,10 +244,10 @@ def add_up(
     rows: np.ndarray,  # [N, C] float32, C a multiple of 4
     shares: Shares,
     count: int,
-    scale: float,  # float32
+    scale: np.float32,  # float32
 ) -> None:
     """Averages of the columns of `rows`, written to pixel `at` of `planes` planes."""
-    index, share = shares.index, shares.share
+    index, share = shares.fragment, shares.share
     zero = np.float32(0.0)
     for block in range(0, rows.shape[1], 4):
         a, b, c, d = zero, zero, zero, zero
@@ -274,11 +274,11 @@ def fade(
     shares: Shares,
     count: int,
     resting: int,  # N: the points behind them move
-) -> tuple[float, float]:
+) -> tuple[np.float32, np.float32]:
     """Cross-fade weight and share of what moves in a pixel, both float32 sums."""
     phase, moving = np.float32(0.0), np.float32(0.0)
     for k in range(count):
-        point = np.int64(shares.index[k]) - resting
+        point = np.int64(shares.fragment[k]) - resting
         if point >= 0:
             phase += shares.share[k] * groups.phases[cloud, groups.of_point[point]]
             moving += shares.share[k]

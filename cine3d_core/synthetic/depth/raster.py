@@ -313,7 +313,7 @@ def _shade(
                 half_length += half[i] * half[i]
             for i in range(3):
                 shine += normal[i] * half[i] / max(np.sqrt(half_length), 1e-9)
-            k = surfaces.material[f]
+            k = int(surfaces.material[f])
             u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
             v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
             _albedo(looks, k, u, v, depth / focal, facing, albedo)
