@@ -59,9 +59,11 @@ def posed(camera: Camera, pose: MovePose) -> Camera:
 
 def framing_of(scene: CinemagraphScene) -> Framing:
     """What the moves have to know of a scene; its reach keeps to `UNCOVERED`."""
-    far, near = scene.disparity_range
-    camera = scene.camera
-    share = uncovered_share(_seen_disparity(scene), near - far)
+    camera, disparity = scene.camera, _seen_disparity(scene)
+    # what is filled in behind may lie farther than all that the photo shows
+    seen = disparity[disparity > 0]
+    far, near = float(seen.min()), float(seen.max())
+    share = uncovered_share(disparity, near - far)
     reach = min(1.0, max(LEAST_REACH, UNCOVERED / max(share, 1e-9)))
     focal_px = float(camera.intrinsics[0, 0])
     return Framing(camera.width, camera.height, focal_px, near, far, reach)
