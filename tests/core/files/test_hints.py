@@ -201,7 +201,7 @@ def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
         ({"regions": [{"mode": "sway", "perspective": True}]}, 'the mode "sway"'),
         ({"regions": [{"speed": 0}]}, "from 0.01 to 100"),
         ({"regions": [{"speed": True}]}, "give a number"),
-        ({"regions": [{"cycles": 1.5}]}, 'whole "cycles"'),
+        ({"regions": [{"cycles": 1.5}]}, 'whole number as "cycles"'),
         ({"regions": [{"perspective": "far"}]}, "true or false"),
         ({"regions": [{"rests": "yes"}]}, "true or false"),
         ({"regions": [{"name": 3}]}, "give at most 63 letters"),
@@ -265,8 +265,8 @@ HINT = shape("hint0", [[20, 40], [60, 40]], "line")
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (labelme(), "nothing that moves or rests"),
-        (labelme(shape("ignore me", TRIANGLE)), "nothing that moves or rests"),
+        (labelme(), "no moving or static area"),
+        (labelme(shape("ignore me", TRIANGLE)), "no moving or static area"),
         (labelme(shape("water", [[1, 1], [5, 5]], "mask")), "mask that is no picture"),
         (labelme(shape("water", [[1, 1]], "mask") | {"mask": "%%%"}), "mask that is no picture"),
         (labelme(shape("water", [[1, 1]], "mask") | {"mask": "AAAA"}), "mask that is no picture"),

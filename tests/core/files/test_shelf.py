@@ -240,7 +240,7 @@ def test_ctrl_c_keeps_what_came_and_the_next_command_goes_on(models: Path, tiny_
         assert waited(lambda: part.is_file() and part.stat().st_size > 20_000)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130 and "goes on from there" in errors
+    assert process.returncode == 130 and "run the same command to continue" in errors
     kept = part.stat().st_size
 
     def at_rest() -> bool:  # the cut connection may still have a piece under way
