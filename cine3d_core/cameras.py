@@ -62,7 +62,8 @@ def framing_of(scene: CinemagraphScene) -> Framing:
     camera, disparity = scene.camera, _seen_disparity(scene)
     # what is filled in behind may lie farther than all that the photo shows
     seen = disparity[disparity > 0]
-    far, near = float(seen.min()), float(seen.max())
+    shows = seen.numel() > 0
+    far, near = (float(seen.min()), float(seen.max())) if shows else scene.disparity_range
     share = uncovered_share(disparity, near - far)
     reach = min(1.0, max(LEAST_REACH, UNCOVERED / max(share, 1e-9)))
     focal_px = float(camera.intrinsics[0, 0])
