@@ -8,6 +8,7 @@ scene, camera, frame -> forward and backward splat -> blend -> decode -> rendere
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def read_working_photo(photo_path: Path, settings: BuildSettings) -> Photo:
     check_reading_memory(photo_path, size, view)
     photo = read_photo(photo_path, max_side=size, view=view)
     # a depth picture is one of the whole photo
-    of_a_picture = Path(settings.depth or "").is_file()
+    of_a_picture = os.path.isfile(settings.depth or "")  # a name too long for a path is none
     if settings.border == "cut" and not settings.of_the_paper and not of_a_picture:
         photo = without_border(photo)
     _, height, width = photo.rgb.shape
