@@ -102,7 +102,6 @@ LABELME_REFUSED: dict[str, Any] = {
     "shapes of null": {"shapes": None},
     "no shapes": {"shapes": []},
     "shape of null": {"shapes": [None]},
-    "no arrow": {"shapes": [AREA]},
     "points of null": {"shapes": [{**ARROW, "points": None}]},
     "arrow of three points": {"shapes": [{**ARROW, "points": [[1, 1], [2, 2], [3, 3]]}]},
     "arrow of one point": {"shapes": [{**ARROW, "points": [[1, 1]]}]},
@@ -119,6 +118,7 @@ LABELME_REFUSED: dict[str, Any] = {
     "a picture of absurd size": {"shapes": [ARROW], "imageHeight": 10**30, "imageWidth": 10**30},
 }
 LABELME_SURVIVED: dict[str, Any] = {
+    "outlines without an arrow": {"shapes": [AREA], "imageHeight": HEIGHT, "imageWidth": WIDTH},
     "arrows and outlines": {"shapes": [AREA, ARROW], "imageHeight": HEIGHT, "imageWidth": WIDTH},
     "drawn on the photo at another size": {
         "shapes": [{**ARROW, "points": [[40, 90], [200, 90]]}],

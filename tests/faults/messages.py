@@ -137,7 +137,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
         "build", {**BUILD, "settings": {"frames": 1}},
     ),
     "a build with arrows outside": (
-        "build", {**BUILD, "hints": [[0.1, 0.1, 5, 5]]},
+        "build", {**BUILD, "hints": [[5, 5, 5.1, 5.1]]},
     ),
     "a build with an arrow of no length": (
         "build", {**BUILD, "hints": [[0.1, 0.1] * 2]},
