@@ -52,7 +52,7 @@ def chosen(**values: Any) -> Do:
     def edit(scene: Any, root: Any) -> None:
         for name, value in values.items():
             text = isinstance(value, str)
-            setattr(scene.cine3d, name, value.format(folder=FOLDER) if text else value)
+            setattr(root.cine3d.choices, name, value.format(folder=FOLDER) if text else value)
 
     return edit
 
@@ -148,7 +148,7 @@ def mask(width: int, height: int, level: float, **values: Any) -> Do:
     def edit(scene: Any, root: Any) -> None:
         image = bpy.data.images.new("odd", width, height, float_buffer=True)
         image.pixels.foreach_set(np.full(width * height * 4, level, np.float32))
-        scene.cine3d.mask = image
+        root.cine3d.choices.mask = image
 
     return edit
 
@@ -157,7 +157,7 @@ def mask_of_file(name: str) -> Do:
     def edit(scene: Any, root: Any) -> None:
         image = bpy.data.images.new("odd", 1, 1)
         image.source, image.filepath = "FILE", str(FOLDER / name)
-        scene.cine3d.mask = image
+        root.cine3d.choices.mask = image
 
     return edit
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import bpy
 
-from blender_addon.scene import photo_scene
+from blender_addon.scene import photo_scene, scene_files
 from blender_addon.ui import commands
 from blender_addon.worker import jobs
 from blender_addon.worker.client import WorkerError
@@ -118,7 +118,7 @@ CASES: dict[str, tuple[Do, Do, str]] = {
     "all passes": (passes, render, "works"),
     "stereo": (of_render(use_multiview=True), render, "works"),
     "guard property of words": (idproperty("scene", "cine3d_engine", "text"), render, "works"),
-    "photo gone": (stored(photo="/gone/river.png"), REBUILD, "refused"),
+    "photo gone": (stored(photo="/gone/lost.png"), REBUILD, "refused"),
     "photo with a drive": (stored(photo="C:\\photos\\gone.png"), REBUILD, "refused"),
     "photo is text": (stored(photo="{folder}/text.png"), REBUILD, "refused"),
     "no photo named": (stored(photo=""), REBUILD, "refused"),
@@ -152,7 +152,7 @@ CASES: dict[str, tuple[Do, Do, str]] = {
     "photo of no size, preview": (
         several(arrow((0, 1, -0.2), (0.2, 1, -0.2)), stored(photo_size=(0, 0))), PREVIEW, "either",
     ),
-    "photo gone, preview": (stored(photo="/gone/river.png"), PREVIEW, "refused"),
+    "photo gone, preview": (stored(photo="/gone/lost.png"), PREVIEW, "refused"),
     "camera deleted, preview": (without(lambda s, r: [s.camera]), PREVIEW, "refused"),
     "photo gone, mask proposed": (stored(photo="/gone.png"), operator("propose_mask"), "refused"),
     "camera deleted, path checked": (
@@ -222,7 +222,7 @@ def prepared(folder: Path) -> Path:
     import_river(bpy.context.scene, write_river(folder))
     blend = folder / "river.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
-    (built,) = folder.glob("*.cine3d")
+    built = scene_files.scene_file(photo_scene.roots(bpy.context.scene)[0])
     shutil.copy(built, folder / "river.cine3d")  # what a moved .blend is told to look for
     for name in ("text.png", "text.cine3d"):
         (folder / name).write_text(PNG_TEXT)
