@@ -173,6 +173,6 @@ CASES = (
     *(Case("shelf tables", name, outcome, make) for name, (outcome, make) in TABLES.items()),
     *(Case("hub addresses", value, "refused", address(value)) for value in ADDRESSES),
     *(Case("shelf commands", name, "refused", make) for name, make in ARGUMENTS.items()),
-    *(Case("networks brought", name, outcome, make) for name, (outcome, make) in BROUGHT.items()),
+    *(Case("networks added", name, outcome, make) for name, (outcome, make) in BROUGHT.items()),
     *(Case("shelf records", name, "survives", make) for name, make in RECORDS.items()),
 )
