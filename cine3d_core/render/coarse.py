@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from cine3d_core.geometry import pixel_centres, unproject
 from cine3d_core.networks.features import LATTICE, lattice_of_points
@@ -54,14 +54,12 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
         units = planes.new_tensor([factor, factor] + [1.0] * (planes.shape[1] - 2))
         return sampled(planes) / units[:, None, None]
 
-    above, left = grid.before
-    surfaces = pad(scene.layer_depth, (left, 0, above, 0), mode="replicate")
     return replace(
         scene,
         camera=_smaller_camera(scene.camera, factor),
         canvas_camera=grid.canvas,
         cloud=_merged(scene, grid),
-        layer_depth=avg_pool2d(surfaces, factor, ceil_mode=True, count_include_pad=False),
+        layer_depth=_smaller_surfaces(scene, grid),
         velocity=sampled(scene.velocity) / factor,
         cycles=sampled(scene.cycles),
         in_place={kind: smaller_swing(planes) for kind, planes in scene.in_place.items()},
@@ -87,6 +85,13 @@ def _block_grid(scene: CinemagraphScene, factor: int) -> _BlockGrid:
         whole, intrinsics=intrinsics, height=whole.height + above, width=whole.width + left
     )
     return _BlockGrid(factor, (above, left), _smaller_camera(shifted, factor))
+
+
+def _smaller_surfaces(scene: CinemagraphScene, grid: _BlockGrid) -> Tensor:  # [L, 1, h, w]
+    """Mean depth of each layer's surface in every block."""
+    above, left = grid.before
+    surfaces = pad(scene.layer_depth, (left, 0, above, 0), mode="replicate")
+    return avg_pool2d(surfaces, grid.factor, ceil_mode=True, count_include_pad=False)
 
 
 def _smaller_camera(camera: Camera, factor: int) -> Camera:
@@ -116,6 +121,10 @@ def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     layer, pixel = cells // area, cells % area
 
     depth = _means(cloud.positions[:, 2:], block, len(kinds))[:, 0]
+    # on a slope, blocks are large enough for the bed of one to lie before the water of the next
+    hidden, surfaces = kinds // 2 % 2 == 1, _smaller_surfaces(scene, grid)
+    farthest = max_pool2d(surfaces, 3, 1, 1) / surfaces
+    depth = torch.where(hidden, depth * farthest.flatten(1)[layer, pixel], depth)
     rgb = _means(cloud.rgb, block, len(kinds))
     front = ~invented & (layer == _nearest_layer(layer[~invented], pixel[~invented], area)[pixel])
     front &= _at_rest(scene, block, len(kinds))
