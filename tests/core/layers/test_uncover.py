@@ -56,6 +56,9 @@ def test_a_constant_background_goes_on_at_its_own_depth():
     filled = inpaint_layers(red_before_blue(), params=PARAMS)
     depth = filled.depth[filled.inpainted & box()]
     torch.testing.assert_close(depth, torch.full_like(depth, 6.0), atol=1e-3, rtol=0)
+    # what goes on behind what is seen beside the box lies just behind it
+    beside = filled.depth[filled.inpainted & ~box()]
+    assert (beside > 6.0).all() and (beside < 6.0 * 1.06).all()
 
 
 def test_the_band_has_no_holes():
