@@ -23,6 +23,10 @@ from cine3d_core.scene import LayeredDepthImage, MotionField
 # Disparity per long side of the picture; what is steeper is a jump. Water seen from a boat's height
 # climbs by about 2 from the horizon to the picture's lower border.
 JUMP_SLOPE = 5.0
+# And this many times as steep as the gentlest climb so near: what climbs evenly is a slope, however
+# steep. A jump that a resized depth has blurred is narrower.
+JUMP_CONTRAST = 2.0
+SLOPE_PX = 4
 # Cosine of the angle up to which flows on both sides of a jump are one; and the part of their speed
 # that must go across.
 ONE_FLOW = 0.7
@@ -107,10 +111,19 @@ def surface_components(depth: Tensor, moving: Tensor, velocity: Tensor) -> Tenso
         for side, climb in ((0, first - second), (1, second - first)):
             beyond = moving.narrow(axis, 1 - side, count)
             own = _thick(moving, axis, side).narrow(axis, side, count) & (across | ~beyond)
-            near_edge.narrow(axis, side, count).logical_or_((climb > jump) & ~own)
+            jumps = (climb > jump) & (climb > JUMP_CONTRAST * _gentlest(climb, axis))
+            near_edge.narrow(axis, side, count).logical_or_(jumps & ~own)
     smooth = (moving & ~near_edge)[0].cpu().numpy().astype(np.uint8)
     _, labels = cv2.connectedComponents(smooth, connectivity=4)
     return torch.from_numpy(labels).long()[None].to(moving.device)
+
+
+def _gentlest(climb: Tensor, axis: int) -> Tensor:
+    """The least climb [1, H, W] within `SLOPE_PX` along an axis, 0 where it falls."""
+    radius = [0, 0]
+    radius[axis - 1] = SLOPE_PX
+    size = [2 * r + 1 for r in radius]
+    return -functional.max_pool2d(-climb[None].clamp(min=0), size, stride=1, padding=radius)[0]
 
 
 def _thick(moving: Tensor, axis: int, side: int) -> Tensor:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -104,6 +105,17 @@ def test_surfaces_are_parted_where_depth_jumps_and_the_flow_goes_along():
     assert int(component[0, 40, 10]) != int(component[0, 40, 60])
     assert int(component[0, 0, 0]) == int(component[0, 79, 38]) > 0
     assert int(component[0, 0, 39]) == 0  # the near edge of the jump
+
+
+@pytest.mark.parametrize("slope", [4.0, 5.5, 12.0])
+def test_water_that_climbs_evenly_is_one_surface_however_steep(slope: float):
+    height, width = 60, 80
+    rows = torch.arange(height, dtype=torch.float32)[:, None].expand(height, width)
+    # scene files hold half floats, and resizing leaves ripples
+    disparity = 0.2 + slope / width * (rows + 0.15 * torch.sin(rows))
+    moving = torch.ones(1, height, width, dtype=torch.bool)
+    component = surface_components(1 / disparity[None], moving, flow(moving, 1.0, 0.0))
+    assert (component == component[0, 0, 0]).all() and int(component[0, 0, 0]) > 0
 
 
 def test_surfaces_are_one_where_the_flow_goes_over_the_jump():
