@@ -70,22 +70,25 @@ def guess_mask(
         small = np.where(sky, SKY, np.where(find_water(clues, sky), WATER, 0)).astype(np.uint8)
         found = _enlarged(small, _image(rgb)) if not hints else small
     else:
-        found = kinds_of(depth.fluid.detach().cpu().numpy())
+        found = kinds_of(_planes(depth))
     if hints:
         found = _under_arrows(rgb, depth, found, hints)
         return _described(found, _found(found), rgb)
-    offered = [_offer(region) for region in offered_regions(depth)]
+    offered = [_offer(region) for region in offered_regions(depth, found)]
     return _described(found, "; ".join([_found(found), *offered]), rgb)
 
 
-def offered_regions(depth: DepthMap) -> list[Doubtful]:
+def offered_regions(
+    depth: DepthMap,
+    kind: NDArray[np.uint8],  # [H, W] index into KINDS
+) -> list[Doubtful]:
     """At most `OFFERS` regions that may flow but are left still; none where nobody looked.
 
     Not of the sky: scraps of it between branches would crowd out the water.
     """
     if depth.fluid is None:
         return []
-    found = doubtful_regions(depth.fluid.detach().cpu().numpy())
+    found = doubtful_regions(_planes(depth), kind)
     return [region for region in found if region.kind != "sky"][:OFFERS]
 
 

@@ -164,9 +164,12 @@ class Doubtful:
     y: float  # share of the height from the top
 
 
-def doubtful_regions(probability: Array) -> list[Doubtful]:  # [K, H, W]
+def doubtful_regions(
+    probability: Array,  # [K, H, W]
+    kinds: NDArray[np.uint8],  # [H, W] what `kinds_of` makes of it
+) -> list[Doubtful]:
     """What `kinds_of` leaves still although it may well flow; the largest first."""
-    rests = kinds_of(probability) == 0
+    rests = kinds == 0
     grouped = np.stack([probability[list(group)].sum(0) for group in GROUPS])
     best = grouped.argmax(0)
     found = []

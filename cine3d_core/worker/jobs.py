@@ -267,7 +267,8 @@ def preview_motion(job: JobInput) -> JobResult:
         progress=_scaled(job, 0.0, 1.0),
     )
     picture = draw_motion(request.photo.rgb, directed.motion)
-    maybe = [asdict(region) for region in offered_regions(estimated.depth)]
+    kind = guess_mask(request.photo.rgb, estimated.depth).kind[0].cpu().numpy()
+    maybe = [asdict(region) for region in offered_regions(estimated.depth, kind)]
     return {"assumed": list(directed.assumed), "maybe": maybe}, {"picture": png_of(picture)}
 
 

@@ -130,11 +130,12 @@ def test_what_may_be_water_rests_and_is_offered_with_its_place():
     guess = guess_mask(torch.full((3, HEIGHT, WIDTH), 0.5), seen)
     assert not guess.mask[:, HEIGHT // 2 :].any()
     assert "maybe water at the bottom left (6% of the picture)" in guess.description
-    (offered,) = offered_regions(seen)
+    (offered,) = offered_regions(seen, guess.kind[0].numpy())
     assert offered.kind == "water"
     assert offered.probability == pytest.approx(0.35)
     assert offered.x < 0.25 and offered.y > 0.75, "an arrow can start there"
 
 
 def test_what_nobody_looked_for_is_not_offered():
-    assert offered_regions(landscape(water=False)[1]) == []
+    depth = landscape(water=False)[1]
+    assert offered_regions(depth, np.zeros((HEIGHT, WIDTH), np.uint8)) == []
