@@ -171,12 +171,17 @@ def surface_neighbours(
     height: int,
     width: int,
 ) -> Tensor:
-    """For each point the points to its right and below on the same layer, -1: [N, 2] int32."""
+    """For each point the points to its right and below on the same layer, -1: [N, 2] int32.
+
+    Of several points of one layer in one pixel, as where a bed rests behind water, the first is the
+    neighbour.
+    """
     count = int(layer.max()) + 1 if len(layer) else 0
     cell = layer.long() * (height * width) + pixel
-    owner = torch.full((count * height * width + width,), -1, dtype=torch.int32)
-    owner = owner.to(pixel.device)
-    owner[cell] = torch.arange(len(pixel), dtype=torch.int32, device=pixel.device)
+    row = torch.arange(len(pixel), dtype=torch.int32, device=pixel.device)
+    owner = row.new_full((count * height * width + width,), -1)
+    # plain assignment leaves to chance which of several is kept
+    owner.scatter_reduce_(0, cell, row, "amin", include_self=False)
     right = torch.where(pixel % width < width - 1, owner[cell + 1], -1)
     below = torch.where(pixel < (height - 1) * width, owner[cell + width], -1)
     return torch.stack([right, below], dim=1)

@@ -203,6 +203,14 @@ def test_neighbours_are_to_the_right_and_below_on_the_same_layer():
     assert neighbours.tolist() == [[1, 2], [-1, -1], [-1, -1], [-1, -1]]
 
 
+def test_of_several_points_in_one_pixel_the_first_is_the_neighbour():
+    rows = 300
+    surface, hidden = torch.arange(rows * rows), torch.arange(0, rows * rows, 3)
+    pixel = torch.cat([surface, hidden])  # as many as torch shares out between threads
+    neighbours = surface_neighbours(torch.zeros_like(pixel), pixel, rows, rows)
+    assert int(neighbours.max()) < len(surface)
+
+
 def test_compiled_and_torch_placement_agree():
     positions, neighbours = slope(1.0)
     camera = move_camera(photo_camera(12, 16), "published-side", 0, 60)
