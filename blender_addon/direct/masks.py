@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compat import set_paint_colors, take_paint_brush
 from ..scene import build_choices, photo_scene, scene_files
+from ..scene.photo_operator import PhotoOperator, PhotoWorkerOperator
 from ..worker import jobs
 
 _PAINTED = 0.5
@@ -42,19 +43,10 @@ def mask_array(image: bpy.types.Image) -> np.ndarray:  # [H, W] uint8, bottom ro
     return painted.astype(np.uint8) * 255
 
 
-class NeedsPhoto:
+class NeedsPhoto(PhotoOperator):
     """Operators that need a photo of this file."""
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        root = photo_scene.active_root(context)
-        if root is None:
-            cls.poll_message_set("Import a photo first")
-            return False
-        if root.library is not None:
-            cls.poll_message_set("The photo is linked; direct it in its own file")
-            return False
-        return True
+    if_linked = "The photo is linked; direct it in its own file"
 
 
 class CINE3D_OT_new_mask(NeedsPhoto, bpy.types.Operator):
@@ -163,16 +155,12 @@ class CINE3D_OT_paint_mask(NeedsPhoto, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CINE3D_OT_propose_mask(NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_propose_mask(NeedsPhoto, PhotoWorkerOperator, bpy.types.Operator):
     """Let Cine3D find water, sky and smoke, as a mask to paint on"""
 
     bl_idname = "cine3d.propose_mask"
     bl_label = "Propose Mask"
     bl_options: set[str] = set()
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)

@@ -18,6 +18,7 @@ from cine3d_core.motion_kinds import FLOW
 from ..compat import annotation_strokes
 from ..scene import build_choices, first_look, photo_pictures, photo_scene, scene_files
 from ..scene.motion_plane import arrows_of_stroke, local_position, on_plane, photo_position
+from ..scene.photo_operator import PhotoWorkerOperator
 from ..worker import jobs
 from . import direct_content, masks
 
@@ -175,16 +176,12 @@ def add_arrow(root: bpy.types.Object, places: Sequence[tuple[float, float]]) -> 
     return arrow
 
 
-class CINE3D_OT_preview_motion(masks.NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_preview_motion(masks.NeedsPhoto, PhotoWorkerOperator, bpy.types.Operator):
     """Show the flow over the picture, without building anything"""
 
     bl_idname = "cine3d.preview_motion"
     bl_label = "Preview Motion"
     bl_options: set[str] = set()
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene

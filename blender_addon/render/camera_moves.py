@@ -12,6 +12,7 @@ from cine3d_core.moves import PUBLISHED_MOVES, published_translation
 
 from ..compat import fcurves_of, remove_empty_fcurves
 from ..scene import cameras, photo_scene
+from ..scene.photo_operator import PhotoOperator
 
 # The straight published moves need their two ends only; what bends gets a key per eighth of a turn.
 _KEYS = {"up-down": 2, "zoom-in": 2, "side": 2, "circle": 17, "dolly-zoom": 9, "orbit": 9}
@@ -147,26 +148,13 @@ def location_unit(camera: bpy.types.Object, root: bpy.types.Object) -> float:
     return 1.0 if camera.parent == root else root.matrix_world.to_scale()[0]
 
 
-class NeedsCamera:
-    """Operators that need a photo and the scene's camera."""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        if photo_scene.active_root(context) is None:
-            cls.poll_message_set("Import a photo first")
-            return False
-        if context.scene.camera is None:
-            cls.poll_message_set("The scene has no camera")
-            return False
-        return True
-
-
-class CINE3D_OT_camera_move(NeedsCamera, bpy.types.Operator):
+class CINE3D_OT_camera_move(PhotoOperator, bpy.types.Operator):
     """Key a camera move over one loop, as ordinary keyframes"""
 
     bl_idname = "cine3d.camera_move"
     bl_label = "Key Camera Move"
     bl_options = {"REGISTER", "UNDO"}
+    needs_camera = True
 
     move: EnumProperty(name="Move", description="Path of the camera", items=_MOVES)
     strength: FloatProperty(
@@ -200,12 +188,13 @@ class CINE3D_OT_camera_move(NeedsCamera, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CINE3D_OT_camera_back(NeedsCamera, bpy.types.Operator):
+class CINE3D_OT_camera_back(PhotoOperator, bpy.types.Operator):
     """Move the camera back to where the photo was taken and remove the keys of a move"""
 
     bl_idname = "cine3d.camera_back"
     bl_label = "Back to Photo"
     bl_options = {"REGISTER", "UNDO"}
+    needs_camera = True
 
     def execute(self, context: bpy.types.Context):
         root, camera = photo_scene.active_root(context), context.scene.camera

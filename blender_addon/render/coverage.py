@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 
 from ..scene import cameras, photo_scene, scene_files
+from ..scene.photo_operator import PhotoWorkerOperator
 from ..worker import jobs
-from .camera_moves import NeedsCamera
 
 _SAMPLES = 9  # frames of a path that are looked at for holes
 WARN_UNCOVERED = 0.01  # share of a frame
@@ -40,16 +40,13 @@ def camera_records(
     return records, times
 
 
-class CINE3D_OT_check_path(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_check_path(PhotoWorkerOperator, bpy.types.Operator):
     """Check the camera path for areas that the photo does not cover"""
 
     bl_idname = "cine3d.check_path"
     bl_label = "Check Camera Path"
     bl_options: set[str] = set()
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
+    needs_camera = True
 
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
@@ -72,16 +69,13 @@ class CINE3D_OT_check_path(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator)
         return jobs.Plan("Check Path", "coverage", arguments, deliver, changes_file=False)
 
 
-class CINE3D_OT_safe_volume(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_safe_volume(PhotoWorkerOperator, bpy.types.Operator):
     """Show how far the camera can move in each direction before holes appear"""
 
     bl_idname = "cine3d.safe_volume"
     bl_label = "Show Safe Volume"
     bl_options: set[str] = set()
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
+    needs_camera = True
 
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)

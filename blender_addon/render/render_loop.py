@@ -10,9 +10,9 @@ import numpy as np
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..scene import photo_scene, scene_files
+from ..scene.photo_operator import PhotoWorkerOperator
 from ..worker import jobs, python
 from . import coverage
-from .camera_moves import NeedsCamera
 
 FORMATS = (
     ("MP4", "MP4", "H.264 video, which plays everywhere"),
@@ -23,12 +23,13 @@ FORMATS = (
 _ENDINGS = {"MP4": ".mp4", "WEBM": ".webm", "GIF": ".gif", "PNG": ""}
 
 
-class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_render_loop(PhotoWorkerOperator, bpy.types.Operator):
     """Render the frame range with the Cine3D engine into one file"""
 
     bl_idname = "cine3d.render_loop"
     bl_label = "Render Loop"
     bl_options: set[str] = set()
+    needs_camera = True
 
     file_format: EnumProperty(name="Format", description="What is written", items=FORMATS)
     loops: IntProperty(
@@ -44,10 +45,6 @@ class CINE3D_OT_render_loop(NeedsCamera, jobs.WorkerOperator, bpy.types.Operator
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
         if not self.filepath:

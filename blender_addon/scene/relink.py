@@ -12,28 +12,19 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.scene.arrays import read_scene_info
 
 from . import photo_scene, scene_files
+from .photo_operator import PhotoOperator
 
 
-class CINE3D_OT_relink(bpy.types.Operator, ImportHelper):
+class CINE3D_OT_relink(PhotoOperator, bpy.types.Operator, ImportHelper):
     """Choose the new location of the photo's scene file"""
 
     bl_idname = "cine3d.relink"
     bl_label = "Relink Scene File"
     bl_options = {"REGISTER", "UNDO"}
+    if_linked = "The photo is linked; make a library override first"
 
     filename_ext = ".cine3d"
     filter_glob: StringProperty(default="*.cine3d", options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        root = photo_scene.active_root(context)
-        if root is None:
-            cls.poll_message_set("Import a photo first")
-            return False
-        if root.library is not None:
-            cls.poll_message_set("The photo is linked; make a library override first")
-            return False
-        return True
 
     def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)

@@ -17,6 +17,7 @@ from cine3d_core.files.atomic import check_output
 
 from ..compat import get_modifier_input, set_modifier_input
 from ..scene import coordinates, photo_points, photo_scene, point_nodes, scene_files
+from ..scene.photo_operator import PhotoOperator, PhotoWorkerOperator
 from ..worker import jobs
 
 _RANGES = (
@@ -25,16 +26,7 @@ _RANGES = (
 )
 
 
-class _NeedsPhoto:
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        if photo_scene.active_root(context) is None:
-            cls.poll_message_set("Import a photo first")
-            return False
-        return True
-
-
-class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator, ExportHelper):
+class CINE3D_OT_export_ply(PhotoWorkerOperator, bpy.types.Operator, ExportHelper):
     """Write the points of the photo with colour, layer and flow"""
 
     bl_idname = "cine3d.export_ply"
@@ -53,10 +45,6 @@ class CINE3D_OT_export_ply(_NeedsPhoto, jobs.WorkerOperator, bpy.types.Operator,
     )
 
     bl_options: set[str] = set()
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return super().poll(context) and jobs.WorkerOperator.poll.__func__(cls, context)
 
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root, scene = photo_scene.active_root(context), context.scene
@@ -164,7 +152,7 @@ def write_colors(
     return written
 
 
-class _ExchangeExport(_NeedsPhoto, ExportHelper):
+class _ExchangeExport(PhotoOperator, ExportHelper):
     """What Alembic and USD share."""
 
     def execute(self, context: bpy.types.Context):

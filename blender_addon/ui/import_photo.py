@@ -12,6 +12,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..direct import direct_content, motion_drawing
 from ..scene import build_choices, first_look, photo_points, photo_scene, scene_files
+from ..scene.photo_operator import PhotoWorkerOperator
 from ..scene.properties import CINE3D_PG_choices
 from ..worker import jobs, shelf
 from . import build_presets
@@ -211,23 +212,22 @@ class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         return jobs.Plan("Import Scene", "open", arguments, deliver)
 
 
-class CINE3D_OT_rebuild(jobs.WorkerOperator, bpy.types.Operator):
+class CINE3D_OT_rebuild(PhotoWorkerOperator, bpy.types.Operator):
     """Build the photo again with its current mask, arrows and settings"""
 
     bl_idname = "cine3d.rebuild"
     bl_label = "Build Again"
     bl_options: set[str] = set()
+    if_linked = "The photo is linked; build it in its own file"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context):
-        root = photo_scene.active_root(context)
-        if root is None:
-            cls.poll_message_set("Import a photo first")
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
             return False
-        if root.library is not None or root.override_library is not None:
-            cls.poll_message_set("The photo is linked; build it in its own file")
+        if photo_scene.active_root(context).override_library is not None:
+            cls.poll_message_set(cls.if_linked)
             return False
-        return super().poll(context)
+        return True
 
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)

@@ -6,6 +6,7 @@ import bpy
 
 from ..compat import modifier_input
 from ..scene import first_look, photo_points, photo_scene, point_nodes, scene_files
+from ..scene.photo_operator import PhotoOperator
 from ..worker import jobs, python
 from . import import_photo
 
@@ -200,16 +201,12 @@ class CINE3D_PT_loop(_PhotoSidebar, bpy.types.Panel):
         draw_advice(layout, context, photo_scene.active_root(context))
 
 
-class CINE3D_OT_look_through(bpy.types.Operator):
+class CINE3D_OT_look_through(PhotoOperator, bpy.types.Operator):
     """Look through the photo's camera, in colour, and play"""
 
     bl_idname = "cine3d.look_through"
     bl_label = "Look and Play"
     bl_options: set[str] = set()
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return photo_scene.active_root(context) is not None
 
     def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
@@ -219,7 +216,7 @@ class CINE3D_OT_look_through(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CINE3D_OT_points_look(bpy.types.Operator):
+class CINE3D_OT_points_look(PhotoOperator, bpy.types.Operator):
     """Set size and density of all points of the photo at once"""
 
     bl_idname = "cine3d.points_look"
@@ -246,10 +243,6 @@ class CINE3D_OT_points_look(bpy.types.Operator):
         max=1,
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return photo_scene.active_root(context) is not None
-
     def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         values = {
@@ -261,33 +254,34 @@ class CINE3D_OT_points_look(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CINE3D_OT_set_timeline(bpy.types.Operator):
+class CINE3D_OT_set_timeline(PhotoOperator, bpy.types.Operator):
     """Set the frame range to one loop, which begins at the first frame"""
 
     bl_idname = "cine3d.set_timeline"
     bl_label = "Set Timeline to Loop"
     bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return photo_scene.active_root(context) is not None
-
     def execute(self, context: bpy.types.Context):
         photo_scene.set_timeline(context.scene, photo_scene.active_root(context))
         return {"FINISHED"}
 
 
-class CINE3D_PT_passes(bpy.types.Panel):
-    """Passes of the view layer"""
+class _EngineProperties:
+    """Panels of the Properties editor for what renders with the Cine3D engine."""
 
-    bl_label = "Passes"
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
-    bl_context = "view_layer"
 
     @classmethod
     def poll(cls, context: bpy.types.Context):
         return context.engine == "CINE3D"
+
+
+class CINE3D_PT_passes(_EngineProperties, bpy.types.Panel):
+    """Passes of the view layer"""
+
+    bl_label = "Passes"
+    bl_context = "view_layer"
 
     def draw(self, context: bpy.types.Context):
         layout = self.layout
@@ -299,17 +293,11 @@ class CINE3D_PT_passes(bpy.types.Panel):
         column.prop(view_layer.cine3d, "use_pass_moving")
 
 
-class CINE3D_PT_film(bpy.types.Panel):
+class CINE3D_PT_film(_EngineProperties, bpy.types.Panel):
     """What the engine uses of the render settings"""
 
     bl_label = "Film"
-    bl_space_type = "PROPERTIES"
-    bl_region_type = "WINDOW"
     bl_context = "render"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context):
-        return context.engine == "CINE3D"
 
     def draw(self, context: bpy.types.Context):
         layout = self.layout

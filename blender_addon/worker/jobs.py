@@ -152,7 +152,12 @@ class WorkerOperator:
     bl_options: set[str] = set()
 
     @classmethod
-    def poll(cls, context: bpy.types.Context):
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return cls.is_worker_free()
+
+    @classmethod
+    def is_worker_free(cls) -> bool:
+        """Whether a job can begin; it tells the person if not."""
         if running():
             cls.poll_message_set("Cine3D is at work; wait, or press Esc to cancel")
             return False
