@@ -14,7 +14,13 @@ import numpy as np
 
 from cine3d_core.motion_kinds import KINDS
 
-from .direct_properties import MENDINGS, CINE3D_PG_direct, CINE3D_PG_region, Points
+from .direct_properties import (
+    MENDINGS,
+    CINE3D_PG_direct,
+    CINE3D_PG_region,
+    CINE3D_PG_stroke,
+    Points,
+)
 
 _LABELS = {"MOVES": "moves", "RESTS": "rests"}
 _MENDINGS = {name for name, *_ in MENDINGS}
@@ -173,7 +179,7 @@ def _mending(label: str, line: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _width(stroke, long_side: int) -> dict[str, float]:
+def _width(stroke: CINE3D_PG_stroke, long_side: int) -> dict[str, float]:
     return {"width": max(_short(stroke.width * long_side), 0.5)}
 
 

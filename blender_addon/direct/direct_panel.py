@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from cine3d_core.motion_kinds import KINDS
 
 from ..scene import build_choices, photo_scene, scene_files
+from ..scene.photo_operator import PhotoWorkerOperator
 from ..worker import jobs
 from . import direct_content, masks
+from .direct_properties import CINE3D_PG_direct, CINE3D_PG_region
 
 _MODE_ICONS = {"flow": "FORCE_WIND", "sway": "FORCE_HARMONIC", "shimmer": "MOD_OCEAN"}
 
@@ -20,7 +24,17 @@ _MODE_ICONS = {"flow": "FORCE_WIND", "sway": "FORCE_HARMONIC", "shimmer": "MOD_O
 class CINE3D_UL_regions(bpy.types.UIList):
     """One line for each region: colour, name, how it moves, frozen, shown"""
 
-    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index):
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: CINE3D_PG_direct,
+        item: CINE3D_PG_region,
+        icon: int,
+        active_data: CINE3D_PG_direct,
+        active_property: str,
+        index: int,
+    ):
         row = layout.row(align=True)
         chip = row.row()
         chip.ui_units_x = 0.8
@@ -42,11 +56,11 @@ class CINE3D_PT_regions(bpy.types.Panel):
     bl_category = "Cine3D"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         return root is not None and root.library is None
 
-    def draw(self, context):
+    def draw(self, context: bpy.types.Context):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -113,7 +127,7 @@ class CINE3D_OT_region_add(masks.NeedsPhoto, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         region = photo_scene.active_root(context).cine3d_direct.new_region()
         region.mode = self.mode
         return {"FINISHED"}
@@ -123,7 +137,7 @@ class _NeedsRegion(masks.NeedsPhoto):
     """Operators on the active region."""
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: bpy.types.Context):
         if not super().poll(context):
             return False
         if photo_scene.active_root(context).cine3d_direct.active_region() is None:
@@ -139,7 +153,7 @@ class CINE3D_OT_region_remove(_NeedsRegion, bpy.types.Operator):
     bl_label = "Remove Region"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         direct = photo_scene.active_root(context).cine3d_direct
         direct.regions.remove(direct.active)
         direct.active = max(0, min(direct.active, len(direct.regions) - 1))
@@ -155,7 +169,7 @@ class CINE3D_OT_region_move(_NeedsRegion, bpy.types.Operator):
 
     up: BoolProperty(name="Up", description="Towards the start of the list", default=True)
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         direct = photo_scene.active_root(context).cine3d_direct
         target = direct.active + (-1 if self.up else 1)
         if not 0 <= target < len(direct.regions):
@@ -172,7 +186,7 @@ class CINE3D_OT_region_clear_arrows(_NeedsRegion, bpy.types.Operator):
     bl_label = "Clear Arrows"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         photo_scene.active_root(context).cine3d_direct.active_region().set_arrows([])
         return {"FINISHED"}
 
@@ -184,19 +198,13 @@ class CINE3D_OT_strokes_clear(masks.NeedsPhoto, bpy.types.Operator):
     bl_label = "Clear Strokes"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def execute(self, context: bpy.types.Context):
         photo_scene.active_root(context).cine3d_direct.strokes.clear()
         return {"FINISHED"}
 
 
-class _WithFile(jobs.WorkerOperator):
+class _WithFile(masks.NeedsPhoto, PhotoWorkerOperator):
     """Operators that hand a file of directions to the worker."""
-
-    @classmethod
-    def poll(cls, context):
-        return masks.NeedsPhoto.poll.__func__(cls, context) and jobs.WorkerOperator.poll.__func__(
-            cls, context
-        )
 
     def arguments(self, root: bpy.types.Object) -> dict[str, object]:
         """What both directions of the way need."""
@@ -217,11 +225,13 @@ class CINE3D_OT_directions_import(_WithFile, bpy.types.Operator, ImportHelper):
     filename_ext = ".json"
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)
         uid = root.session_uid
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             root = photo_scene.by_session_uid(context.scene, uid)
             count = direct_content.take(root, arrays["drawing"])
             return jobs.Told(f"{root.name} is directed by {count} regions of the file")
@@ -239,14 +249,16 @@ class CINE3D_OT_directions_export(_WithFile, bpy.types.Operator, ExportHelper):
     filename_ext = ".json"
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
-    def plan(self, context) -> jobs.Plan:
+    def plan(self, context: bpy.types.Context) -> jobs.Plan:
         root = photo_scene.active_root(context)
         drawing = direct_content.sent(root)
         if not drawing:
             raise ValueError("nothing is drawn that could be saved; add a region or draw an arrow")
         path = bpy.path.abspath(self.filepath)
 
-        def deliver(context, value, arrays) -> jobs.Told:
+        def deliver(
+            context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]
+        ) -> jobs.Told:
             return jobs.Told(f"{value['regions']} regions are in {path}")
 
         return jobs.Plan(

@@ -62,7 +62,7 @@ MENDINGS = (
 _FIRST_ARROW = 0.15  # of the photo's long side, where a direction is set before any arrow is drawn
 
 
-def _direction(region) -> float:
+def _direction(region: CINE3D_PG_region) -> float:
     """Radians, counted from the right counter-clockwise, of the region's first arrow."""
     arrows = region.arrow_list()
     if not arrows:
@@ -72,7 +72,7 @@ def _direction(region) -> float:
     return math.atan2((y0 - y1) * height, (x1 - x0) * width)
 
 
-def _turn(region, angle: float) -> None:
+def _turn(region: CINE3D_PG_region, angle: float) -> None:
     """Turn all arrows by what the first one turns; without any, one is drawn."""
     width, height = _size(region)
     arrows = region.arrow_list() or [_new_arrow(region)]
@@ -89,12 +89,12 @@ def _turn(region, angle: float) -> None:
     region.set_arrows(turned)
 
 
-def _size(region) -> tuple[int, int]:
+def _size(region: CINE3D_PG_region) -> tuple[int, int]:
     width, height = region.id_data.cine3d.photo_size
     return max(width, 1), max(height, 1)
 
 
-def _new_arrow(region) -> Arrow:
+def _new_arrow(region: CINE3D_PG_region) -> Arrow:
     """Level, from the middle of what is outlined."""
     points = [point for outline in region.outline_list() for point in outline] or [(0.5, 0.5)]
     middle = (sum(p[axis] for p in points) / len(points) for axis in (0, 1))

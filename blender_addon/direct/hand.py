@@ -6,7 +6,7 @@ Places are shares of the photo's width and height, y from the top; lengths share
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import bpy
 import numpy as np
@@ -27,7 +27,7 @@ _DECIMALS = 5  # of a share: a tenth of a pixel of the largest photos
 HANDLE_PX = 10.0
 
 
-def photo_looked_through(context) -> bpy.types.Object | None:
+def photo_looked_through(context: bpy.types.Context) -> bpy.types.Object | None:
     """The photo whose camera the 3D view looks through."""
     space, view = context.space_data, context.region_data
     if view is None or view.view_perspective != "CAMERA":
@@ -35,7 +35,7 @@ def photo_looked_through(context) -> bpy.types.Object | None:
     return photo_scene.root_of(space.camera if space.use_local_camera else context.scene.camera)
 
 
-def place_under(context, root: bpy.types.Object, x: float, y: float) -> Place:
+def place_under(context: bpy.types.Context, root: bpy.types.Object, x: float, y: float) -> Place:
     """The place of the photo under a pixel of the region, on the plane where arrows lie."""
     inverse = root.matrix_world.inverted()
     origin = region_2d_to_origin_3d(context.region, context.region_data, (x, y))
@@ -46,7 +46,7 @@ def place_under(context, root: bpy.types.Object, x: float, y: float) -> Place:
     return motion_plane.photo_position(root, start + along * share)
 
 
-def pixel_of(context, root: bpy.types.Object, place: Place) -> Vector | None:
+def pixel_of(context: bpy.types.Context, root: bpy.types.Object, place: Place) -> Vector | None:
     """The pixel of the region where a place of the photo is seen; None behind the viewer."""
     world = root.matrix_world @ motion_plane.local_position(root, *place)
     return location_3d_to_region_2d(context.region, context.region_data, world)
@@ -63,7 +63,7 @@ def inside(place: Place) -> Place:
     return x, y
 
 
-def long_side_px(context, root: bpy.types.Object) -> float:
+def long_side_px(context: bpy.types.Context, root: bpy.types.Object) -> float:
     """Pixels of the region that the photo's long side takes."""
     corners = [pixel_of(context, root, place) for place in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))]
     if None in corners:
@@ -133,7 +133,9 @@ def region_drawn_at(direct: CINE3D_PG_direct, place: Place) -> int | None:
     return None
 
 
-def handle_at(context, root: bpy.types.Object, x: float, y: float) -> tuple[int, int, int] | None:
+def handle_at(
+    context: bpy.types.Context, root: bpy.types.Object, x: float, y: float
+) -> tuple[int, int, int] | None:
     """Region, arrow and end (0 tail, 1 tip) of the handle under a pixel; the nearest one."""
     best, found = HANDLE_PX, None
     for number, region in enumerate(root.cine3d_direct.regions):
@@ -147,13 +149,15 @@ def handle_at(context, root: bpy.types.Object, x: float, y: float) -> tuple[int,
     return found
 
 
-def erase(direct: CINE3D_PG_direct, track: Sequence[Place], width: float, size) -> int:
+def erase(
+    direct: CINE3D_PG_direct, track: Sequence[Place], width: float, size: tuple[int, int]
+) -> int:
     """Take away strokes, pins, arrows and painted pieces that a stroke touches; how many."""
     sides = np.array(size, np.float64) / max(size)
     path = np.array(track, np.float64) * sides
     count = 0
 
-    def touched(points, reach: float = 0.0) -> bool:
+    def touched(points: Iterable[float] | Points, reach: float = 0.0) -> bool:
         places = np.array(points, np.float64).reshape(-1, 2) * sides
         gaps = np.linalg.norm(places[:, None] - path[None], axis=-1)
         return bool(gaps.min() <= (width + reach) / 2)

@@ -64,7 +64,9 @@ class State:
 state = State()
 
 
-def message(context, root: bpy.types.Object) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def message(
+    context: bpy.types.Context, root: bpy.types.Object
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Arguments and arrays that ask for the motion of a photo as it is drawn now.
 
     Raises:
@@ -83,7 +85,7 @@ def message(context, root: bpy.types.Object) -> tuple[dict[str, Any], dict[str, 
     return arguments, arrays
 
 
-def ask(context, root: bpy.types.Object) -> bool:
+def ask(context: bpy.types.Context, root: bpy.types.Object) -> bool:
     """Ask for the motion if the drawing has changed since; whether something new was asked."""
     try:
         arguments, arrays = message(context, root)
