@@ -26,7 +26,13 @@ import torch
 from torch import Tensor
 
 from cine3d_core.depth.geometry_source import PREDICTIONS, open_geometry
-from cine3d_core.depth.refine import DepthParams, depth_to_disparity, refine_depth
+from cine3d_core.depth.refine import (
+    DepthParams,
+    depth_to_disparity,
+    disparity_to_depth,
+    refine_depth,
+)
+from cine3d_core.depth.straight import straighten
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import sha256_of
 from cine3d_core.files.models.catalogue import shelf_entries
@@ -92,8 +98,19 @@ class BundledDepth:
 
 def depth_of(seen: Seen, rgb: Tensor, *, params: DepthParams) -> DepthMap:
     """Clean depth of a photo [3, H, W] that the bundled network has looked at."""
-    depth = refine_depth(seen.disparity, seen.fluid[:1], rgb, params=params)
+    depth = _straightened(
+        refine_depth(seen.disparity, seen.fluid[:1], rgb, params=params), rgb, params=params
+    )
     return replace(depth, fluid=seen.fluid, direction=seen.direction)
+
+
+def _straightened(depth: DepthMap, rgb: Tensor, *, params: DepthParams) -> DepthMap:
+    """The depth with straight edges straight; the sky stays where it is, behind all else."""
+    disparity = depth_to_disparity(depth.depth, params=params)
+    least = params.sky_gap / 2
+    straight = straighten(disparity, rgb).clamp(min=least)
+    straight = torch.where(disparity < least, disparity, straight)
+    return replace(depth, depth=disparity_to_depth(straight, params=params))
 
 
 @dataclass(frozen=True)
