@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from cine3d_core.synthetic.depth.pack import make_texture_bank, pack_scenes, read_bank, write_bank
 from cine3d_core.training.see.photos import read_outlined, read_photos
-from cine3d_core.training.see.train import SECOND_ROUND, SeeTrainer, SeeTrainingConfig, export
+from cine3d_core.training.see.train import ROUNDS, SeeTrainer, export
 from cine3d_core.training.see.views import SKY
 
 
@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fitting.add_argument("--data", type=Path, help="folder of the scenes")
     start = fitting.add_mutually_exclusive_group(required=True)
     start.add_argument("--encoder", type=Path, help="EfficientNet-Lite2 weights: first round")
-    start.add_argument("--after", type=Path, help="checkpoint of the first round: second round")
+    start.add_argument("--after", type=Path, help="checkpoint of the round before: a later round")
+    fitting.add_argument("--round", type=int, choices=(2, 3), default=2, help="with --after")
     fitting.add_argument(
         "--outlined",
         type=Path,
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _fit(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    config = SECOND_ROUND if args.after else SeeTrainingConfig()
+    config = ROUNDS[args.round if args.after else 1]
     seed = config.seed if args.seed is None else args.seed
     config = replace(config, steps=args.steps or config.steps, seed=seed)
     photos = read_photos(args.photos, split="train", labels=args.labels)
