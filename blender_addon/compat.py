@@ -142,7 +142,7 @@ def take_paint_brush(window: bpy.types.Window, area: bpy.types.Area) -> bool:
 
 
 def _take_own_brush() -> None:
-    """A brush of this file, where Blender has none of its own."""
+    """A brush of this file, where Blender comes without one."""
     brush = bpy.data.brushes.get(_OWN_BRUSH)
     if brush is None:
         brush = bpy.data.brushes.new(_OWN_BRUSH, mode="TEXTURE_PAINT")

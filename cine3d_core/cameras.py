@@ -31,7 +31,7 @@ def move_camera(
         camera: where the move starts from, normally the photo's own camera.
         name: one of `moves.CAMERA_MOVES`.
         frame: frame index, any integer; before its first and after its last frame a move that is
-            not closed rests.
+            not closed stands still.
         num_frames: length of the move.
         framing: of the photo, from `framing_of`; None: nearest surface at depth 1, farthest at
             infinity.

@@ -133,7 +133,7 @@ def reading_sentence(
 
     Args:
         path: of the photo.
-        max_side: px that it is brought down to.
+        max_side: px that it is reduced to.
         view: cut out of it; see `read_photo`.
         free_gib: from `available_gib`.
 

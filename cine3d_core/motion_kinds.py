@@ -1,7 +1,7 @@
 """The kinds of motion by name, for drawings, files and menus; `motion.in_place` has the maths.
 
 A flow carries what is there away, so that a loop needs the cross-fade of two clouds. Every other
-kind moves its points to and fro in place and loops by itself.
+kind moves its points back and forth in place and loops by itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MotionKind:
-    """What is said of a kind outside of its own file."""
+    """What the rest of the program knows of a kind of motion."""
 
     name: str  # in drawings and scene files
     label: str  # in menus

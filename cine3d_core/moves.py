@@ -60,12 +60,12 @@ class _Offset:
 
 
 def _ease(phase: float) -> float:
-    """0 to 1, at rest at both ends."""
+    """0 to 1, with speed 0 at both ends."""
     return phase * phase * (3 - 2 * phase)
 
 
 def _there_and_back(phase: float) -> float:
-    """0 to 1 to 0, at rest at both ends."""
+    """0 to 1 to 0, with speed 0 at both ends."""
     return math.sin(math.pi * phase) ** 2
 
 

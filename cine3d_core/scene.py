@@ -138,7 +138,7 @@ class Drawing:
 class MotionField:
     """Eulerian motion: what passes through a pixel moves by its velocity in every frame (Eq. 1).
 
-    A pixel may move in place instead: its own point goes to and fro, see `motion_kinds`.
+    A pixel may move in place instead: its own point goes back and forth, see `motion_kinds`.
     """
 
     velocity: Tensor  # [2, H, W] px/frame, zero outside `moving`

@@ -144,7 +144,7 @@ DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(BuildS
 
 
 def check_loop(frames: int, fps: float) -> None:
-    """Refuses loops nobody can mean.
+    """Refuses loops without a meaning.
 
     Raises:
         InputError: a number of frames or a frame rate outside its range.

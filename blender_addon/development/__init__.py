@@ -1,1 +1,1 @@
-"""Tools of whoever works on Cine3D: builds the extension, and the true scenes. Never installed."""
+"""Tools for work on Cine3D: builds the extension, and the true scenes. Never installed."""

@@ -175,7 +175,7 @@ def camera_corners(context: bpy.types.Context) -> np.ndarray | None:
 
 
 def holes_within(combined: np.ndarray, corners: np.ndarray | None) -> float:
-    """Share of the camera's picture that no point covers; 0 for a view of one's own.
+    """Share of the camera's picture that no point covers; 0 for a view that is not the camera's.
 
     Args:
         combined: a view [H, W, 4], bottom row first.

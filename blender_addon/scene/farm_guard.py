@@ -3,7 +3,7 @@
 Blender renders a file whose engine is missing with EEVEE and ends with exit code 0 (4.2 to 5.2).
 So a file that was saved for the Cine3D engine says so in a property of its scene, and a driver
 that needs no Python turns the points magenta when such a file is rendered with EEVEE, the engine
-that Blender falls back to. Whoever wants EEVEE's points without the add-on sets the scene's custom
+that Blender falls back to. To get EEVEE's points without the add-on, set the scene's custom
 property "cine3d_engine" to 0; Cycles and Workbench are not affected. While the add-on is enabled
 the property is 0.
 """

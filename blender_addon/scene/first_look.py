@@ -13,7 +13,7 @@ _START_UP = {"Cube", "Light", "Camera"}  # objects of Blender's own start-up fil
 
 
 def is_fresh(scene: bpy.types.Scene) -> bool:
-    """Whether nobody has worked on the scene yet: Blender's own start-up file, never saved."""
+    """Whether the scene is untouched: Blender's own start-up file, never saved."""
     if bpy.data.filepath:
         return False
     if any(obj.name not in _START_UP or obj.animation_data for obj in scene.objects):
@@ -24,7 +24,7 @@ def is_fresh(scene: bpy.types.Scene) -> bool:
 
 
 def leave_edit_mode(context: bpy.types.Context) -> None:
-    """Points cannot be exchanged while somebody edits them."""
+    """Points cannot be exchanged while they are in Edit Mode."""
     obj = getattr(context, "object", None)
     if obj is not None and obj.mode == "EDIT" and photo_scene.root_of(obj) is not None:
         bpy.ops.object.mode_set(mode="OBJECT")

@@ -23,7 +23,7 @@ def points_modifier(obj: bpy.types.Object) -> bpy.types.NodesModifier | None:
 
 
 def point_objects(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """The meshes of a photo: resting points first, then by the number of cycles."""
+    """The meshes of a photo: static points first, then by the number of cycles."""
     found = [child for child in root.children if points_modifier(child) is not None]
     return sorted(found, key=lambda obj: obj.cine3d_points.cycles)
 

@@ -1,12 +1,12 @@
-"""The photo's objects in a .blend: made, found again, and updated when the photo is built anew.
+"""The photo's objects in a .blend: made, found again, and updated when the photo is built again.
 
 collection NAME
 NAME                empty; the root: move, turn and scale the whole picture with it
-NAME Static         points that rest
+NAME Static         points that stay still
 NAME Moving 1, ...  points that flow, one object for each number of cycles per loop
 NAME Camera         the camera that took the photo, with the photo as background picture
 
-The names are for people only; everything is found by pointers and parents.
+The names are for the reader only; everything is found by pointers and parents.
 """
 
 from __future__ import annotations

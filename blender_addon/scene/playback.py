@@ -1,4 +1,4 @@
-"""Lighter points while the scene plays, so that it plays: fewer, or none where nobody sees them.
+"""Lighter points while the scene plays, so that it plays: fewer, or none where they are not seen.
 
 In Rendered shading the engine's frames are shown and the points are not; in any other shading as
 many are kept as a processor evaluates 25 times a second. What is set here is no property of the

@@ -80,7 +80,7 @@ class _Builder:
 
 
 def static_group() -> bpy.types.NodeTree:
-    """Node group for points that rest."""
+    """Node group for static points."""
     return _group(STATIC_GROUP, _COMMON_INPUTS, _build_static)
 
 
@@ -103,7 +103,7 @@ def points_material() -> bpy.types.Material:
 
 
 def missing_engine_material() -> bpy.types.Material:
-    """What a farm shows that renders without this add-on: nobody takes it for a frame."""
+    """What a farm shows that renders without this add-on: it cannot be taken for a frame."""
     material = bpy.data.materials.get(MISSING_MATERIAL)
     if material is None:
         material = _emission_material(MISSING_MATERIAL)

@@ -1,6 +1,6 @@
-"""Where photos and scene files are, also after .blend and files moved, were linked or saved anew.
+"""Where photos and scene files are, also after .blend and files moved, were linked or saved again.
 
-Every build is a file of its own, named by its content, so that undo and redo find theirs. It waits
+Every build is a separate file, named by its content, so that undo and redo find theirs. It waits
 in Blender's folder of the user until the .blend is saved; then it lies in the folder `cine3d`
 beside it. What no saved file needs any more goes back, and is deleted after two weeks.
 """
@@ -38,7 +38,7 @@ def builds_folder() -> Path:
 
 
 def place_for_build(photo: Path) -> Path:
-    """A file that nobody has, for the worker to write; old builds make room for it."""
+    """The name of a new file, for the worker to write; old builds make room for it."""
     folder = builds_folder()
     for old in folder.glob("*.cine3d"):
         if time.time() - old.stat().st_mtime > KEPT_S:

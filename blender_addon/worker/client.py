@@ -47,7 +47,7 @@ sys.exit(main())
 
 
 class WorkerError(Exception):
-    """A job failed; the text is for people."""
+    """A job failed; the text is shown to the artist."""
 
     def __init__(self, message: str, kind: str, details: str = "") -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ CRASHED = "crashed"
 
 
 class WorkerLog:
-    """What the worker says on stderr, in a file that is started anew when it has grown."""
+    """What the worker says on stderr, in a file that is started again when it has grown."""
 
     def __init__(self, folder: Path | None) -> None:
         """A log in `folder`, which must exist; None keeps none."""
@@ -176,7 +176,7 @@ class _Process:
             self.send("job", *job.request)
 
     def taken_back(self) -> list[Job]:
-        """The jobs that somebody still waits for, so that another process may do them."""
+        """The jobs whose answers are still awaited, so that another process may do them."""
         with self.lock:
             waiting = [job for job in self.jobs.values() if not (job.done.is_set() or job.unwanted)]
             for job in waiting:

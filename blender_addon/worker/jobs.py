@@ -128,7 +128,7 @@ def finish(context: bpy.types.Context, task: Task) -> Told:
     """Put the result of an ended job into the file; gives what to tell.
 
     Raises:
-        JobCancelled: nobody wanted it any more.
+        JobCancelled: it is no longer wanted.
     """
     task.delivered = True
     try:
@@ -296,7 +296,7 @@ _SHOWN = {"VIEW_3D": {"UI", "HEADER"}, "IMAGE_EDITOR": {"HEADER"}, "PREFERENCES"
 
 
 def show_progress(text: str | None) -> None:
-    """A line in the status bar of every window, and the bars in headers and sidebars anew.
+    """A line in the status bar of every window, and the bars in headers and sidebars, drawn again.
 
     The 3D view itself is left alone, for it may be slow to draw.
     """

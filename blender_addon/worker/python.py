@@ -50,7 +50,7 @@ def executable() -> str:
 
 
 def is_set_up() -> bool:
-    """Whether somebody has chosen or made a Python for the work; Check says whether it works."""
+    """Whether a Python for the work has been chosen or made; Check says whether it works."""
     chosen = _chosen()
     return os.path.isfile(chosen) if chosen else is_complete()
 

@@ -89,7 +89,7 @@ def torch_index(platform: str, has_nvidia: bool) -> str | None:
 
 
 def setup_steps(folder: Path, python: Path, index: str | None) -> list[tuple[str, list[str]]]:
-    """What Set Up does: words for people and the command of each step."""
+    """What Set Up does: readable words and the command of each step."""
     install = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
     pinned = [*install, "--require-hashes", "--no-deps", "--requirement"]
     source = ["--index-url", index] if index else []

@@ -60,7 +60,7 @@ def learn(value: dict[str, Any]) -> None:
 
 
 def entries() -> list[dict[str, Any]]:
-    """All that may be got, empty while nobody has asked."""
+    """All that can be downloaded; empty before the first request."""
     return _entries
 
 

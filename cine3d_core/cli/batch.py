@@ -1,4 +1,4 @@
-"""Many photos become clips: each photo is a task of its own process, or of a Dask cluster.
+"""Many photos become clips: each photo is a task of one process, or of a Dask cluster.
 
 A task is two runs of the command line, `build` and `render`, so that one photo's crash, or its
 memory, never reaches the others. What is finished stays: a second run does only what is missing.
@@ -113,7 +113,7 @@ def commands_of(task: Task) -> Iterator[list[str]]:
 
 
 class Processes:
-    """Runs tasks in processes of their own and can stop them all."""
+    """Runs each task in a separate process and can stop them all."""
 
     def __init__(self, threads: int) -> None:
         names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -203,7 +203,7 @@ def run_on_cluster(tasks: Sequence[Task], scheduler: str, progress: Progress) ->
     """Runs tasks on a Dask cluster whose machines see the same folders.
 
     Raises:
-        InputError: Dask is not installed, or nobody answers at the address.
+        InputError: Dask is not installed, or nothing answers at the address.
     """
     try:
         from distributed import Client, as_completed

@@ -100,7 +100,7 @@ def _models() -> list[Finding]:
 
 
 def _shelf() -> list[Finding]:
-    """What could be got, and how much it weighs; nobody is asked over a network."""
+    """What can be downloaded, and its size; uses no network connection."""
     try:
         state, problems = shelf_state(), dict(verify_installed())
     except InputError as error:  # a table of one's own that cannot be read

@@ -1,7 +1,7 @@
 """The `cine3d` command: parses, calls, prints.
 
 Exit codes: 0 done, 1 our fault (a traceback, and where to report it), 2 wrong input (one sentence),
-130 stopped with Ctrl-C, 141 whoever read stdout is gone. Nothing half-written is left in any case.
+130 stopped with Ctrl-C, 141 the reader of stdout is gone. Nothing half-written is left in any case.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from cine3d_core.files.log import note, noting_stages
 
 
 class ReaderGone(Exception):
-    """Whoever read our stdout has closed it, as `head` does; not an OSError, which a file has."""
+    """The reader of our stdout has closed it, as `head` does; not an OSError, which a file has."""
 
 
 def add_progress(parser: argparse.ArgumentParser) -> None:

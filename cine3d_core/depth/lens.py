@@ -1,4 +1,4 @@
-"""What lens took a photo, and who says so: a person, its EXIF, a network, its lines, or nobody."""
+"""The lens that took a photo: given by a person, its EXIF, a network or its lines, or assumed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def focal_asked(photo: Photo, settings: BuildSettings) -> float | None:
     """The focal length that a person gave, in px; None where they gave none.
 
     Raises:
-        InputError: both ways to say it, or a number outside its range.
+        InputError: both an angle and a length, or a number outside its range.
     """
     if settings.fov is not None and settings.focal_mm is not None:
         raise InputError(

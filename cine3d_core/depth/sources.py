@@ -66,7 +66,7 @@ class DepthSource(Protocol):
 
     @property
     def description(self) -> str:
-        """For people, one line; kept in the scene."""
+        """One readable line; kept in the scene."""
         ...
 
     @property
@@ -144,7 +144,7 @@ class TransformersDepth:
 
 @dataclass(frozen=True)
 class PictureDepth:
-    """A depth or disparity picture that a person brought along."""
+    """A depth or disparity picture given by a person."""
 
     values: Tensor  # [1, h, w] as stored
     reading: Reading
@@ -193,7 +193,7 @@ class KeptDepth:
         return {}
 
     def __call__(self, rgb: Tensor, *, params: DepthParams) -> DepthMap:
-        """The depth as it is, its edges drawn anew only where it was made at another size; no sky.
+        """The depth as it is, its edges drawn again only where it was made at another size; no sky.
 
         Raises:
             InputError: the depth has another aspect than the photo.

@@ -3,7 +3,7 @@
 A stroke says what is wrong with the thing under it: `nearer`, `farther`, `as-far-as` a place,
 `flatten` (a plane), `stand` (upright: one depth, that of its foot). What it changes is what lies
 under the stroke and what is joined to it at nearly the same depth, within `reach` of it, so that a
-thing is mended up to its edges. Nothing is estimated anew.
+thing is mended up to its edges. Nothing is estimated again.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _median(found: list[tuple[Flow, NDArray[np.floating]]]) -> tuple[float, floa
 def held_out_scenes(bank: PhotoBank, count: int, seed: int) -> Iterator[FlowScene]:
     """Pictures of the held-out flows, each from its own seed.
 
-    Drawn anew where a region is dead water (a channel that is shut): its error has no measure.
+    Drawn again where a region is dead water (a channel that is shut): its error has no measure.
     """
     for number in range(count):
         rng = np.random.default_rng([seed, number])

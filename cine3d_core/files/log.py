@@ -1,4 +1,4 @@
-"""A log of one command, for whoever looks after it: `cine3d --log FILE COMMAND ...`."""
+"""The log file of one command: `cine3d --log FILE COMMAND ...`."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def _on_torch_threads(dispatcher: Callable[..., object]) -> Callable[..., object
 
 
 def inner() -> Callable[[Kernel], Kernel]:
-    """A decorator for what compiled kernels call: no threads of its own."""
+    """A decorator for what compiled kernels call: it starts no threads."""
 
     def decorate(function: Kernel) -> Kernel:
         return cast(Kernel, njit(forceinline=True, **_SERIAL)(function))

@@ -17,7 +17,7 @@ def draw_motion(rgb: Tensor, field: MotionField) -> Tensor:  # [3, H, W] sRGB in
     """The photo, tinted where it moves (hue: direction, strength: speed), outlined, with arrows.
 
     An arrow shows the way of the distance between two arrows at the speed of the 95th percentile.
-    What moves in place is tinted by its amplitude, and its arrows point both ways.
+    What moves in place is tinted by its amplitude, and its arrows point in both directions.
     """
     picture = rgb.cpu().permute(1, 2, 0).numpy().astype(np.float32)
     flow = field.velocity.cpu().permute(1, 2, 0).numpy()

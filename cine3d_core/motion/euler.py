@@ -2,7 +2,7 @@
 
 The paper's equation with bilinear look-ups, for the moving points only. Where a point is after t
 steps depends on its start alone, so any frame can be asked for in any order: a few exact positions
-are kept as keys, and the rest of the way is walked anew.
+are kept as keys, and the rest of the way is walked again.
 
 A point that leaves the canvas goes on with the velocity of the border it left through (the look-up
 is clamped to the canvas), so that borders neither empty nor tear.
@@ -120,7 +120,7 @@ def _advance(
     *,
     backward: bool,
 ) -> Tensor:
-    """`displacement` [N, 2] carried on by `steps` steps; new memory."""
+    """`displacement` [N, 2] advanced by `steps` steps; new memory."""
     whole = math.floor(steps)
     advance = advance_torch
     if start.device.type == "cpu":

@@ -83,7 +83,7 @@ def finish_flow(
     params: MotionParams | None = None,
     behind: Tensor | None = None,  # [1, H, W] bool, sky
 ) -> MotionField:
-    """A flow made to keep what `motion_from_hints` promises, whoever estimated it.
+    """A flow made to keep what `motion_from_hints` promises, however it was estimated.
 
     Nothing moves outside `mask`, and every arrow that stands inside it is followed to the number at
     its foot, unless it is faster than `max_speed`.
@@ -122,7 +122,7 @@ def choose_cycles(
     *,
     max_displacement_px: float,
 ) -> Tensor:  # [1, H, W] int16, 1 outside `moving`
-    """How often the texture of each connected region starts anew within one loop.
+    """How often the texture of each connected region repeats within one loop.
 
     The smallest whole number that keeps a cycle's displacement of 95 % of the region within
     `max_displacement_px`, but at most one cycle every other frame.
@@ -270,7 +270,7 @@ def _region_flow(
 
 
 def _specks(count: int, label: NDArray[np.int32], home: NDArray[np.int32]) -> Mask:  # [count]
-    """Regions too small for a flow of their own; a noisy mask has thousands of them."""
+    """Regions too small for a separate flow; a noisy mask has thousands of them."""
     specks = np.bincount(label.ravel(), minlength=count) < SPECK * label.size
     specks[0] = False
     specks[home] = False  # an arrow stands there

@@ -1,6 +1,6 @@
 """What moves, assumed from the picture when a person drew no mask.
 
-It is what the see network says (`DepthMap.fluid`); where nobody asked it, sky by its probability
+It is what the see network says (`DepthMap.fluid`); where it was not asked, sky by its probability
 and water by its looks (`segment_classical`). Everything assumed is said in a sentence, so that it
 can be corrected by drawing. `motion.directions` says which way it goes.
 """
@@ -82,7 +82,7 @@ def offered_regions(
     depth: DepthMap,
     kind: NDArray[np.uint8],  # [H, W] index into KINDS
 ) -> list[Doubtful]:
-    """At most `OFFERS` regions that may flow but are left still; none where nobody looked.
+    """At most `OFFERS` regions that may flow but are left still; none without the see network.
 
     Not of the sky: scraps of it between branches would crowd out the water.
     """
@@ -184,7 +184,7 @@ def _enlarged(small: NDArray[np.uint8], colour: Array) -> NDArray[np.uint8]:  # 
 
 
 def _planes(depth: DepthMap) -> Array:  # [K, H, W]
-    """Probability of every fluid; what is not sky is water where nobody asked."""
+    """Probability of every fluid; without the see network, what is not sky is water."""
     if depth.fluid is not None:
         return np.ascontiguousarray(depth.fluid.detach().cpu().numpy().astype(np.float32))
     sky = _plane(depth.sky)

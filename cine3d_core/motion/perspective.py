@@ -29,7 +29,7 @@ def perspective_factor(
     *,
     always: bool = False,  # also where the depth shows no receding plane clearly
 ) -> Tensor:  # [1, H, W] float64, of mean 1 in each connected region; 1 elsewhere
-    """Factor of the speed by the distance, for every connected region of its own."""
+    """Factor of the speed by the distance, for each connected region separately."""
     values = disparity[0].cpu().numpy().astype(np.float64)
     factor = np.ones_like(values)
     count, label = connected_regions(moving[0].cpu().numpy())

@@ -16,12 +16,12 @@ class PointMotion(Protocol):
     keeps_depth: ClassVar[bool]
 
     def displacement(self, time: float) -> Tensor:
-        """[n, 2] canvas px, `time` >= 0 frames after the points were at rest (before, backward)."""
+        """[n, 2] canvas px, `time` >= 0 frames after frame 0 (before it, backward)."""
         ...
 
 
 class InPlaceKind(Protocol):
-    """A kind of motion to and fro: from a drawn region to a field, from the field to points."""
+    """A kind of motion back and forth: from a drawn region to a field, from the field to points."""
 
     def field(self, mask: Tensor, disparity: Tensor, region: MotionRegion) -> Tensor:
         """Planes [C, H, W] as `MotionField.in_place`, zero outside `mask` [1, H, W] bool.
@@ -37,7 +37,7 @@ class InPlaceKind(Protocol):
         ...
 
     def cycles(self, num_frames: int) -> int:
-        """How often per loop, where nobody says."""
+        """How often per loop, where it is not set."""
         ...
 
     def of_points(self, planes: Tensor, period: float, *, backward: bool) -> PointMotion:

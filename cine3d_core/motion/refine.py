@@ -145,7 +145,7 @@ def shrunk(field: Tensor, mask: Tensor, small_mask: Tensor) -> Tensor:  # [C, h,
 
 
 def enlarged(field: Tensor, mask: Tensor, large_mask: Tensor) -> tuple[Tensor, Tensor]:
-    """A field of what moves at a larger size, nothing of what rests mixed in; and where it knows.
+    """The field of moving areas at a larger size, without static ones; and where it is known.
 
     Returns:
         [C, H, W] and [1, H, W] bool.

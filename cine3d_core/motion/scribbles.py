@@ -1,4 +1,4 @@
-"""Strokes of "this moves" and "this rests" correct a mask along the picture's edges.
+"""Strokes over moving and static areas correct a mask along the picture's edges.
 
 GrabCut (Rother, Kolmogorov and Blake, SIGGRAPH 2004) between what is painted, started from the
 probability at hand. A stroke changes the region it lies in and nothing that is not joined to it.

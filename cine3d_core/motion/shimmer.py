@@ -1,4 +1,4 @@
-"""Calm water in place (`shimmer`): short waves to and fro, nothing goes away.
+"""Calm water in place (`shimmer`): short waves back and forth, nothing goes away.
 
 A body of water is a plane, so its disparity is linear in the picture (`depth.surface`). A wave of
 one length runs over that plane towards the viewer; perspective makes it short and slight far away.

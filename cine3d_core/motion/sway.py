@@ -1,4 +1,4 @@
-"""Sway: foliage and reeds bend to and fro as a wave of a few harmonics travels through them.
+"""Sway: foliage and reeds rock back and forth as a wave of a few harmonics travels through them.
 
 The paper names such motion as future work (section 5): it is no flow, since nothing goes away. A
 point moves by a(x) [f(theta + phi(x)) - f(phi(x))], theta = 2 pi per cycle, f a sum of whole

@@ -2,7 +2,7 @@
 
 A small U-Net that works at half and at a quarter of the size. It starts from the splat, and its
 last layer starts from zero: untrained it changes nothing. What it sees around a pixel reaches no
-farther than about 30 px, so that resting surfaces stay at rest while water flows elsewhere.
+farther than about 30 px, so that static surfaces stay still while water flows elsewhere.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def build(
     """The network with random weights; the arguments are what `model.json` stores.
 
     Args:
-        features: channels that the points carry, the lattice included.
+        features: channels that the points carry, the pixel grid included.
         fine: channels at half the size.
         coarse: channels at a quarter of the size.
-        gated: the lattice is not looked at but scales the correction: by nothing where points lie
-            on pixels, as at rest, and most where pixels fall between points.
+        gated: the pixel grid is not looked at but scales the correction: by nothing where points
+            lie on pixels, as in the photo's own view, and most where pixels fall between points.
     """
     return ResidualDecoder(features, fine, coarse, gated=gated)
 
@@ -78,7 +78,7 @@ class ResidualDecoder(nn.Module):
         return correction
 
     def _looked_at(self, planes: Tensor) -> list[Tensor]:
-        """Colours around zero; of the lattice only how strong it is, since its sign alternates."""
+        """Colours around zero; of the pixel grid only its strength, since its sign alternates."""
         colours, rest = planes[:, :3] - 0.5, planes[:, 3:]
         if self.num_features == 0:
             return [colours, rest]
@@ -102,7 +102,7 @@ def _detail(colours: Tensor) -> Tensor:  # [B, 3, H, W]
 def _blur(lattice: Tensor) -> Tensor:  # [B, 2, H, W] -> [B, 1, H, W]
     """How much a splat has blurred, 0 where points lie on pixels, 1 on average.
 
-    Half-way between two points, where a tent averages both, their lattice cancels. Its square
+    Half-way between two points, where a tent averages both, their pixel grid cancels. Its square
     averages 1/3 over all positions.
     """
     strength = lattice.square().clamp(max=1).mean(dim=1, keepdim=True)

@@ -1,7 +1,7 @@
 """Compact features of points: what the splat of a colour alone loses (paper, section 3.3).
 
 A point carries a few numbers that a small convolutional network reads off its surroundings on its
-own layer, and two that say where it lies on the lattice of source pixels: +1 and -1 in turn along
+own layer, and two that say where it lies on the grid of source pixels: +1 and -1 in turn along
 x and along y. Splatted, these fade where a pixel falls between points, so they tell the decoder
 how much the splat has blurred.
 """
@@ -57,7 +57,7 @@ def lattice(layers: Tensor) -> Tensor:  # [L, C, H, W] -> [L, 2, H, W]
 
 
 def lattice_of_points(cloud: FeaturePointCloud, width: int) -> Tensor:  # [N, 2]
-    """The lattice alone, which needs no network; `width` is the canvas's."""
+    """The pixel grid alone, which needs no network; `width` is the canvas's."""
     place = torch.stack([cloud.pixel % width, cloud.pixel // width], dim=1)
     return 1 - 2 * (place % 2).to(cloud.rgb)
 

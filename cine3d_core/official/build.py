@@ -202,7 +202,7 @@ def _assembled(
     models: dict[str, str],
     photo_sha256: str,
 ) -> CinemagraphScene:
-    """The scene of inpainted layers; its points lie where the published lift puts them at rest."""
+    """The scene of inpainted layers; points lie where the published lift puts them at frame 0."""
     count, _, height, width = layers.rgba.shape
     camera = official_camera(height, width)
     seen, solid = ~layers.inpainted, layers.rgba[:, 3] > 0.5

@@ -39,7 +39,7 @@ def write_depth(path: Path, depth: Tensor) -> str:
     """Writes z-depth [1, H, W] and says in words what the file is; the name decides.
 
     `.exr` holds distances, `.png` disparity in 16 bits: both for `--depth`. A picture whose name
-    ends in `preview` is for eyes.
+    ends in `preview` is only to be looked at.
     """
     if path.suffix.lower() == ".exr":
         write_depth_exr(path, depth)

@@ -1,6 +1,6 @@
 """Frames leave the device that draws them, while it draws the next.
 
-On a graphics card nothing waits before a frame's last copy: whoever asks for a frame gets a
+On a graphics card nothing waits before a frame's last copy: a request for a frame gives a
 promise at once, and waits when it is kept. Two frames may be under way and a third be encoded.
 """
 

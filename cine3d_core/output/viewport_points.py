@@ -1,4 +1,4 @@
-"""The moving points as a viewport wants them: positions at rest and a few displacement keys.
+"""The moving points as a viewport wants them: positions at frame 0 and a few displacement keys.
 
 A viewport interpolates between the keys, so the motion is a function of the frame number alone and
 needs nothing of this program. What moves through the same number of cycles per loop is together.
@@ -20,7 +20,7 @@ NUM_KEYS = 9  # of each direction; 12 bytes a key and point
 
 @dataclass(frozen=True)
 class ViewportPoints:
-    """Points that rest (`cycles` 0) or that flow through `cycles` cycles per loop."""
+    """Static points (`cycles` 0) or points that flow through `cycles` cycles per loop."""
 
     cycles: int
     positions: np.ndarray  # [N, 3] float32, at rest
@@ -32,7 +32,7 @@ class ViewportPoints:
 
 
 def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[ViewportPoints]:
-    """All points of a scene: those at rest first, then one entry per number of cycles."""
+    """All points of a scene: the static ones first, then one entry per number of cycles."""
     resting = torch.zeros((0, len(prepared.static), 3))
     entries = [_points(prepared, prepared.static, 0, resting, resting)]
     for cycles in sorted({group.cycles for group in prepared.groups}):

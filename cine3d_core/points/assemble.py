@@ -89,7 +89,7 @@ def extend_motion(
 ) -> MotionField:
     """The motion of the photo continued over the canvas's margin by its border.
 
-    Only what shows something that moves does so: a bank that is seen again in the margin rests,
+    Only what shows something that moves does so: a bank that is seen again in the margin is static,
     though water reaches the border there, and does not flow back into the picture.
     """
     pad = (margin_px,) * 4

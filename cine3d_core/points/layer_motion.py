@@ -98,7 +98,7 @@ def surface_components(depth: Tensor, moving: Tensor, velocity: Tensor) -> Tenso
     """Numbers connected moving surfaces: [1, H, W] int64.
 
     Surfaces are apart where depth jumps, unless the flow goes over the jump, as water over the
-    steps of a cascade, whose ledges are hidden. 0 means none: resting, or the near edge of a jump,
+    steps of a cascade, whose ledges are hidden. 0 means none: static, or the near edge of a jump,
     where a mask drawn a little too large catches what stands before the water.
     """
     disparity = 1 / depth

@@ -159,7 +159,7 @@ def _weight(
 def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Tensor:
     """Nearly 0 where this cloud's moving surface has flowed away and the other's has not.
 
-    Such a gap shows what rests behind the water; it is as much a hole as one that shows nothing.
+    Such a gap shows static points behind the water; it is as much a hole as one that shows nothing.
     """
     moving = image.features[channels.moving : channels.moving + 1]
     flowed_away = other.features[channels.moving : channels.moving + 1] - moving

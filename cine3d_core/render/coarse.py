@@ -30,8 +30,8 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
 
     The points of a layer that lie in one block of `factor` x `factor` pixels become one point of
     their mean depth; surfaces are averaged too, and of the motion one value of each block is kept.
-    The nearest point of a block that rests gets the mean colour of all that the photo shows there,
-    so that at rest the smaller photo comes out, with smooth edges. Blocks begin at the photo's
+    The nearest point of a static block gets the mean colour of all that the photo shows there,
+    so that frame 0 is the smaller photo, with smooth edges. Blocks begin at the photo's
     corner. Cameras see the same places in either scene.
     """
     if factor == 1:

@@ -1,7 +1,7 @@
 """Lift motion on the canvas to 3D scene flow (paper, section 3.3).
 
 The published code keeps the depth of the source pixel, so water slides along a plane that faces the
-camera. Here a point takes the depth of its own surface at the place it arrives at and stays on it.
+camera. Here a point takes the depth of its surface at the place it arrives at and stays on it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def flowed_positions(
     """Where points stand that have moved by `displacement_px` on the canvas.
 
     Args:
-        start_px: resting pixels, pixel centres at +0.5.
+        start_px: pixels at frame 0, pixel centres at +0.5.
         layer: the layer whose surface carries the point.
-        displacement_px: motion on the canvas, 0 for a point at rest.
+        displacement_px: motion on the canvas, 0 for a static point.
         layer_depth: z-depth of each layer's surface.
         canvas_camera: camera of the canvas, at the world's origin.
         lift: "surface" follows the surface; "source" keeps the depth, as published.

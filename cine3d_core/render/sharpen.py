@@ -2,9 +2,9 @@
 
 A tent spreads a point over the pixels around it, which is linear interpolation: between two points
 of spacing 1, at the fraction f of the way, it is off by f (1 - f) / 2 of the second derivative.
-How far a pixel lies between points is written in the lattice that the points carry: +1 and -1 in
-turn, it averages to 1 - 2 f. So the picture gets what is missing of its own second difference, and
-pixels on which points lie, as all do at rest, stay as they are.
+How far a pixel lies between points is written in the pixel grid that the points carry: +1 and -1
+in turn, it averages to 1 - 2 f. So the picture gets what is missing of its second difference, and
+pixels on which points lie, as all do in the photo's own view, stay as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SOLID = 0.5  # coverage around a pixel below which there is no second difference
 
 
 def restore_detail(image: SplatImage, channels: SplatChannels) -> SplatImage:
-    """A splatted cloud with the detail that its colours lost; as it is if it has no lattice.
+    """A splatted cloud with the detail that its colours lost; as it is if it has no pixel grid.
 
     No colour leaves the range of those around it, so that edges get no halo.
     """

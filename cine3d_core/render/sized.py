@@ -1,9 +1,9 @@
-"""Frames of any size: drawn from as many points as they can show, then brought down to their size.
+"""Frames of any size: drawn from as many points as they can show, then reduced to their size.
 
 The splatter keeps a few points for each pixel. In a frame much smaller than the photo a pixel would
 need many more: what it kept was not the whole surface, so the frame was see-through and showed
 moire. So a small frame is drawn from a `smaller_scene` with about one point for each pixel, a
-little larger than asked for, and brought down by areas.
+little larger than asked for, and reduced by areas.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The network answers at a quarter of a photo's size. A guided filter (He, Sun and Tang, TPAMI 2013)
 moves the borders to the photo's edges, and thin things before the sky (masts, ropes, branches,
 railings) are cut out by their sharp edges. Nothing solid may be in what moves, so regions that are
-small, or nowhere sure, are dropped: water that rests is a smaller fault than a post that flows.
+small, or nowhere sure, are dropped: still water is a smaller fault than a post that flows.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3]
 
 
 def dark_falls(planes: Array, colour: Array) -> Mask:  # [K, H, W], [H, W, 3] -> [H, W]
-    """What is likely to fall but no lighter than what rests: the trunks of a forest.
+    """What is likely to fall but no lighter than the static area: the trunks of a forest.
 
     Of the 15 outlined falls of the training photographs all are lighter by this and more.
     """

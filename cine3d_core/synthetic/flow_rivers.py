@@ -1,4 +1,4 @@
-"""Synthetic rivers: channels with islands and bends, and rapids that fall and rest by turns.
+"""Synthetic rivers: channels with islands and bends, and rapids that fall and calm down by turns.
 
 Channels are solved for their stream function on the ground and seen in perspective. Rapids follow
 the energy of water on a slope that changes at random, one number along their course.

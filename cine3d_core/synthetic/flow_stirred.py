@@ -148,7 +148,7 @@ def curling_smoke(rng: Generator, size: Size) -> Surface:
 
 
 def currents(rng: Generator, size: Size) -> Surface:
-    """Anything: a random current with a mean of its own, in a random shape, seen flat."""
+    """Anything: a random current around a random mean, in a random shape, seen flat."""
     x, y = size.grid()
     angle, mean = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 4)
     current = random_current(rng, size.long_side * np.exp(rng.uniform(-0.7, 0.9)), 1.5)

@@ -81,7 +81,7 @@ def _irregular_channel(rng: Generator) -> Mask:  # [across, along]
 
 
 def viscous_flow(water: Mask, *, friction: float) -> Array:  # [h, w, 2] (along, across)
-    """Flow driven by a pressure drop from left to right, at rest on every wall.
+    """Flow driven by a pressure drop from left to right, with speed 0 on every wall.
 
     Solves -laplace(u) + friction u + grad p = 0, div u = 0 in units of cells.
     """
@@ -141,7 +141,7 @@ def _add_pressure(
 
 
 def cascade(rng: Generator, size: Size) -> Surface:
-    """Water that falls over several steps and rests in a pool after each."""
+    """Water that falls over several steps, with a still pool after each."""
     x, y = size.grid()
     steps = int(rng.integers(2, 5))
     cuts = np.sort(rng.uniform(0.05, 0.95, 2 * steps - 2)) * size.height

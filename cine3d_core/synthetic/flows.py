@@ -129,7 +129,7 @@ def heading(rng: Generator) -> float:
 
 
 def sea(rng: Generator, size: Size) -> Surface:
-    """Open water to its horizon, drifting one way with gentle variations; shores cut it."""
+    """Open water to its horizon, drifting one way with gentle variations; banks cut it."""
     plane, (x, y) = random_ground(rng, size), size.grid()
     angle = heading(rng)
     bend = 0.25 * rng.random() * smooth_noise(rng, size, 0.5 * size.long_side)

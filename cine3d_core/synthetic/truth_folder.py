@@ -2,7 +2,7 @@
 
 One folder a scene: `scene.json`, `still.png`, `depth.npy` [H, W] z-depth, `flow.npy` [2, H, W]
 px/frame, `moving.png`, and for every evaluated frame `views/MOVE/0007.png` with
-`views/MOVE/0007.regions.png`. `truth_source/0007.png`, frames of the resting camera, may be absent.
+`views/MOVE/0007.regions.png`. `truth_source/0007.png`, frames of the fixed camera, may be absent.
 """
 
 from __future__ import annotations

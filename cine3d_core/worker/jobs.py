@@ -1,7 +1,7 @@
 """What the worker can do for Blender; each job is a few calls of the core's public functions.
 
 Pictures travel as Blender keeps them: rows from bottom to top. Positions on the photo travel as
-shares of its width and height, y from the top, so that nobody needs to know its size in pixels.
+shares of its width and height, y from the top, so that its size in pixels need not be known.
 """
 
 from __future__ import annotations

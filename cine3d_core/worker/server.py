@@ -34,7 +34,7 @@ _EXIT_GRACE_S = 2.0
 
 
 class Cancelled(Exception):
-    """Raised by the progress callback of a job that nobody wants any more."""
+    """Raised by the progress callback of a job that is no longer wanted."""
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def fall(
     patch: float = 1.6,  # widths of the sheet in one texture
     contrast: float = 1.0,
 ) -> None:
-    """A waterfall or cascade: water that gathers speed where its bed is steep."""
+    """A waterfall or cascade: water that gathers speed where the ground is steep."""
     points = np.asarray(profile, float)
     way = course([(0, height, z) for z, height in points], smooth=0.12)
     total = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()

@@ -158,7 +158,7 @@ def river_round_rocks(site: Site) -> tuple[float, float]:
 
 
 def jetty_at_dusk(site: Site) -> tuple[float, float]:
-    """A wooden jetty in still violet water, reeds, a wooded shore."""
+    """A wooden jetty in still violet water, reeds, a wooded bank."""
     sky(site, "dusk")
     for number in range(9):
         z = 2.6 + 0.62 * number
@@ -322,7 +322,7 @@ def forest_cascade(site: Site) -> tuple[float, float]:
 
 
 def sea_stacks(site: Site) -> tuple[float, float]:
-    """Rock towers in a summer sea that comes towards the shore."""
+    """Rock towers in a summer sea that comes towards the beach."""
     sky(site, "clear sky")
     stacks = ((-3.4, 10.0, 1.0, 2.4), (3.6, 13.5, 1.3, 3.2), (0.6, 24.0, 2.0, 4.2), (7.5, 26, 2, 3))
     for x, z, wide, tall in stacks:

@@ -33,7 +33,7 @@ class ArrowScores:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """[A] what moves within 45 degrees of the arrow; what rests does not."""
+        """[A] whether the flow is within 45 degrees of the arrow; False where nothing moves."""
         return self.angles <= WITHIN
 
 

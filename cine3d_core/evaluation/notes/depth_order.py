@@ -1,6 +1,6 @@
 """Depth against noted pairs and levels: does it put near things near, and keep things whole?
 
-Scale and shift are nobody's to know, so a place is judged by its rank: the share of the picture
+Scale and shift cannot be known, so a place is judged by its rank: the share of the picture
 that is farther. Pairs of which one place was seen to be nearer (as in Chen et al., "Single-Image
 Depth Perception in the Wild", NeurIPS 2016) must be in that order; the hard ones are those that
 "lower in the picture is nearer" gets wrong. Two places of one thing must be about equally far.

@@ -3,7 +3,7 @@
 photographs -> looked at, one by one -> OUT/predictions -> scored -> table, scores.json, worst.jpg
 
 A run that was stopped goes on where it was: what OUT holds is kept where it was made by the same
-program, networks and settings from the same photograph and notes, and made anew otherwise.
+program, networks and settings from the same photograph and notes, and made again otherwise.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class FlowingSummary:
 
 
 def paint(notes: PhotoNotes) -> NotedLabels:
-    """The outlines at the size of the comparison, later ones over earlier ones, rests last."""
+    """The outlines at the size of the comparison, later ones over earlier ones, static last."""
     width, height = SIZE
     labels, edges = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     regions = [
@@ -149,7 +149,7 @@ def _pooled(overlaps: Sequence[Overlap]) -> float:
 
 
 def _flowing(notes: PhotoNotes, labels: LabelMap) -> Mask:
-    """What is noted as moving: all labels, and what sways before anything rests."""
+    """What is noted as moving: all labels, and swaying areas before static ones."""
     swaying = np.zeros_like(labels)
     for one in notes.regions:
         if one.label not in LABELS:

@@ -107,7 +107,7 @@ def parse_notes(
     """The notes of one photograph from what its JSON holds.
 
     Raises:
-        InputError: a class nobody knows, or places that are none.
+        InputError: an unknown class, or places that are none.
     """
     try:
         regions = tuple(

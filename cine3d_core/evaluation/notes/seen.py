@@ -3,7 +3,7 @@
 | file | what |
 | --- | --- |
 | NAME.disparity.png | 16 bit grey, larger is nearer; scale and shift mean nothing |
-| NAME.classes.png | 8 bit grey: 0 rests, 1 sky, 2 water, 3 falls, 4 smoke, 5 fire |
+| NAME.classes.png | 8 bit grey: 0 static, 1 sky, 2 water, 3 falls, 4 smoke, 5 fire |
 | NAME.moving.png | 8 bit grey: 255 moves |
 | NAME.flo | flow, px/frame; zero where nothing flows |
 | NAME.one-arrow.flo | the flow after one arrow for each region was given |

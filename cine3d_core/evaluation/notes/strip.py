@@ -37,7 +37,7 @@ def draw_strip(
 ) -> Picture:
     """Four tiles side by side.
 
-    1. the photograph with its outlines (what rests in red) and arrows
+    1. the photograph with its outlines (static areas in red) and arrows
     2. ranks of its depth, near is bright, with its pairs: red where they are in the wrong order or
        torn, else green
     3. the photograph in the colours of what it is taken for

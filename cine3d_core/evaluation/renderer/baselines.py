@@ -3,9 +3,9 @@
 All are drawn by our splatter, so that they differ from ours in what they do, not in how well their
 points are drawn; and each gets whatever help it could have had in its author's hands:
 
-* 2D animation: Euler flow both ways in the picture's plane (Holynski et al., CVPR 2021), splatted
-  with our stretched footprints and our restored detail, mixed as in Eq. 4, gaps left by both filled
-  from around. Static
+* 2D animation: Euler flow forward and backward in the picture's plane (Holynski et al., CVPR 2021),
+  splatted with our stretched footprints and our restored detail, mixed as in Eq. 4, gaps left by
+  both filled from around. Static
   pixels keep what is theirs: in a picture without depth the banks must not be flooded.
 * Novel view synthesis: our layers, inpainted, as 3D Photo does (Shih et al., CVPR 2020).
 * 2D animation -> novel view: every animated frame with the still's depth, which is exact here,
@@ -13,9 +13,9 @@ points are drawn; and each gets whatever help it could have had in its author's 
 * Novel view -> 2D animation: the flow in the view is not estimated but the true one, seen from
   there, with gaps filled. The paper had to estimate it for every frame. The moving average is that
   of the flows seen from the frame before, this and the next.
-* Naive point cloud: one point per pixel with its colour; the published lift; displaced one way, or
-  both ways and mixed as in Eq. 4. What no point covers stays black, as in a point renderer; the
-  `filled` row fills it from around.
+* Naive point cloud: one point per pixel with its colour; the published lift; displaced forward, or
+  in both directions and mixed as in Eq. 4. What no point covers stays black, as in a point
+  renderer; the `filled` row fills it from around.
 """
 
 from __future__ import annotations

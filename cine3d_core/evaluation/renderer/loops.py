@@ -1,4 +1,4 @@
-"""How well a clip loops and holds still, seen by the still's resting camera.
+"""How well a clip loops and holds still, seen by the photo's fixed camera.
 
 A few pairs of neighbouring frames and a few moments of the loop say all: rendering every frame of
 every row would take hours.

@@ -1,7 +1,7 @@
 """Results on disk, one JSON file for each row and scene, so that a long run can be taken up again.
 
-Every file says what it was made from; one made from something else is made anew. Who changes the
-program without its version starts in an empty folder.
+Every file says what it was made from; one made from something else is made again. After a change
+of the program without a new version, start in an empty folder.
 """
 
 from __future__ import annotations

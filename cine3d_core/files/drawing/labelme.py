@@ -1,8 +1,8 @@
 """labelme's JSON taken as it is.
 
-`hint*` lines are arrows, every area is mask. A label that begins with `rest` (or `still`, `freeze`)
-names what rests, `ignore` what is of no concern here. Points and other lines are scribbles: of that
-kind is what moves, or rests. Masks that labelme 5 stores as pictures become outlines.
+`hint*` lines are arrows, every area is mask. A label that begins with "rest" (or `still`, `freeze`)
+names a static area, `ignore` is left out. Points and other lines are scribbles over what moves
+or what stays still. Masks that labelme 5 stores as pictures become outlines.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The shelf: better networks than those that come along, each for one task, under open licences.
+"""The shelf: better networks than the bundled ones, each for one task, under open licences.
 
 Nothing here fetches anything; `shelf` does, when a person asks. Only licences that allow commercial
 use are on the shelf.
@@ -9,7 +9,7 @@ us, and no real file was fetched while this was written. Where none is written, 
 statement about the file (its size and SHA-256, sent before the file) is what it is checked against,
 and what came is recorded beside it.
 
-The environment variable CINE3D_SHELF names a JSON file with a table of one's own, for studios that
+The environment variable CINE3D_SHELF names a JSON file with another table, for studios that
 keep networks on a mirror:
 
     {"entries": [{"name": "our-depth", "task": "depth", "kind": "transformers-depth", ...}]}

@@ -96,7 +96,7 @@ def ask(url: str, *, tick: Tick) -> HubFile:
 
 
 def check_offer(said: HubFile, url: str, *, largest: int, sha256: str | None) -> None:
-    """InputError when the hub has something that nobody has agreed to.
+    """InputError when the hub has something other than what was agreed to.
 
     Args:
         said: see `ask`.
@@ -166,7 +166,7 @@ Answer = TypeVar("Answer")
 
 
 def _tried(url: str, attempt: Callable[[], Answer], there: Callable[[], int], tick: Tick) -> Answer:
-    """What an attempt gives; connections that break are made anew a few times."""
+    """What an attempt gives; broken connections are made again a few times."""
     failures = 0
     while True:
         before = there()

@@ -74,14 +74,14 @@ def best_installed(task: Task) -> Installed | None:
 
 
 def chosen(task: Task, name: str | None) -> Installed | None:
-    """The network of a task by the one order: a person's choice, the best here, what comes along.
+    """The network of a task, in this order: a person's choice, the best installed, the bundled one.
 
     Args:
         task: what it is to do.
-        name: an entry's; "compact" for what comes along; None for the best that is here.
+        name: an entry's; "compact" for the bundled one; None for the best one installed.
 
     Returns:
-        None for what comes along.
+        None for the bundled network.
 
     Raises:
         InputError: the one chosen is not here, not whole, or for another task.
@@ -136,7 +136,7 @@ def has_package(entry: ShelfEntry) -> bool:
 
 
 def megabytes(size: int) -> str:
-    """A size for people: "99 MB", "0.1 MB"."""
+    """A readable size: "99 MB", "0.1 MB"."""
     return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e6:.1f} MB"
 
 

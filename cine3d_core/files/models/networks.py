@@ -20,8 +20,8 @@ from cine3d_core.files.models.store import (
 class Networks:
     """The networks of this machine, each opened when it is first asked for, and kept.
 
-    What was installed or exchanged since is noticed: a network is opened anew when its folder or
-    its checksum is another one.
+    What was installed or exchanged since is noticed: a network is opened again when its folder or
+    its checksum has changed.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Networks:
         return self._load(name)
 
     def classes(self, choice: str | None) -> tuple[Any, Installed] | None:
-        """The chosen network of the shelf that tells what flows; None for what comes along.
+        """The chosen network of the shelf that tells what flows; None for the bundled one.
 
         Raises:
             InputError: the chosen network is not here, not whole, or its package is missing.

@@ -17,7 +17,7 @@ from cine3d_core.errors import InputError
 def import_transformers(what: str) -> ModuleType:
     """The `transformers` package, kept from asking anybody over a network.
 
-    `local_files_only` is not enough: the hub's own library asks for a list of its own when it makes
+    `local_files_only` is not enough: the hub's own library asks for another list when it makes
     its first header.
 
     Args:

@@ -61,7 +61,7 @@ def get(entry: ShelfEntry, *, progress: Progress = ignore_progress) -> Installed
 def add(
     entry: ShelfEntry, sources: Sequence[Path], *, progress: Progress = ignore_progress
 ) -> Installed:
-    """Take an entry's files from a folder, or from files, that a person brought.
+    """Take an entry's files from a folder, or from files, that a person named.
 
     Raises:
         InputError: files are missing, or are others than the entry's.

@@ -1,6 +1,6 @@
 """Networks on disk: where they lie, whether they are whole, and how one is loaded.
 
-A model is a folder of its name with `model.json`, `weights.safetensors` and, for people, `card.md`:
+A model is a folder of its name with `model.json`, `weights.safetensors` and, to be read, `card.md`:
 
     {"name": "see", "network": "see", "architecture": {...}, "sha256": "...",
      "license": "...", "description": "one line"}

@@ -111,7 +111,7 @@ def view_width(sphere: Sphere, view: View) -> int:
 
 
 def view_size(sphere: Sphere, view: View, max_side: int | None) -> tuple[int, int]:
-    """Height and width of a view, its width brought down (never up) to `max_side` px."""
+    """Height and width of a view, its width reduced (never enlarged) to `max_side` px."""
     width = view_width(sphere, view)
     width = width if max_side is None else min(width, max_side)
     return max(1, round(width / _ASPECT)), max(1, width)

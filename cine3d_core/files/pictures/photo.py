@@ -81,7 +81,7 @@ class _Stored:
 
 
 def read_photo(path: str | Path, *, max_side: int | None = None, view: ViewChoice = None) -> Photo:
-    """Read a photo, upright, its long side brought down (never up) to `max_side` px by areas.
+    """Read a photo, upright, its long side reduced (never enlarged) to `max_side` px by areas.
 
     Over 100 megapixels, or 16384 px a side, it is made smaller while it is read; without `max_side`
     it is refused (told from the header, before anything is decoded).

@@ -1,6 +1,6 @@
 """16-bit TIFF whose channels lie one after the other (planar), which no decoder at hand puts right.
 
-Each channel is shown to the decoder as a grey picture of its own: the same bytes with another
+Each channel is shown to the decoder as a separate grey picture: the same bytes with another
 directory (TIFF 6.0, "PlanarConfiguration"). So compression, predictors and tiles are its work.
 """
 

@@ -136,7 +136,7 @@ def contact_shade(inverse_depth: FloatArray) -> FloatArray:
 
 
 def develop(linear: FloatArray, generator: Generator) -> NDArray[np.uint8]:
-    """Bytes in sRGB at the final size, with an exposure and noise of their own."""
+    """Bytes in sRGB at the final size, each with another exposure and noise."""
     rows, columns = linear.shape[0] // SUPERSAMPLING, linear.shape[1] // SUPERSAMPLING
     small = cv2.resize(linear, (columns, rows), interpolation=cv2.INTER_AREA)
     small *= generator.uniform(0.25, 0.6) / max(float(np.quantile(small, 0.8)), 1e-3)

@@ -81,7 +81,7 @@ def tabletop(generator: Generator) -> World:
 
 
 def room(generator: Generator) -> World:
-    """Furnished room, workshop or store, at eye height or lower."""
+    """Furnished room, craftsman's room or store, at eye height or lower."""
     x, y, z = generator.uniform((3, 3, 2.3), (8, 9, 3.6))
     upright, quarter = shapes.rotation(0, np.pi / 2), shapes.rotation(np.pi / 2, np.pi / 2)
     wall, cells = pick(generator), 24

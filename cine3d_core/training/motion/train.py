@@ -79,7 +79,7 @@ def endpoint_error(predicted: Tensor, flow: Tensor, weight: Tensor) -> Tensor:  
 
 
 def judged(flow: Tensor, weight: Tensor) -> Tensor:  # [B, 2, H, W]
-    """What the discriminator sees: flow in mean speeds, softly limited, zero at rest."""
+    """What the discriminator sees: flow in mean speeds, softly limited, zero where static."""
     return torch.tanh(flow * weight / 3) * 3
 
 

@@ -1,13 +1,13 @@
 """Training pairs of the renderer out of real clips in the layout of the Holynski data set.
 
-Each clip of a folder is a video of a resting camera and its mean flow:
+Each clip of a folder is a video of a fixed camera and its mean flow:
 
     NAME.mp4  or  NAME_gt.mp4     the frames
     NAME_motion.flo  or  NAME.flo  px/frame of the video, Middlebury format
 
 As published (reference, section 3): a start, a middle and an end frame are drawn; the forward
 cloud comes from the start frame, the backward cloud from the end frame, and both must give the
-middle one. Depth is that of the middle frame, since the camera rests.
+middle one. Depth is that of the middle frame, since the camera is fixed.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def read_frames(clip: RealClip) -> list[NDArray[np.uint8]]:
 
 
 def motion_of_clip(clip: RealClip, height: int, width: int) -> MotionField:
-    """The clip's flow at the size of its frames; what is slow compared with the mean rests."""
+    """The clip's flow at the size of its frames; what is slow compared with the mean is static."""
     velocity = read_flow(clip.flow)
     scale = torch.tensor([width / velocity.shape[2], height / velocity.shape[1]])
     velocity = torch.nn.functional.interpolate(

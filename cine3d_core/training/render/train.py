@@ -86,7 +86,7 @@ def official_config() -> RenderTrainingConfig:
 
 
 def weighted_error(picture: Tensor, batch: RenderBatch, invented_weight: float) -> Tensor:
-    """Mean absolute error; what no photograph shows counts less, since nobody can know it."""
+    """Mean absolute error; what no photograph shows counts less, since it cannot be known."""
     weight = invented_weight + (1 - invented_weight) * batch.weight
     error = (picture - batch.target).abs() * weight
     return error.sum() / (3 * weight.sum()).clamp(min=1)
@@ -223,7 +223,7 @@ def export(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list
 
 
 def export_decoder(checkpoint: Path, folder: Path, config: RenderTrainingConfig) -> list[str]:
-    """Writes the compact decoder alone, for points that carry their lattice as only feature."""
+    """Writes the compact decoder alone, for points whose only feature is the pixel grid."""
     network = shipped(checkpoint, families.build(config.family, config.architecture))
     assert isinstance(network, families.CompactRenderer), config.family
     _save(folder / "decoder", network.decoder, "decoder", dict(config.architecture["decoder"]))

@@ -43,7 +43,7 @@ def streaks(shape: tuple[int, int], random: Generator, *, along_x: float, along_
 
 
 def with_lake(rgb: Array, classes: ClassMap, random: Generator) -> Labelled:
-    """A lake that mirrors what is above its far shore; the near shore may be the old ground.
+    """A lake that mirrors what is above its far bank; the near bank may be the old ground.
 
     Nothing changes where the sky leaves no room below it.
     """

@@ -1,4 +1,4 @@
-"""What the see network is told: labels of every pixel, and the few places somebody looked at."""
+"""What the see network is told: labels of every pixel, and the few places that were looked at."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def terms_of(answer: Tensor, batch: Batch, weights: Weights) -> Terms:
 
 
 def dense_depth(disparity: Tensor, batch: Batch, weights: Weights) -> Tensor:
-    """Error against labels of every pixel, which have a scale and shift of their own."""
+    """Error against labels of every pixel, which have another scale and shift."""
     kind = weights.labels * (1 - batch.exact) + weights.exact * batch.exact
     known = batch.weight.mean(dim=(1, 2, 3))
     residual = (disparity - _normalised_where(batch.disparity, batch.weight)) * batch.weight

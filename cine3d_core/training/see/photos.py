@@ -158,7 +158,7 @@ def class_map(
     content: str,  # fluid, sky or none
     size: tuple[int, int],  # width, height
 ) -> NDArray[np.uint8]:  # [H, W]
-    """Class of every pixel; near an outline, and where nobody looked, what is known of it."""
+    """Class of every pixel; near an outline, and outside of all outlines, what is known of it."""
     width, height = size
     if notes is None:
         return np.full((height, width), STILL_OR_SKY if content == "sky" else 0, np.uint8)
