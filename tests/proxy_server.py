@@ -45,10 +45,10 @@ def proxy(leads_to: int, *, password: str = "") -> Iterator[Proxy]:
 class _Handler(BaseHTTPRequestHandler):
     proxy: Proxy
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
-    def do_CONNECT(self) -> None:  # noqa: N802
+    def do_CONNECT(self) -> None:
         state = self.proxy
         state.asked.append(self.path)
         wanted = f"Basic {base64.b64encode(state.password.encode()).decode()}"

@@ -113,7 +113,7 @@ def _moved(table: Floats, warp: NDArray, size: tuple[int, int], *, places: int =
         out[:, at : at + 2] = table[:, at : at + 2] @ inverse[:, :2].T + inverse[:, 2]
         inside &= (
             (out[:, at : at + 2] > 1) & (out[:, at : at + 2] < [size[1] - 2, size[0] - 2])
-        ).all(1)  # noqa: E501
+        ).all(1)
     return out[inside]
 
 
