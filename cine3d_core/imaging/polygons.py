@@ -15,6 +15,8 @@ from cine3d_core.errors import InputError
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+TOLERANCE_PX = 0.6  # by which an outline may miss the border of its mask
+
 
 def rasterize_polygons(
     polygons: Sequence[Sequence[tuple[float, float]]], height: int, width: int
@@ -49,19 +51,17 @@ def _inside_polygon(corners: Array, height: int, width: int) -> Mask:  # [P, 2] 
 
 def outlines_of(
     mask: Mask,  # [H, W]
-    *,
-    tolerance_px: float = 0.6,
 ) -> list[list[tuple[float, float]]]:
-    """Outlines of a mask's parts, largest first, to `tolerance_px`; a hole is cut in by a seam.
+    """Outlines of a mask's parts, largest first, to `TOLERANCE_PX`; a hole is cut in by a seam.
 
     Parts and holes of less than the square of four tolerances are left out.
     """
     # twice as large, the line through the middles of its border pixels runs nearer to the border
     double = mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     found, tree = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    least = 4 * (4 * tolerance_px) ** 2
+    least = 4 * (4 * TOLERANCE_PX) ** 2
     rings = [
-        cv2.approxPolyDP(one, 2 * tolerance_px, True)[:, 0]
+        cv2.approxPolyDP(one, 2 * TOLERANCE_PX, True)[:, 0]
         if cv2.contourArea(one) >= least
         else None
         for one in found

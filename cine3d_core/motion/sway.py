@@ -96,15 +96,13 @@ def sway_field(
     mask: Tensor,  # [1, H, W] bool
     disparity: Tensor,  # [1, H, W]
     region: MotionRegion,  # hints, speed, amplitude and wavelength
-    *,
-    params: SwayParams | None = None,
 ) -> Tensor:  # [3, H, W] float32, zero outside `mask`
     """Amplitude (x, y) in px and phase in radians, as `MotionField.in_place`.
 
     Raises:
         InputError: an amplitude so large for its wavelength that the picture would fold.
     """
-    params = params or SwayParams()
+    params = SwayParams()
     inside = mask[0].cpu().numpy()
     long_side = max(inside.shape)
     amplitude = region.amplitude or params.amplitude * long_side

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 ALPHA, DISPARITY = 3, -1  # channels of a splat: R, G, B, coverage, features ..., disparity
-DIRECT_FACTOR = 4.0  # of the undecoded colour; the decoder brings its own
 
 
 def blend_weights(

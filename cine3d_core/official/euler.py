@@ -56,13 +56,6 @@ def displacement_after(path: EulerPath, steps: int) -> Tensor:  # [2, H, W] px
     return result.view(path.flow.shape)
 
 
-def visible_after(path: EulerPath, steps: int) -> Tensor:  # [1, H, W] bool
-    """Pixels that have not left the picture up to then."""
-    result = torch.ones(path.flow[:1].numel(), dtype=torch.bool, device=path.flow.device)
-    result[path.start] = _state_after(path, steps).visible
-    return result.view(1, *path.flow.shape[1:])
-
-
 def _state_after(path: EulerPath, steps: int) -> EulerState:
     key = min(steps // KEY_EVERY, len(path.keys) - 1)
     return _advanced(path.keys[key], path, steps - key * KEY_EVERY)

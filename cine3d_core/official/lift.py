@@ -63,16 +63,6 @@ def unprojected(
     return torch.einsum("ij,j...->i...", inverse, homogeneous) * depth
 
 
-def composite_depth(
-    depth: Tensor,  # [L, 1, H, W] near to far
-    alpha: Tensor,  # [L, 1, H, W]
-) -> Tensor:  # [1, 1, H, W] >= 1
-    """Depth of what is seen first, the layers composited from the front."""
-    in_front = torch.cumprod(1 - alpha, dim=0)
-    before = torch.cat((torch.ones_like(alpha[:1]), in_front[:-1]))
-    return (depth * alpha * before).sum(0, keepdim=True).clamp(min=1)
-
-
 def layer_points(
     depth: Tensor,  # [L, 1, H, W] > 0 where solid
     seen: Tensor,  # [L, 1, H, W] bool: neither invented nor at a layer's edge

@@ -14,6 +14,7 @@ from torch import Tensor
 
 MEDIAN_CHUNK = 65536  # windows gathered at once: 32 MB at 11x11
 EDGE = 11  # px, window along a layer's edges
+DIFFUSED = 15  # px, window over which values spread in a round
 AROUND_CONTEXT = 40  # px in which holes are filled
 
 
@@ -67,14 +68,12 @@ class Diffusion:
     mask: Tensor  # [1, 1, H, W] the mask after the last round, in [0, 1]
     window: tuple[slice, slice]  # rows and columns that are worked on, h x w of them
     rounds: tuple[DiffusionRound, ...]
-    size: int
 
 
 def plan_diffusion(
     mask: Tensor,  # [1, 1, H, W]
     *,
     rounds: int = 7,
-    size: int = 15,
     support: Tensor | None = None,  # [1, 1, H, W] bool
 ) -> Diffusion:
     """Prepare `diffused`: in every round the ring next to what is known becomes known.
@@ -82,21 +81,20 @@ def plan_diffusion(
     Args:
         mask: where values are known.
         rounds: how often the known area grows, by half a window each time.
-        size: side of the window (odd).
         support: where values may differ from zero; all else is left out of the work.
     """
     known = mask > 0
     sources = known if support is None else known & support
-    window = _grown_window(sources[0, 0], rounds * (size // 2))
+    window = _grown_window(sources[0, 0], rounds * (DIFFUSED // 2))
     weight, steps = mask, []
     for _ in range(rounds):
-        mean = box_mean(weight, size)
+        mean = box_mean(weight, DIFFUSED)
         # running sums leave traces of rounding where nothing is near
         mean = torch.where(mean < 1e-9, 0.0, mean)
         fresh = torch.where(weight > 0, 0.0, (mean > 0) / mean.clamp(min=1e-6))
         steps.append(DiffusionRound(*(t[(..., *window)].clone() for t in (weight, fresh))))
         weight = mean
-    return Diffusion(known, weight, window, tuple(steps), size)
+    return Diffusion(known, weight, window, tuple(steps))
 
 
 def _grown_window(mask: Tensor, border: int) -> tuple[slice, slice]:
@@ -119,7 +117,7 @@ def diffused(
     if part.numel() == 0:
         return result
     for step in diffusion.rounds:
-        part = part + box_mean(part * step.weight, diffusion.size) * step.fresh
+        part = part + box_mean(part * step.weight, DIFFUSED) * step.fresh
     result[inside] = part
     return result
 

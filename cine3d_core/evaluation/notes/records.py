@@ -7,7 +7,6 @@ levels are nearness, 1 / distance: 100 is the nearest thing of the picture, 50 t
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -195,8 +194,3 @@ def _levels(value: Mapping[str, Any]) -> Levels:
     if not all(math.isfinite(one) and one >= 0 for one in levels.nearness):
         raise ValueError("a level is not a number from 0 on")
     return levels
-
-
-def json_line(name: str, content: Mapping[str, Any]) -> str:
-    """One line of a JSON lines file."""
-    return json.dumps({"name": name, **content}, ensure_ascii=False, separators=(",", ":"))

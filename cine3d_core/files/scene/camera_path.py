@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.atomic import replacing
 from cine3d_core.files.inputs import read_json
 from cine3d_core.files.scene.camera_json import checked_matrices, checked_size
 from cine3d_core.scene import Camera
@@ -42,20 +39,3 @@ def read_camera_path(path: str | Path) -> tuple[Camera, ...]:
         intrinsics, pose = checked_matrices(frame, f"frame {number} in the camera path {path}")
         cameras.append(Camera(torch.from_numpy(intrinsics), torch.from_numpy(pose), height, width))
     return tuple(cameras)
-
-
-def write_camera_path(path: str | Path, cameras: Sequence[Camera]) -> None:
-    """Write cameras of one size, one per frame; reading them back gives the same numbers."""
-    sizes = {(camera.height, camera.width) for camera in cameras}
-    assert len(sizes) == 1, f"cameras of one path differ in size: {sizes}"
-    height, width = sizes.pop()
-    frames = [
-        {
-            "K": camera.intrinsics.double().tolist(),
-            "world_to_camera": camera.world_to_camera.double().tolist(),
-        }
-        for camera in cameras
-    ]
-    content = {"version": _VERSION, "width": width, "height": height, "frames": frames}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

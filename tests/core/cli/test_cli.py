@@ -19,8 +19,8 @@ from plyfile import PlyData
 
 from cine3d_core import __version__
 from cine3d_core.cli import main
-from cine3d_core.files.scene.camera_path import write_camera_path
 from cine3d_core.files.scene.scene_file import load_scene
+from tests.camera_files import write_camera_path
 from tests.command_line import (
     HINTS,
     PHOTO,

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from cine3d_core.cli import main
-from cine3d_core.evaluation.notes.records import json_line, read_all_notes
+from cine3d_core.evaluation.notes.records import read_all_notes
 from cine3d_core.files.pictures.flow import read_flow
 from tests.command_line import PHOTO, Refused
 
@@ -91,7 +91,7 @@ def test_notes_in_one_file_are_those_in_many(folder: Path):
     one = folder / "one"
     one.mkdir()
     for what, content in (("notes", NOTES), ("levels", LEVELS)):
-        lines = [json_line(name, content) + "\n" for name in ("river", "other")]
+        lines = [json.dumps({"name": name, **content}) + "\n" for name in ("river", "other")]
         (one / f"{what}.jsonl").write_text("".join(lines))
     many, few = read_all_notes(folder / "notes"), read_all_notes(one)
     assert list(many) == list(few) == ["other", "river"]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
-from cine3d_core.files.scene.camera_path import read_camera_path, write_camera_path
+from cine3d_core.files.scene.camera_path import read_camera_path
 from cine3d_core.scene import Camera
+from tests.camera_files import write_camera_path
 
 K = [[50.0, 0.0, 32.0], [0.0, 50.0, 24.0], [0.0, 0.0, 1.0]]
 POSE = torch.eye(4).tolist()
