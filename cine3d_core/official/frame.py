@@ -29,7 +29,9 @@ from cine3d_core.official.lift import (
 )
 from cine3d_core.render.decoder_choice import DecoderChoice
 from cine3d_core.render.drawer import DrawFrame
-from cine3d_core.render.splat import PAPER_SPLAT, Points, composite, rasterize, splat_radius
+from cine3d_core.render.fragments import PAPER_SPLAT, Points
+from cine3d_core.render.place import splat_radius
+from cine3d_core.render.splat import composite, rasterize, rows_of_fours
 from cine3d_core.scene import Camera, CinemagraphScene, RenderedFrame
 
 Limit = float | Tensor  # a number, on a device where that is
@@ -44,7 +46,7 @@ class PreparedOfficial:
 
     scene: CinemagraphScene
     points: LayerPoints
-    carried: Tensor  # [N, 3 + C] colour and features
+    carried: Tensor  # [N, C4] colour and features, zeros up to a multiple of 4
     moving: Tensor  # [N] float32, 1 where the flow is not zero
     forward: EulerPath
     backward: EulerPath
@@ -85,7 +87,7 @@ def prepare_official(scene: CinemagraphScene) -> PreparedOfficial:
     return PreparedOfficial(
         scene,
         points,
-        carried=torch.cat((cloud.rgb, cloud.features), dim=1),
+        carried=rows_of_fours(torch.cat((cloud.rgb, cloud.features), dim=1)),
         moving=moves.flatten()[cloud.pixel].float(),
         forward=trace(flow, scene.num_frames),
         backward=trace(-flow, scene.num_frames),
@@ -227,7 +229,8 @@ def _splat(
     own = torch.stack((disparity.float(), prepared.moving), dim=1)
     carried, alpha = composite(fragments, prepared.carried, PAPER_SPLAT)
     own, _ = composite(fragments, own, PAPER_SPLAT)
-    return torch.cat((carried[:3], alpha, carried[3:], own[:1]))[None], own[1:]
+    colour, features = carried[:3], carried[3 : 3 + prepared.scene.cloud.features.shape[1]]
+    return torch.cat((colour, alpha, features, own[:1]))[None], own[1:]
 
 
 def _finished(

@@ -22,15 +22,10 @@ from cine3d_core.motion.euler import displacement_keys
 from cine3d_core.motion.in_place import IN_PLACE
 from cine3d_core.motion.point_motion import PointMotion
 from cine3d_core.render.blend import BlendParams
+from cine3d_core.render.fragments import Points, SplatParams
 from cine3d_core.render.lift import Lift, flowed_positions, scene_flow
-from cine3d_core.render.splat import (
-    Points,
-    SplatParams,
-    place_points,
-    screen_motion,
-    surface_neighbours,
-)
-from cine3d_core.render.splat_pair import Carried, carried_by, splat_clouds
+from cine3d_core.render.place import place_points, screen_motion, surface_neighbours
+from cine3d_core.render.splat import Carried, Clouds, carried_by, splat_clouds
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 
 BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
@@ -239,16 +234,9 @@ def splat_directions(
     vectors = None
     if motion_vectors:
         vectors = _motion_vectors(prepared, shot, frame, params.lift, (rest, moving, there))
-    forward, backward = splat_clouds(
-        rest,
-        moving,
-        prepared.carried,
-        phases=_phases(prepared, frame, params),
-        own=vectors,
-        height=shot.camera.height,
-        width=shot.camera.width,
-        params=params.splat,
-    )
+    clouds = Clouds(rest, moving, prepared.carried, _phases(prepared, frame, params), vectors)
+    size = shot.camera.height, shot.camera.width
+    forward, backward = splat_clouds(clouds, *size, params=params.splat)
     return forward, backward
 
 

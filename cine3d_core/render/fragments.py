@@ -174,6 +174,8 @@ def composite_torch(
     shares = fragment_shares(fragments, params)
     index = fragments.index.long()
     index = torch.where(index == EMPTY, 0, index)
+    if len(features) == 0:  # then these zeros have no row either
+        features = features.new_zeros(1, features.shape[1])
     height, width, count = index.shape
     total = features.new_zeros(height * width, features.shape[1])
     for k in range(count):

@@ -13,8 +13,8 @@ from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, s
 from cine3d_core.render.blend import BlendParams, SplatChannels, blend_directions, splat_channels
 from cine3d_core.render.decode import Decoder, pass_through
 from cine3d_core.render.decode_parts import decode_in_parts
+from cine3d_core.render.fragments import PAPER_SPLAT
 from cine3d_core.render.sharpen import restore_detail
-from cine3d_core.render.splat import PAPER_SPLAT
 from cine3d_core.render.stored import animation_of
 from cine3d_core.render.strips import draw_in_strips
 from cine3d_core.scene import RenderedFrame, SplatImage

@@ -1,27 +1,31 @@
 """Splatting: points to a picture, nearest first (paper, section 3.4).
 
 `rasterize` finds, for every pixel, the K nearest points that touch it and by how much; `composite`
-adds up what those points carry. The order within a pixel is by depth, then by point index, so a
-picture never depends on the order of work and nothing pops. Points are spread with a tent, whose
-weights sum to one over an evenly sampled surface, or with PyTorch3D's disc (published code).
+adds up what those points carry; `splat_clouds` does both at once for several clouds that share what
+rests: a frame's forward and backward cloud. The order within a pixel is by depth, then by point
+index, so a picture never depends on the order of work and nothing pops. Points are spread with a
+tent, whose weights sum to one over an evenly sampled surface, or with PyTorch3D's disc (published
+code).
 
-On the CPU compiled kernels do the work; elsewhere, and where gradients of the features are asked
-for, torch operations do, with equal results.
+On the CPU compiled loops do the work, all of them with the same steps (`splat_kernels`); on a
+graphics card `card.fragments` does. Elsewhere, and where gradients of what is carried are asked
+for, torch operations do (`fragments`, `splat_clouds_torch`), with equal results.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.geometry import NEAR_PLANE, project
+from cine3d_core.geometry import NEAR_PLANE
 from cine3d_core.imaging.launch import may_launch
 from cine3d_core.render import splat_kernels as kernels
+from cine3d_core.render import splat_loops as loops
+from cine3d_core.render.blend import COLOURS, splat_channels
 from cine3d_core.render.fragments import (
-    EMPTY,
-    PAPER_SPLAT,
     Fragments,
     Points,
     SplatParams,
@@ -30,161 +34,12 @@ from cine3d_core.render.fragments import (
     fragment_shares,
     rasterize_torch,
 )
-from cine3d_core.scene import Camera
-
-__all__ = [  # the records are `fragments`' own
-    "EMPTY",
-    "PAPER_SPLAT",
-    "Fragments",
-    "Points",
-    "SplatParams",
-    "composite",
-    "composite_torch",
-    "composite_with_disparity",
-    "empty_fragments",
-    "fragment_shares",
-    "place_points",
-    "place_points_torch",
-    "rasterize",
-    "rasterize_torch",
-    "screen_motion",
-    "splat_radius",
-    "surface_neighbours",
-]
+from cine3d_core.scene import SplatImage
 
 MOST_ON_CARD = 12  # K up to which our own kernels draw on a card
 
-
-def splat_radius(
-    source_depth: Tensor,  # [N] depth for the photo's camera
-    depth: Tensor,  # [N] depth now
-    zoom: float,  # focal length now / focal length of the photo, both in target pixels
-    params: SplatParams,
-) -> Tensor:
-    """Radius in pixels that keeps a surface closed when it comes nearer: [N]."""
-    magnification = zoom * source_depth / depth.clamp(min=NEAR_PLANE)
-    radius = params.radius_px * magnification
-    return radius.clamp(params.min_radius_px, params.max_radius_px)
-
-
-def place_points(
-    positions: Tensor,  # [N, 3] float32 world; z is the depth for the photo's camera
-    neighbours: Tensor,  # [N, 2] int32: which point is to the right and below, -1 for none
-    camera: Camera,
-    *,
-    zoom: float,
-    params: SplatParams,
-) -> Points:
-    """Points on the screen of a camera.
-
-    The radius is that of `splat_radius`, and where the surface is stretched, by the camera or by
-    the flow, the distance to the neighbours on it, so that it stays closed.
-    """
-    projection = _projection(camera)
-    if may_launch(positions):
-        from cine3d_core.render.card import points as card  # imports Warp, see `launch`
-
-        limits, scale = (params.min_radius_px, params.max_radius_px), params.radius_px * zoom
-        return Points(
-            *card.place(
-                positions,
-                neighbours,
-                projection,
-                near=NEAR_PLANE,
-                scale=scale,
-                limits=limits,
-                max_stretch=params.max_stretch,
-            )
-        )
-    if positions.device.type != "cpu":
-        return place_points_torch(positions, neighbours, camera, zoom=zoom, params=params)
-    count = len(positions)
-    points = Points(torch.empty(count, 2), torch.empty(count), torch.empty(count))
-    kernels.place(
-        positions.contiguous().numpy(),
-        neighbours.contiguous().numpy(),
-        projection.numpy(),
-        NEAR_PLANE,
-        params.radius_px * zoom,
-        params.min_radius_px,
-        params.max_radius_px,
-        params.max_stretch,
-        points.pixels.numpy(),
-        points.depth.numpy(),
-        points.radius.numpy(),
-    )
-    return points
-
-
-def _projection(camera: Camera) -> Tensor:  # [3, 4] float32, K [R | t]
-    return (camera.intrinsics.double() @ camera.world_to_camera[:3].double()).float()
-
-
-def place_points_torch(
-    positions: Tensor, neighbours: Tensor, camera: Camera, *, zoom: float, params: SplatParams
-) -> Points:
-    """`place_points` in torch operations, for any device."""
-    pixels, depth = project(positions, camera)
-    radius = splat_radius(positions[:, 2], depth, zoom, params)
-    if params.max_stretch > 0:
-        limit = params.max_stretch * radius
-        for side in range(2):
-            other = neighbours[:, side].long()
-            away = (pixels[other] - pixels).abs().amax(dim=1)
-            stretched = (other >= 0) & (away <= limit)
-            radius = torch.where(stretched, torch.maximum(radius, away), radius)
-    return Points(pixels, depth, radius.clamp(max=params.max_radius_px))
-
-
-def screen_motion(
-    before: Tensor,  # [N, 3] world positions at the previous frame
-    after: Tensor,  # [N, 3] at the next frame
-    pixels: Tensor,  # [N, 2] where the points are now
-    previous: Camera,
-    following: Camera,
-) -> Tensor:  # [N, 4] px
-    """The way on the screen to the previous frame (x, y) and to the next (x, y)."""
-    if may_launch(pixels):
-        from cine3d_core.render.card import points as card  # imports Warp, see `launch`
-
-        cameras = _projection(previous), _projection(following)
-        return card.screen_motion(before, after, pixels, *cameras, NEAR_PLANE)
-    if pixels.device.type != "cpu":
-        moments = (before, previous), (after, following)
-        return torch.cat([project(at, camera)[0] - pixels for at, camera in moments], dim=1)
-    out = torch.empty(len(pixels), 4)
-    for side, (positions, camera) in enumerate(((before, previous), (after, following))):
-        kernels.way_to(
-            positions.contiguous().numpy(),
-            _projection(camera).numpy(),
-            NEAR_PLANE,
-            pixels.contiguous().numpy(),
-            2 * side,
-            out.numpy(),
-        )
-    return out
-
-
-def surface_neighbours(
-    layer: Tensor,  # [N] layer of each point
-    pixel: Tensor,  # [N] row-major pixel of each point
-    height: int,
-    width: int,
-) -> Tensor:
-    """For each point the points to its right and below on the same layer, -1: [N, 2] int32.
-
-    Of several points of one layer in one pixel, as where a bed rests behind water, the first is the
-    neighbour.
-    """
-    count = int(layer.max()) + 1 if len(layer) else 0
-    cell = layer.long() * (height * width) + pixel
-    row = torch.arange(len(pixel), dtype=torch.int32, device=pixel.device)
-    owner = row.new_full((count * height * width + width,), -1)
-    # plain assignment leaves to chance which of several is kept
-    owner.scatter_reduce_(0, cell, row, "amin", include_self=False)
-    right = torch.where(pixel % width < width - 1, owner[cell + 1], -1)
-    below = torch.where(pixel < (height - 1) * width, owner[cell + width], -1)
-    return torch.stack([right, below], dim=1)
+_BAND_BYTES = 2**20  # of one band's fragments: about what stays in a core's own cache
+_BYTES_PER_FRAGMENT = 12
 
 
 def rasterize(
@@ -210,76 +65,213 @@ def rasterize(
     return rasterize_torch(points, height, width, params=params, base=base)
 
 
-def composite(
-    fragments: Fragments,
-    features: Tensor,  # [N, C] float32, rows in the order of drawing
-    params: SplatParams,
-) -> tuple[Tensor, Tensor]:
-    """Covered sum of what the fragments carry, and coverage: [C, H, W], [1, H, W].
-
-    The sum is not divided by the coverage. Differentiable in `features`.
-    """
-    if features.device.type == "cpu" and not features.requires_grad:
-        return _composite_cpu(fragments, features, params, features.shape[1])
-    return composite_torch(fragments, features, params)
-
-
-def composite_with_disparity(
-    fragments: Fragments,
-    features: Tensor,  # [N, C]
-    params: SplatParams,
-) -> tuple[Tensor, Tensor]:
-    """`composite` with the disparity 1 / depth as one more channel: [C + 1, H, W], [1, H, W]."""
-    if features.device.type == "cpu" and not features.requires_grad:
-        return _composite_cpu(fragments, features, params, features.shape[1] + 1)
-    total, alpha = composite_torch(fragments, features, params)
-    disparity = (fragment_shares(fragments, params) / fragments.depth).sum(dim=-1)
-    return torch.cat([total, disparity[None]]), alpha
-
-
-def _composite_cpu(
-    fragments: Fragments, features: Tensor, params: SplatParams, channels: int
-) -> tuple[Tensor, Tensor]:
-    height, width, _ = fragments.index.shape
-    out = torch.empty(channels, height, width)
-    alpha = torch.empty(1, height, width)
-    kernels.composite(
-        fragments.index.numpy(),
-        fragments.depth.numpy(),
-        fragments.weight.numpy(),
-        features.contiguous().numpy(),
-        params.compositing == "over",
-        params.same_surface,
-        params.crack_gain,
-        out.numpy(),
-        alpha.numpy(),
-    )
-    return out, alpha
-
-
 def _rasterize_cpu(
     points: Points, height: int, width: int, params: SplatParams, base: Fragments | None
 ) -> Fragments:
     if base is None:
         out = empty_fragments(height, width, params, points.pixels)
     else:
-        out = replace(
-            base,
-            index=base.index.clone(),
-            depth=base.depth.clone(),
-            weight=base.weight.clone(),
+        kept = (
+            part.clone(memory_format=torch.contiguous_format)
+            for part in (base.index, base.depth, base.weight)
         )
-    kernels.rasterize(
-        points.pixels.contiguous().numpy(),
-        points.depth.contiguous().numpy(),
-        points.radius.contiguous().numpy(),
+        out = Fragments(*kept, drawn=base.drawn)
+    loops.list_fragments(
+        _arrays(points),
         out.drawn,
-        params.footprint == "disc",
-        NEAR_PLANE,
-        params.min_weight,
-        out.index.numpy(),
-        out.depth.numpy(),
-        out.weight.numpy(),
-        2 * torch.get_num_threads(),
+        width,
+        _style(params),
+        _band_rows(width, params),
+        torch.get_num_threads(),
+        *_fragment_arrays(out),
     )
     return replace(out, drawn=out.drawn + len(points.depth))
+
+
+def composite(
+    fragments: Fragments,
+    features: Tensor,  # [N, C] float32, rows in the order of drawing; fastest if 4 divides C
+    params: SplatParams,
+) -> tuple[Tensor, Tensor]:
+    """Covered sum of what the fragments carry, and coverage: [C, H, W], [1, H, W].
+
+    The sum is not divided by the coverage. Differentiable in `features`.
+    """
+    if features.device.type != "cpu" or features.requires_grad:
+        return composite_torch(fragments, features, params)
+    height, width, _ = fragments.index.shape
+    out = torch.empty(features.shape[1], height, width)
+    alpha = torch.empty(1, height, width)
+    loops.compose(
+        _fragment_arrays(fragments),
+        rows_of_fours(features).numpy(),
+        _style(params),
+        torch.get_num_threads(),
+        out.flatten(1).numpy(),
+        alpha.flatten().numpy(),
+    )
+    return out, alpha
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What points bring to the screen: rows in the order of drawing, resting points first."""
+
+    rows: Tensor  # [N + M, C4] float32: `channels` columns, zeros up to a multiple of 4
+    channels: int
+    group: Tensor  # [M] int16: which of the groups each moving point is in
+
+
+def carried_by(columns: Tensor, group: Tensor) -> Carried:
+    """Columns [N + M, C] as the kernels want them; `group` [M] numbers the last M rows."""
+    return Carried(rows_of_fours(columns), columns.shape[1], group.to(torch.int16))
+
+
+def rows_of_fours(columns: Tensor) -> Tensor:  # [N, C] -> [N, C4]
+    """Zeros at the end of the rows, up to a multiple of 4."""
+    return torch.nn.functional.pad(columns, (0, -columns.shape[1] % 4)).contiguous()
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """D clouds of the same N resting and of D * M moving points."""
+
+    rest: Points  # N, drawn in every cloud and numbered first
+    moving: Points  # M of the first cloud, then of the second, and so on
+    carried: Carried  # the same for all clouds
+    phases: Tensor  # [D, G] cross-fade weight of each group in each cloud
+    own: Tensor | None = None  # [D, N + M, 4] what points bring that differs between the clouds
+
+
+def splat_clouds(
+    clouds: Clouds, height: int, width: int, *, params: SplatParams
+) -> list[SplatImage]:
+    """Each of the clouds as the camera sees it, in a picture of `height` x `width`.
+
+    Channels are those of `blend.splat_channels`: carried, phase, moving, own.
+    """
+    carried = clouds.carried
+    draw = splat_clouds_torch
+    if not carried.rows.requires_grad:
+        if carried.rows.device.type == "cpu":
+            draw = _splat_clouds_cpu
+        elif may_launch(carried.rows) and params.max_points <= MOST_ON_CARD:
+            draw = _splat_clouds_on_card
+    return draw(clouds, height, width, params)
+
+
+def splat_clouds_torch(
+    clouds: Clouds, height: int, width: int, params: SplatParams
+) -> list[SplatImage]:
+    """`splat_clouds` in torch operations: any device, gradients to what is carried."""
+    moving, carried = clouds.moving, clouds.carried
+    base = rasterize_torch(clouds.rest, height, width, params=params)
+    count = len(carried.group)
+    tags = carried.rows.new_zeros(len(carried.rows), 2)
+    tags[len(tags) - count :, 1] = 1
+    images = []
+    for cloud, phase in enumerate(clouds.phases):
+        span = slice(cloud * count, (cloud + 1) * count)
+        points = Points(moving.pixels[span], moving.depth[span], moving.radius[span])
+        fragments = rasterize_torch(points, height, width, params=params, base=base)
+        tags = tags.clone()
+        tags[len(tags) - count :, 0] = phase[carried.group.long()]
+        columns = [carried.rows[:, : carried.channels], tags]
+        columns += [] if clouds.own is None else [clouds.own[cloud]]
+        total, alpha = composite_torch(fragments, torch.cat(columns, dim=1), params)
+        disparity = (fragment_shares(fragments, params) / fragments.depth).sum(dim=-1)
+        covered = alpha.clamp(min=1e-6)
+        images.append(SplatImage(total / covered, alpha, disparity[None] / covered))
+    return images
+
+
+def _splat_clouds_cpu(
+    clouds: Clouds, height: int, width: int, params: SplatParams
+) -> list[SplatImage]:
+    count, own, carried = len(clouds.phases), clouds.own, clouds.carried
+    vectors = np.empty((count, 1, 0), np.float32) if own is None else own.contiguous().numpy()
+    channels = splat_channels(carried.channels - COLOURS)
+    planes = channels.motion.start + vectors.shape[2] + 1  # disparity last
+    out = torch.empty(count, planes, height, width)
+    alpha = torch.empty(count, height, width)
+    loops.splat_clouds(
+        _arrays(clouds.rest),
+        kernels.PointArrays(
+            *(part.reshape(count, -1, *part.shape[1:]) for part in _arrays(clouds.moving, count))
+        ),
+        loops.Attributes(carried.rows.numpy(), carried.channels, vectors),
+        loops.Groups(carried.group.numpy(), clouds.phases.float().contiguous().numpy()),
+        loops.Places(channels.phase, channels.moving, channels.motion.start),
+        _style(params),
+        _band_rows(width, params),
+        torch.get_num_threads(),
+        out.view(count, planes, -1).numpy(),
+        alpha.numpy(),
+    )
+    return _images(out, alpha)
+
+
+def _splat_clouds_on_card(
+    clouds: Clouds, height: int, width: int, params: SplatParams
+) -> list[SplatImage]:
+    from cine3d_core.render.card import splat as card  # imports Warp, see `launch`
+    from cine3d_core.render.card.fragments import style_of
+
+    images, alpha = card.splat_clouds(
+        clouds.rest,
+        clouds.moving,
+        clouds.carried.rows,
+        channels=clouds.carried.channels,
+        group=clouds.carried.group,
+        phases=clouds.phases,
+        own=clouds.own,
+        style=style_of(params, height, width),
+    )
+    return _images(images, alpha)
+
+
+def _images(
+    planes: Tensor,  # [D, C + 2 + V + 1, H, W] disparity last
+    alpha: Tensor,  # [D, H, W]
+) -> list[SplatImage]:
+    return [
+        SplatImage(features=image[:-1], alpha=cover[None], disparity=image[-1:])
+        for image, cover in zip(planes, alpha, strict=True)
+    ]
+
+
+def _band_rows(width: int, params: SplatParams) -> int:
+    return min(max(_BAND_BYTES // (width * params.max_points * _BYTES_PER_FRAGMENT), 4), 64)
+
+
+def _style(params: SplatParams) -> kernels.SplatStyle:
+    return kernels.SplatStyle(
+        disc=params.footprint == "disc",
+        near=NEAR_PLANE,
+        least=params.min_weight,
+        over=params.compositing == "over",
+        surface=1 + params.same_surface,
+        gain=params.crack_gain,
+        room=params.max_points,
+    )
+
+
+def _arrays(points: Points, clouds: int = 1) -> kernels.PointArrays:
+    """The points of some clouds, one cloud after the other."""
+    pixels, depth, radius = (
+        tensor.contiguous().numpy() for tensor in (points.pixels, points.depth, points.radius)
+    )
+    count = len(depth) // clouds
+    extents = np.empty((clouds, -(-count // kernels.BLOCK), 2), np.float32)
+    for cloud in range(clouds):
+        span = slice(cloud * count, (cloud + 1) * count)
+        kernels.block_extents(pixels[span], depth[span], radius[span], NEAR_PLANE, extents[cloud])
+    return kernels.PointArrays(pixels, depth, depth.view(np.uint32), radius, extents.reshape(-1, 2))
+
+
+def _fragment_arrays(fragments: Fragments) -> loops.FragmentArrays:
+    index, depth, weight = (
+        part.contiguous().flatten(end_dim=1).numpy()
+        for part in (fragments.index, fragments.depth, fragments.weight)
+    )
+    return loops.FragmentArrays(index, depth.view(np.uint32), weight)

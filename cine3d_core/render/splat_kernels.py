@@ -1,201 +1,214 @@
-"""Compiled CPU kernels of the splatter; `splat.py` says what they compute."""
+"""How points enter pixels, and how a pixel is shared out among them, on the CPU.
+
+`splat_loops` goes over pictures with these. A fragment is one number, the bits of its depth above
+the index of its point: positive floats sort like their bits, so comparing the numbers compares
+depth first and then index.
+
+Hot loops take flat arrays and offsets: a slice would count references for every pixel.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
-from cine3d_core.imaging.compiled import compiled
+from cine3d_core.imaging.compiled import compiled, inner
+
+BLOCK = 128  # consecutive points whose common extent decides whether a band looks at them
+NONE = np.uint64(0xFFFFFFFFFFFFFFFF)  # sorts behind every fragment
+LOW = np.uint64(0xFFFFFFFF)
+HIGH = np.uint64(32)
 
 
-# Not fastmath: with reassociation the same pixel could differ between band layouts.
+class PointArrays(NamedTuple):
+    """Points on the screen; those of D clouds have a first dimension of D."""
+
+    pixels: np.ndarray  # [N, 2] float32 x, y
+    depth: np.ndarray  # [N] float32
+    bits: np.ndarray  # [N] uint32: the same memory as `depth`
+    radius: np.ndarray  # [N] float32 px
+    extents: np.ndarray  # [ceil(N / BLOCK), 2] float32, see `block_extents`
+
+
+class SplatStyle(NamedTuple):
+    """`SplatParams` for compiled functions."""
+
+    disc: bool  # the footprint; else a tent
+    near: float  # depth up to which nothing is drawn
+    least: float  # weight that a fragment must exceed
+    over: bool  # alpha compositing; else coverage
+    surface: float  # depths up to the nearest times this are one surface
+    gain: float  # a surface is closed up to this much
+    room: int  # K: fragments kept in each pixel
+
+
+class Lists(NamedTuple):
+    """Fragments of a band of pixels, K places for each, nearest first."""
+
+    keys: np.ndarray  # [pixels * K] uint64
+    weights: np.ndarray  # [pixels * K] float32
+    filled: np.ndarray  # [pixels] uint8: places in use
+
+
+class Shares(NamedTuple):
+    """Room for one pixel's fragments."""
+
+    fragment: np.ndarray  # [K] uint32
+    share: np.ndarray  # [K] float32
+    bits: np.ndarray  # [1] uint32: one float, to look at its bits
+    depth: np.ndarray  # [1] float32: the same memory as `bits`
+
+
 @compiled()
-def rasterize(
+def block_extents(
     pixels: np.ndarray,  # [N, 2] float32
     depth: np.ndarray,  # [N] float32
     radius: np.ndarray,  # [N] float32
-    first_index: int,
-    disc: bool,
     near: float,
-    min_weight: float,
-    out_index: np.ndarray,  # [H, W, K] int32
-    out_depth: np.ndarray,  # [H, W, K] float32
-    out_weight: np.ndarray,  # [H, W, K] float32
-    bands: int,
+    out: np.ndarray,  # [ceil(N / BLOCK), 2] float32: top and bottom row coordinate
 ) -> None:
-    """Insert all points into the sorted fragment lists; each thread owns a band of rows."""
-    height, width, count = out_index.shape
-    one = np.float32(1.0)
-    half = np.float32(0.5)
-    least = np.float32(min_weight)
-    for band in prange(bands):
-        row_first = band * height // bands
-        row_end = (band + 1) * height // bands
-        for point in range(depth.shape[0]):
-            z = depth[point]
-            if not z > near:
-                continue
-            x = pixels[point, 0]
-            y = pixels[point, 1]
-            r = radius[point]
+    """Which rows the points of each block may touch; an empty range where none is drawn."""
+    count = depth.shape[0]
+    for block in prange(out.shape[0]):
+        top, bottom = np.float32(np.inf), np.float32(-np.inf)
+        for point in range(block * BLOCK, min((block + 1) * BLOCK, count)):
+            if depth[point] > near:
+                top = min(top, pixels[point, 1] - radius[point])
+                bottom = max(bottom, pixels[point, 1] + radius[point])
+        out[block, 0], out[block, 1] = top, bottom
+
+
+@inner()
+def insert(
+    points: PointArrays,
+    first_index: int,  # of the first of them, in the order of drawing
+    row_first: int,
+    row_end: int,
+    width: int,  # of the picture
+    style: SplatStyle,
+    lists: Lists,
+    across: np.ndarray,  # [W] float32, to work in
+) -> None:
+    """Sorts the points that touch rows `row_first` to `row_end` into the band's lists."""
+    pixels, depth, bits, radius, extents = points
+    disc, near, most = style.disc, style.near, style.room
+    least = np.float32(style.least)
+    keys, weights, filled = lists
+    half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+    for block in range(extents.shape[0]):
+        if not (extents[block, 1] > row_first and extents[block, 0] < row_end):
+            continue
+        for point in range(block * BLOCK, min((block + 1) * BLOCK, depth.shape[0])):
+            x, y, r = pixels[point, 0], pixels[point, 1], radius[point]
             # Also false for NaN; and keeps the integers below in range.
             if not (x > -r and x < width + r and y > row_first - r and y < row_end + r):
+                continue
+            if not depth[point] > near:
                 continue
             top = max(row_first, int(np.ceil(y - r - half)))
             bottom = min(row_end - 1, int(np.floor(y + r - half)))
             left = max(0, int(np.ceil(x - r - half)))
             right = min(width - 1, int(np.floor(x + r - half)))
-            index = first_index + point
+            for column in range(left, right + 1):
+                away = abs(x - (np.float32(column) + half))
+                across[column - left] = away * away if disc else max(one - away / r, zero)
+            key = (np.uint64(bits[point]) << HIGH) | np.uint64(first_index + point)
             for row in range(top, bottom + 1):
-                away_y = abs(y - (np.float32(row) + half))
+                away = abs(y - (np.float32(row) + half))
+                down = away * away if disc else max(one - away / r, zero)
+                line = (row - row_first) * width
                 for column in range(left, right + 1):
-                    away_x = abs(x - (np.float32(column) + half))
                     if disc:
-                        weight = one - (away_x * away_x + away_y * away_y) / (r * r)
+                        weight = one - (across[column - left] + down) / (r * r)
                     else:
-                        weight = max(one - away_x / r, np.float32(0.0)) * max(
-                            one - away_y / r, np.float32(0.0)
-                        )
+                        weight = across[column - left] * down
                     if not weight > least:
                         continue
-                    last = out_depth[row, column, count - 1]
-                    if z > last or (z == last and index > out_index[row, column, count - 1]):
-                        continue
-                    slot = count - 1
-                    while slot > 0:
-                        before = out_depth[row, column, slot - 1]
-                        if before < z or (before == z and out_index[row, column, slot - 1] < index):
-                            break
-                        out_depth[row, column, slot] = before
-                        out_index[row, column, slot] = out_index[row, column, slot - 1]
-                        out_weight[row, column, slot] = out_weight[row, column, slot - 1]
+                    cell = line + column
+                    start = cell * most
+                    slot = start + filled[cell]
+                    if filled[cell] < most:
+                        filled[cell] += np.uint8(1)
+                    else:
                         slot -= 1
-                    out_depth[row, column, slot] = z
-                    out_index[row, column, slot] = index
-                    out_weight[row, column, slot] = weight
+                        if key > keys[slot]:
+                            continue
+                    while slot > start and keys[slot - 1] > key:
+                        keys[slot] = keys[slot - 1]
+                        weights[slot] = weights[slot - 1]
+                        slot -= 1
+                    keys[slot] = key
+                    weights[slot] = weight
 
 
-@compiled()
-def composite(
-    index: np.ndarray,  # [H, W, K] int32
-    depth: np.ndarray,  # [H, W, K] float32
-    weight: np.ndarray,  # [H, W, K] float32
-    features: np.ndarray,  # [N, C] float32
-    over: bool,
-    same_surface: float,
-    crack_gain: float,
-    out: np.ndarray,  # [C, H, W] float32, or [C + 1, H, W]: disparity last
-    alpha: np.ndarray,  # [1, H, W] float32
+@inner()
+def share_out(
+    keys: np.ndarray,  # [n] uint64
+    weights: np.ndarray,  # [n] float32
+    start: int,
+    end: int,
+    style: SplatStyle,
+    shares: Shares,
+) -> tuple[int, np.float32, np.float32]:
+    """Point and share of each fragment: how many, covered share, disparity.
+
+    No jumps: which fragment ends a surface, or fills the pixel, no processor can foretell.
+    """
+    over, surface, most = style.over, np.float32(style.surface), np.float32(style.gain)
+    index, share, bits, depth = shares
+    zero, one = np.float32(0.0), np.float32(1.0)
+    left, covered, disparity, gain = one, zero, zero, one
+    limit = NONE
+    if start < end and not over:
+        bits[0] = np.uint32(keys[start] >> HIGH)
+        depth[0] = depth[0] * surface
+        limit = (np.uint64(bits[0]) << HIGH) | LOW
+        first = zero
+        for slot in range(start, end):
+            if keys[slot] <= limit:
+                first += weights[slot]
+        gain = min(one / max(first, np.float32(1e-6)), most)
+    for slot in range(start, end):
+        key, own = keys[slot], weights[slot]
+        own = own * left if over else min(own * (gain if key <= limit else one), left)
+        left -= own
+        covered += own
+        bits[0] = np.uint32(key >> HIGH)
+        disparity += own / depth[0]
+        index[slot - start] = np.uint32(key & LOW)
+        share[slot - start] = own
+    return end - start, covered, disparity
+
+
+@inner()
+def add_up(
+    out: np.ndarray,  # [planes, H * W] float32
+    first_plane: int,
+    planes: int,
+    at: int,  # pixel
+    rows: np.ndarray,  # [N, C] float32, C a multiple of 4
+    shares: Shares,
+    count: int,
+    scale: np.float32,  # float32
 ) -> None:
-    """Share out every pixel among its fragments and add up their features."""
-    height, width, count = index.shape
-    channels = features.shape[1]
-    with_disparity = out.shape[0] > channels
-    surface = np.float32(1.0 + same_surface)
-    most = np.float32(crack_gain)
-    empty = np.float32(np.inf)
-    one = np.float32(1.0)
-    for row in prange(height):
-        total = np.empty(out.shape[0], dtype=np.float32)
-        for column in range(width):
-            total[:] = 0
-            covered = np.float32(0.0)
-            limit = depth[row, column, 0] * surface
-            gain = one
-            if not over:
-                first = np.float32(0.0)
-                for k in range(count):
-                    if depth[row, column, k] == empty or depth[row, column, k] > limit:
-                        break
-                    first += weight[row, column, k]
-                gain = min(one / max(first, np.float32(1e-6)), most)
-            left = one
-            for k in range(count):
-                z = depth[row, column, k]
-                if z == empty or left <= 0:
-                    break
-                share = weight[row, column, k]
-                if over:
-                    share = share * left
-                else:
-                    if z <= limit:
-                        share = share * gain
-                    share = min(share, left)
-                left -= share
-                covered += share
-                point = index[row, column, k]
-                for channel in range(channels):
-                    total[channel] += share * features[point, channel]
-                if with_disparity:
-                    total[channels] += share / z
-            for channel in range(out.shape[0]):
-                out[channel, row, column] = total[channel]
-            alpha[0, row, column] = covered
-
-
-@compiled()
-def place(
-    positions: np.ndarray,  # [N, 3] float32 world
-    neighbours: np.ndarray,  # [N, 2] int32 point to the right and below, -1 for none
-    projection: np.ndarray,  # [3, 4] float32, K [R | t]
-    near: float,
-    radius_scale: float,
-    min_radius: float,
-    max_radius: float,
-    max_stretch: float,
-    out_pixels: np.ndarray,  # [N, 2] float32
-    out_depth: np.ndarray,  # [N] float32
-    out_radius: np.ndarray,  # [N] float32
-) -> None:
-    """Project points and size their footprints."""
-    nearest = np.float32(near)
-    scale = np.float32(radius_scale)
-    least, most = np.float32(min_radius), np.float32(max_radius)
-    stretch = np.float32(max_stretch)
-    for point in prange(positions.shape[0]):
-        x, y, z = positions[point, 0], positions[point, 1], positions[point, 2]
-        u = projection[0, 0] * x + projection[0, 1] * y + projection[0, 2] * z + projection[0, 3]
-        v = projection[1, 0] * x + projection[1, 1] * y + projection[1, 2] * z + projection[1, 3]
-        w = projection[2, 0] * x + projection[2, 1] * y + projection[2, 2] * z + projection[2, 3]
-        inverse = np.float32(1.0) / max(w, nearest)
-        out_pixels[point, 0] = u * inverse
-        out_pixels[point, 1] = v * inverse
-        out_depth[point] = w
-        out_radius[point] = min(max(scale * z * inverse, least), most)
-    if max_stretch <= 0:
-        return
-    for point in prange(positions.shape[0]):
-        radius = out_radius[point]
-        limit = stretch * radius
-        for side in range(2):
-            other = neighbours[point, side]
-            if other < 0:
-                continue
-            away = max(
-                abs(out_pixels[other, 0] - out_pixels[point, 0]),
-                abs(out_pixels[other, 1] - out_pixels[point, 1]),
-            )
-            if radius < away <= limit:
-                radius = away
-        out_radius[point] = min(radius, most)
-
-
-@compiled()
-def way_to(
-    positions: np.ndarray,  # [N, 3] float32 world
-    projection: np.ndarray,  # [3, 4] float32, K [R | t]
-    near: float,
-    pixels: np.ndarray,  # [N, 2] float32 where the way begins
-    first: int,
-    out: np.ndarray,  # [N, 4] float32, of which columns `first` and the next are written
-) -> None:
-    """The way on the screen from `pixels` to where points are projected."""
-    nearest = np.float32(near)
-    for point in prange(positions.shape[0]):
-        x, y, z = positions[point, 0], positions[point, 1], positions[point, 2]
-        u = projection[0, 0] * x + projection[0, 1] * y + projection[0, 2] * z + projection[0, 3]
-        v = projection[1, 0] * x + projection[1, 1] * y + projection[1, 2] * z + projection[1, 3]
-        w = projection[2, 0] * x + projection[2, 1] * y + projection[2, 2] * z + projection[2, 3]
-        inverse = np.float32(1.0) / max(w, nearest)
-        out[point, first] = u * inverse - pixels[point, 0]
-        out[point, first + 1] = v * inverse - pixels[point, 1]
+    """Averages of the columns of `rows`, written to pixel `at` of `planes` planes."""
+    index, share = shares.fragment, shares.share
+    zero = np.float32(0.0)
+    for block in range(0, rows.shape[1], 4):
+        a, b, c, d = zero, zero, zero, zero
+        for k in range(count):
+            point = np.int64(index[k])
+            a += share[k] * rows[point, block]
+            b += share[k] * rows[point, block + 1]
+            c += share[k] * rows[point, block + 2]
+            d += share[k] * rows[point, block + 3]
+        plane = first_plane + block
+        out[plane, at] = a * scale
+        if block + 1 < planes:
+            out[plane + 1, at] = b * scale
+        if block + 2 < planes:
+            out[plane + 2, at] = c * scale
+        if block + 3 < planes:
+            out[plane + 3, at] = d * scale

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from cine3d_core.render.splat import EMPTY, PAPER_SPLAT, Fragments, Points, composite, rasterize
+from cine3d_core.render.fragments import EMPTY, PAPER_SPLAT, Fragments, Points
+from cine3d_core.render.splat import composite, rasterize
 from tests.golden.filler import golden_tensors
 
 GOLDEN = golden_tensors("splat")

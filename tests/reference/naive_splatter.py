@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from cine3d_core.geometry import NEAR_PLANE
-from cine3d_core.render.splat import Points, SplatParams
+from cine3d_core.render.fragments import Points, SplatParams
 
 
 def splat(

@@ -166,7 +166,7 @@ def draw(
     out: wp.array3d[wp.float32],  # [D, C + 2 + V + 1, P]
     alpha: wp.array2d[wp.float32],  # [D, P]
 ):
-    """Averages of what the clouds carry, and coverage; see `render.splat_pair`."""
+    """Averages of what the clouds carry, and coverage; see `render.splat`."""
     p = wp.tid()
     lists = clouds + 1
     still = nearest(none(), keys, begins[p * lists], counts[p * lists])

@@ -4,7 +4,7 @@ Every point adds one to each pixel that it touches; a running sum of these count
 its own stretch of one long list; every point writes itself there, in any order; and each pixel
 keeps its K nearest in registers. A fragment is one number, the bits of its depth above the index of
 its point, so that comparing numbers compares depth first and then index (as in
-`splat_pair_kernels`). No two are equal: the result does not depend on the order of work.
+`splat_kernels`). No two are equal: the result does not depend on the order of work.
 
 Several clouds that share resting points are counted beside one another: pixel p has the lists
 p * L, ..., p * L + L - 1, of which the first is the resting points' own.

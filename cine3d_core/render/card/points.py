@@ -1,6 +1,6 @@
 """Where points are: lifted to their surface, seen by a camera.
 
-The kernels of `render.lift` and `render.splat` for graphics cards.
+The kernels of `render.lift` and `render.place` for graphics cards.
 """
 
 # Warp reads the annotations and bodies of kernels as a language of its own: compiling checks it.
@@ -150,7 +150,7 @@ def place(
     limits: tuple[float, float],
     max_stretch: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels [N, 2], depth [N] and radius [N]; see `render.splat.place_points`."""
+    """Pixels [N, 2], depth [N] and radius [N]; see `render.place.place_points`."""
     count = len(positions)
     pixels = positions.new_empty(count, 2)
     depth, radius = positions.new_empty(count), positions.new_empty(count)
@@ -188,7 +188,7 @@ def screen_motion(
     following: Tensor,
     near: float,
 ) -> Tensor:  # [N, 4]
-    """See `render.splat.screen_motion`."""
+    """See `render.place.screen_motion`."""
     out = pixels.new_empty(len(pixels), 4)
     cameras = (Matrix3x4(*matrix.flatten().tolist()) for matrix in (previous, following))
     clouds = before.contiguous(), after.contiguous(), pixels.contiguous()

@@ -112,7 +112,7 @@ def splat_clouds(
     own: Tensor | None,  # [D, N + M, 4]
     style: kernels.Style,
 ) -> tuple[Tensor, Tensor]:
-    """Averages [D, C + 2 + V + 1, H, W] and coverage [D, H, W]; see `render.splat_pair`."""
+    """Averages [D, C + 2 + V + 1, H, W] and coverage [D, H, W]; see `render.splat`."""
     clouds, rest, moving = len(phases), _contiguous(rest), _contiguous(moving)
     resting = Cloud(rest, len(rest.depth), first_list=0, first_index=0)
     flowing = Cloud(moving, len(group), first_list=1, first_index=len(rest.depth))

@@ -14,7 +14,9 @@ from cine3d_core.render.animation import (
     cycle_phase,
     group_flow,
 )
-from cine3d_core.render.splat import EMPTY, Fragments, fragment_shares, place_points, rasterize
+from cine3d_core.render.fragments import EMPTY, Fragments, fragment_shares
+from cine3d_core.render.place import place_points
+from cine3d_core.render.splat import rasterize
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,7 @@ def point_shares(
     scene, camera = prepared.scene, shot.camera
     zoom = float(camera.intrinsics[1, 1] / scene.camera.intrinsics[1, 1])
 
-    def drawn(
-        positions: Tensor, neighbours: Tensor, base: Fragments | None = None
-    ) -> Fragments:
+    def drawn(positions: Tensor, neighbours: Tensor, base: Fragments | None = None) -> Fragments:
         points = place_points(positions, neighbours, camera, zoom=zoom, params=params.splat)
         return rasterize(points, camera.height, camera.width, params=params.splat, base=base)
 

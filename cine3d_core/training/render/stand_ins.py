@@ -20,7 +20,9 @@ from torch import Tensor
 
 from cine3d_core.geometry import default_intrinsics, pixel_centres, unproject
 from cine3d_core.motion.euler import integrate
-from cine3d_core.render.splat import SplatParams, place_points, rasterize, surface_neighbours
+from cine3d_core.render.fragments import SplatParams
+from cine3d_core.render.place import place_points, surface_neighbours
+from cine3d_core.render.splat import rasterize
 from cine3d_core.scene import Camera, MotionField
 
 Picture = NDArray[np.uint8]  # [H, W, 3] RGB

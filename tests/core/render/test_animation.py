@@ -17,7 +17,7 @@ from cine3d_core.render.blend import (
     restore_contrast,
     splat_channels,
 )
-from cine3d_core.render.splat import PAPER_SPLAT
+from cine3d_core.render.fragments import PAPER_SPLAT
 from cine3d_core.scene import CinemagraphScene, SplatImage
 from tests.river import HEIGHT, WIDTH, river_motion, river_scene, texture
 

@@ -11,21 +11,15 @@ from cine3d_core.imaging import launch
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.motion.euler import displacement_at, displacement_keys
 from cine3d_core.render.blend import BlendParams, blend_directions, splat_channels
+from cine3d_core.render.fragments import Points, SplatParams, rasterize_torch
 from cine3d_core.render.lift import flowed_positions
+from cine3d_core.render.place import place_points, screen_motion
 from cine3d_core.render.sharpen import restore_detail
-from cine3d_core.render.splat import (
-    Points,
-    SplatParams,
-    composite,
-    place_points,
-    rasterize,
-    rasterize_torch,
-    screen_motion,
-)
-from cine3d_core.render.splat_pair import splat_clouds
+from cine3d_core.render.splat import Carried, Clouds, composite, rasterize, splat_clouds
 from cine3d_core.scene import SplatImage
-from tests.core.render.test_splat import STYLES, features_of, random_points, slope
-from tests.core.render.test_splat_pair import PHASES, some_carried
+from tests.core.render.test_place import slope
+from tests.core.render.test_splat import STYLES, features_of, random_points
+from tests.core.render.test_splat_clouds import PHASES, some_carried
 from tests.pretended_card import CARD, pretended_card
 from tests.reference.naive_splatter import splat as naive_splat
 
@@ -72,16 +66,13 @@ def test_a_pair_of_clouds_is_that_of_the_cpu_bit_for_bit(params: SplatParams, ve
     own = torch.rand(2, 800, 4, generator=torch.Generator().manual_seed(5)) if vectors else None
     rest, moving = random_points(500, 11, 23, seed=1), random_points(600, 11, 11, seed=2)
     carried = some_carried(500, 300, 5)
-    size = {"height": 11, "width": 23, "params": params}
-    wanted = splat_clouds(rest, moving, carried, phases=PHASES, own=own, **size)
+    wanted = splat_clouds(Clouds(rest, moving, carried, PHASES, own), 11, 23, params=params)
     with pretended_card():
         moved = type(carried)(carried.rows.to(CARD), 5, carried.group.to(CARD))
         vectors_there = None if own is None else own.to(CARD)
-        phases = PHASES.to(CARD)
+        clouds = Clouds(there(rest), there(moving), moved, PHASES.to(CARD), vectors_there)
         for _ in range(2):
-            found = splat_clouds(
-                there(rest), there(moving), moved, phases=phases, own=vectors_there, **size
-            )
+            found = splat_clouds(clouds, 11, 23, params=params)
             for one, other in zip(found, wanted, strict=True):
                 for name in ("features", "alpha", "disparity"):
                     assert torch.equal(getattr(one, name).cpu(), getattr(other, name)), name
@@ -90,12 +81,10 @@ def test_a_pair_of_clouds_is_that_of_the_cpu_bit_for_bit(params: SplatParams, ve
 def test_nothing_drawn_is_an_empty_picture():
     none = Points(torch.zeros(0, 2), torch.zeros(0), torch.zeros(0))
     with pretended_card():
-        images = splat_clouds(
-            there(none), there(none), type(some_carried(1, 1, 5))(
-                torch.zeros(0, 8, device=CARD), 5, torch.zeros(0, dtype=torch.int16, device=CARD)
-            ),
-            phases=PHASES.to(CARD), own=None, height=4, width=5, params=SplatParams(),
-        )  # fmt: skip
+        nobody = torch.zeros(0, dtype=torch.int16, device=CARD)
+        carried = Carried(torch.zeros(0, 8, device=CARD), 5, nobody)
+        clouds = Clouds(there(none), there(none), carried, PHASES.to(CARD))
+        images = splat_clouds(clouds, 4, 5, params=SplatParams())
         assert float(images[1].features.abs().sum() + images[0].alpha.sum()) == 0
 
 

@@ -3,8 +3,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cine3d_core.render.splat import PAPER_SPLAT, Points, SplatParams
-from cine3d_core.render.splat_pair import Carried, carried_by, splat_clouds, splat_clouds_torch
+from cine3d_core.render.fragments import PAPER_SPLAT, Points, SplatParams
+from cine3d_core.render.splat import (
+    Carried,
+    Clouds,
+    carried_by,
+    composite,
+    rasterize,
+    splat_clouds,
+    splat_clouds_torch,
+)
 from cine3d_core.scene import SplatImage
 from tests.core.render.test_splat import random_points
 from tests.reference.naive_splatter import splat as naive_splat
@@ -14,6 +22,7 @@ STYLES = [SplatParams(), PAPER_SPLAT, SplatParams(max_points=3, crack_gain=1.0)]
 FIELDS = ("pixels", "depth", "radius")
 PHASES = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
 NOBODY = torch.zeros(0, dtype=torch.int16)
+NOTHING = Points(torch.zeros(0, 2), torch.zeros(0), torch.zeros(0))
 
 
 def drawn(
@@ -27,16 +36,14 @@ def drawn(
 ) -> list[SplatImage]:
     generator = torch.Generator().manual_seed(4)
     own = torch.rand(2, resting + moving, 4, generator=generator) if vectors else None
-    return draw(
+    clouds = Clouds(
         random_points(resting, HEIGHT, WIDTH, seed=1),
         random_points(2 * moving, HEIGHT, WIDTH // 2, seed=2),  # none on the right
         some_carried(resting, moving, channels),
-        phases=PHASES,
-        own=own,
-        height=HEIGHT,
-        width=WIDTH,
-        params=params,
+        PHASES,
+        own,
     )
+    return draw(clouds, HEIGHT, WIDTH, params=params)
 
 
 def some_carried(resting: int, moving: int, channels: int) -> Carried:
@@ -77,9 +84,7 @@ def test_nothing_resting_or_nothing_moving_is_drawn_too(resting: int, moving: in
 def test_a_cloud_equals_the_naive_splatter(params: SplatParams):
     rest, moving = random_points(60, 7, 9, seed=5), random_points(40, 7, 9, seed=6)
     carried = some_carried(60, 40, 4)
-    (image,) = splat_clouds(
-        rest, moving, carried, phases=PHASES[:1], own=None, height=7, width=9, params=params
-    )
+    (image,) = splat_clouds(Clouds(rest, moving, carried, PHASES[:1]), 7, 9, params=params)
     columns = (torch.cat([getattr(p, n) for p in (rest, moving)]) for n in FIELDS)
     total, alpha = naive_splat(Points(*columns), carried.rows, 7, 9, params)
     torch.testing.assert_close(image.alpha, alpha, atol=2e-6, rtol=0)
@@ -100,16 +105,9 @@ def test_the_twins_gradient_is_the_compiled_clouds_answer_to_a_change(params: Sp
     carried, generator = some_carried(50, 30, 3), torch.Generator().manual_seed(9)
 
     def loss(rows: torch.Tensor) -> torch.Tensor:
-        images = splat_clouds(
-            random_points(50, 6, 6, seed=1),
-            random_points(60, 6, 6, seed=2),
-            replace(carried, rows=rows),
-            phases=PHASES,
-            own=None,
-            height=6,
-            width=6,
-            params=params,
-        )
+        rest, moving = random_points(50, 6, 6, seed=1), random_points(60, 6, 6, seed=2)
+        clouds = Clouds(rest, moving, replace(carried, rows=rows), PHASES)
+        images = splat_clouds(clouds, 6, 6, params=params)
         colours = torch.stack([image.features[:3] for image in images])
         return (colours * torch.rand(colours.shape, generator=generator.manual_seed(7))).sum()
 
@@ -124,8 +122,21 @@ def test_the_twins_gradient_is_the_compiled_clouds_answer_to_a_change(params: Sp
 def test_a_picture_higher_than_a_band_has_no_seams():
     points = random_points(4000, 70, 900, seed=8)
     carried = carried_by(torch.rand(4000, 3, generator=torch.Generator().manual_seed(1)), NOBODY)
-    nothing = Points(torch.zeros(0, 2), torch.zeros(0), torch.zeros(0))
-    kwargs = {"phases": torch.zeros(1, 1), "own": None, "height": 70, "width": 900}
-    fast = splat_clouds(points, nothing, carried, **kwargs, params=SplatParams())
-    slow = splat_clouds_torch(points, nothing, carried, **kwargs, params=SplatParams())
+    clouds = Clouds(points, NOTHING, carried, torch.zeros(1, 1))
+    fast = splat_clouds(clouds, 70, 900, params=SplatParams())
+    slow = splat_clouds_torch(clouds, 70, 900, params=SplatParams())
     assert_alike(fast, slow, atol=2e-6)
+
+
+@pytest.mark.parametrize("params", STYLES)
+def test_a_cloud_is_its_fragments_added_up_bit_for_bit(params: SplatParams):
+    points, carried = random_points(400, 12, 17, seed=9), some_carried(400, 0, 5)
+    clouds = Clouds(points, NOTHING, carried, PHASES[:1])
+    (image,) = splat_clouds(clouds, 12, 17, params=params)
+    fragments = rasterize(points, 12, 17, params=params)
+    rows = torch.cat([carried.rows[:, :5], 1 / points.depth[:, None]], dim=1)
+    total, alpha = composite(fragments, rows, params)
+    assert torch.equal(image.alpha, alpha)
+    average = total * (1 / alpha.clamp(min=1e-6))
+    assert torch.equal(image.features[:5], average[:5])
+    torch.testing.assert_close(image.disparity, average[5:], atol=1e-6, rtol=1e-6)
