@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from string import Formatter
 
+# What a person can do about networks, as the command line calls it.
+COMMANDS = {
+    "get_network": "cine3d models get",
+    "add_network": "cine3d models add NAME FOLDER",
+    "remove_network": "cine3d models remove",
+    "list_networks": "cine3d models list",
+    "install_package": "pip install",
+    "upgrade_package": "pip install --upgrade",
+}
+
 
 class OptionNames(dict[str, str]):
-    """How the command line calls a setting."""
+    """How the command line calls a setting, and what can be done about networks."""
 
     def __missing__(self, setting: str) -> str:
         """`size` is --size."""
-        return "--" + setting.replace("_", "-")
+        return COMMANDS.get(setting) or "--" + setting.replace("_", "-")
 
 
 class InputError(ValueError):
@@ -25,7 +35,8 @@ class InputError(ValueError):
 
     Args:
         reason: what came and what was wanted, with what to do where that is the same everywhere.
-        remedies: each a way out in a few words, in which `{size}` stands for that setting.
+        remedies: each a way out in a few words, in which `{size}` stands for that setting, and
+            `{get_network}` for one of `COMMANDS`.
     """
 
     def __init__(self, reason: str, *remedies: str) -> None:

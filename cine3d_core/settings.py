@@ -131,11 +131,18 @@ class BuildSettings:
         return self.preset == "paper" or self.models == "official"
 
 
-# Setting -> its name in Blender.
+# Setting, or one of `errors.COMMANDS` -> its name in Blender.
 LABELS: dict[str, str] = {
     entry.name: entry.metadata["choice"].label
     for entry in fields(BuildSettings)
     if entry.metadata["choice"].label
+} | {
+    "get_network": "Get in the preferences, for",
+    "add_network": "the folder button in the preferences",
+    "remove_network": "Remove in the preferences, for",
+    "list_networks": "List Networks in the preferences",
+    "install_package": "Set Up in the preferences, which brings",
+    "upgrade_package": "Set Up Again in the preferences, for a newer",
 }
 CHOICES: dict[str, Choice] = {
     entry.name: entry.metadata["choice"] for entry in fields(BuildSettings)

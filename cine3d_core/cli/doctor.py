@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from cine3d_core import __version__
-from cine3d_core.errors import InputError
+from cine3d_core.errors import COMMANDS, InputError
 from cine3d_core.files.models.installed import verify_installed
 from cine3d_core.files.models.places import user_models_folder
 from cine3d_core.files.models.shelf import shelf_state, shelf_words
@@ -107,11 +107,11 @@ def _shelf() -> list[Finding]:
         return [Finding("shelf", False, str(error))]
     findings, known = [], {one["name"]: one for one in state}
     for entry, problem in problems.items():
-        words = problem or shelf_words(known[entry.name])
+        words = problem or shelf_words(known[entry.name], COMMANDS)
         findings.append(Finding(f"shelf {entry.name}", problem is None, words))
     missing = [one for one in state if not one["installed"]]
     findings += [
-        Finding(f"shelf {one['name']}", True, shelf_words(one))
+        Finding(f"shelf {one['name']}", True, shelf_words(one, COMMANDS))
         for one in missing
         if one["name"] not in {entry.name for entry in problems}
     ]

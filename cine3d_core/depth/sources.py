@@ -305,8 +305,9 @@ def _open_transformers(name: str) -> TransformersDepth:
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         if not local:
             raise InputError(
-                f"the depth model {name!r} is not on this machine, and a build fetches nothing; "
-                "download it first and give its folder, or get one of the shelf: cine3d models list"
+                f"the depth model {name!r} is not on this machine, and a build fetches nothing",
+                "download it first and give its folder",
+                "choose one of the shelf with {list_networks}",
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(

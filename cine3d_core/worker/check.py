@@ -17,7 +17,7 @@ from cine3d_core.imaging.card_facts import card_errors_told, card_facts
 from cine3d_core.output.clip import frame_drawer
 from cine3d_core.render.animation import Shot
 from cine3d_core.scene import Drawing
-from cine3d_core.settings import BuildSettings
+from cine3d_core.settings import LABELS, BuildSettings
 from cine3d_core.worker.requests import NETWORKS
 from cine3d_core.worker.server import JobInput, JobResult
 
@@ -54,7 +54,7 @@ def check(job: JobInput) -> JobResult:
         "device": str(device),
         "drawn_by": card.kernels,
         "models": {model.name: model.sha256 for model in list_models()},
-        "shelf": {one["name"]: shelf_words(one) for one in shelf_state()},
+        "shelf": {one["name"]: shelf_words(one, LABELS) for one in shelf_state()},
         "seconds": round(time.monotonic() - start, 1),
     }
     if card.name is not None:

