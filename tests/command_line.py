@@ -19,8 +19,6 @@ PHOTO = ROOT / "docs/sample/photo.jpg"
 HINTS = ROOT / "docs/sample/hints.json"
 SIZE = 160  # px, long side of the sample scene
 
-# Makes a bad input in an empty folder and gives the arguments that name it.
-Maker = Callable[[Path], list[str]]
 # Runs a command that must be refused, and returns its one sentence (a fixture).
 Refused = Callable[..., str]
 
@@ -28,11 +26,6 @@ Refused = Callable[..., str]
 def command(*arguments: object) -> list[str]:
     """What to start for a command in a process of its own."""
     return [sys.executable, "-m", "cine3d_core.cli", *map(str, arguments)]
-
-
-def options(*words: str) -> Maker:
-    """Words of a command line, `{folder}` standing for the folder of the inputs."""
-    return lambda folder: [word.format(folder=folder) for word in words]
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -110,6 +110,7 @@ RENDER_REFUSED = {
     "a camera file that is absent": ["--camera", "/no/such/file.json"],
     "a camera file that is a folder": ["--camera", "/tmp/.json"],
     "an unknown device": ["--device", "abacus"],
+    "a device's number in words": ["--device", "cpu:two"],
     "an unknown format": ["--format", "bmp"],
     "an unknown option": ["--colour"],
 }
@@ -123,6 +124,7 @@ EXPORT_REFUSED = {
     "frame -1": ["--frame=-1"],
     "frames backwards": ["--frames=4:2"],
     "frames of words": ["--frames=a:b"],
+    "frames below 0": ["--frames=-1:2"],
     "both frame and frames": ["--frame", "1", "--frames", "1:2"],
     "frame of 5000 digits": ["--frame", HUGE],
 }
@@ -141,7 +143,20 @@ def export(words: list[str]) -> Make:
     return lambda shop: [shop.export(None, *words)]
 
 
+def past_its_end(shop: Workshop) -> list[Command]:
+    file = shop.file("camera.json", json.dumps(path()))
+    return [shop.render(None, "--camera", file, "--frames", "0:2")]
+
+
+def resumed_video(shop: Workshop) -> list[Command]:
+    command = shop.render(None, "--resume")
+    command[command.index("-o") + 1] = str(shop.output / "x.mp4")
+    return [command]
+
+
 CASES = (
+    Case("camera files", "more frames than it has", "refused", past_its_end),
+    Case("renders", "a resumed video", "refused", resumed_video),
     *(Case("camera files", name, "refused", camera(c)) for name, c in REFUSED.items()),
     *(Case("camera files", name, "survives", camera(c)) for name, c in SURVIVED.items()),
     *(Case("renders", name, "refused", render(w)) for name, w in RENDER_REFUSED.items()),

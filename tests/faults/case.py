@@ -80,6 +80,7 @@ class Case:
     name: str
     outcome: Outcome
     make: Callable[[Workshop], Sequence[Command]]  # the commands that meet the input
+    says: str = ""  # what the sentence of each refusal must hold
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def problem_of(case: Case | Deed, folder: Path, scene: Path) -> str | None:
         if isinstance(case, Deed):
             return _problem_of_deed(case, shop)
         for command in case.make(shop):
-            problem = _problem_of_command(command, case.outcome, shop.output)
+            problem = _problem_of_command(command, case, shop.output)
             if problem:
                 return f"{' '.join(command)[:200]}: {problem}"
     assert (scene.stat().st_mtime_ns, Path.cwd()) == before, "a case changed what is not its own"
@@ -138,19 +139,21 @@ def _same_environment() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _problem_of_command(command: Command, outcome: Outcome, output: Path) -> str | None:
+def _problem_of_command(command: Command, case: Case, output: Path) -> str | None:
     before = files_below(output)
     code, told = run(command)
     lines = told.splitlines()
     if "Traceback" in told or code not in (0, 2):
         return f"exit code {code}: {told[-600:]}"
     if code == 2:
-        if outcome == "survives":
+        if case.outcome == "survives":
             return f"refused: {told}"
         if len(lines) != 1 or not lines[0].startswith("cine3d: "):
             return f"not one sentence: {lines}"
+        if case.says not in told:
+            return f"{case.says!r} is not in {told}"
         return None if files_below(output) == before else f"left {files_below(output)}"
-    if outcome == "refused":
+    if case.outcome == "refused":
         return "accepted"
     half = [name for name in files_below(output) if ".tmp" in name]
     return f"left {half}" if half else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,16 @@ from tests.faults import (
     shelf,
 )
 from tests.faults.case import Case, Deed, problem_of, sound_scene
+from tests.faults.says import SAYS
+
+
+def _with_words(case: Case | Deed) -> Case | Deed:
+    words = SAYS.get(case.door, {}).get(case.name)
+    if words is None:
+        return case
+    assert isinstance(case, Case) and case.outcome == "refused", case
+    return replace(case, says=words)
+
 
 _CASES: tuple[Case | Deed, ...] = tuple(
     case
@@ -38,7 +48,7 @@ _CASES: tuple[Case | Deed, ...] = tuple(
         outputs,
         shelf,
     )
-    for case in module.CASES
+    for case in map(_with_words, module.CASES)
 )
 DOORS = (*dict.fromkeys(case.door for case in _CASES), elsewhere.BLENDS, elsewhere.KILLS)
 

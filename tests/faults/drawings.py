@@ -147,6 +147,7 @@ OPTIONS_REFUSED = {
     "fps 0": ["--fps", "0"],
     "fps NaN": ["--fps", "nan"],
     "fps infinite": ["--fps", "inf"],
+    "fps 0.0001": ["--fps", "0.0001"],
     "fps 1e-9": ["--fps", "1e-9"],
     "size 0": ["--size", "0"],
     "size 3": ["--size", "3"],

@@ -205,5 +205,6 @@ CASES = (
     Case("depth pictures", "prefix alone", "refused", words("--depth", "metric:")),
     Case("depth pictures", "no name", "refused", words("--depth", "")),
     Case("depth pictures", "unknown name", "refused", words("--depth", "no-such-network")),
+    Case("depth pictures", "absent", "refused", words("--depth", "{folder}/none.png")),
     Case("depth pictures", "an empty folder", "refused", words("--depth", "{folder}")),
 )  # fmt: skip

@@ -200,6 +200,7 @@ def link(shop: Workshop) -> list[Command]:
 PLACES: tuple[tuple[str, Outcome, Callable[[Workshop], Sequence[Command]]], ...] = (
     ("absent", "refused", lambda shop: [shop.build(shop.inputs / "none.jpg")]),
     ("a folder", "refused", lambda shop: [shop.build(shop.inputs)]),
+    ("a name of another line", "refused", lambda shop: [shop.build(shop.inputs / "a\nb.jpg")]),
     ("/dev/zero", "refused", lambda shop: [shop.build("/dev/zero")]),
     ("a name of 300 letters", "refused", lambda shop: [shop.build(shop.inputs / ("x" * 300))]),
     ("a path through a file", "refused", lambda shop: [shop.build(shop.photo() / "x.jpg")]),

@@ -264,6 +264,11 @@ EITHER: dict[str, Make] = {
 }
 
 
+def drawn(make: Make) -> Make:
+    """Without `info`, which tells of scenes that cannot be drawn."""
+    return lambda shop: make(shop)[1:]
+
+
 def cases(outcome: Outcome, made: dict[str, Make]) -> list[Case]:
     return [Case("scene files", name, outcome, make) for name, make in made.items()]
 
@@ -272,6 +277,13 @@ CASES = (
     *cases("refused", REFUSED),
     *cases("survives", SURVIVED),
     *cases("either", {f"{name} (parameter)": make for name, make in EITHER.items()}),
+    *(
+        Case("scene files", name, "refused", drawn(described(**{f"parameters__{key}": value})))
+        for name, key, value in (
+            ("an unknown animation", "stages", {"animation": {"lift": "from the future"}}),
+            ("no animation", "stages", {}),
+        )
+    ),
     Case("scene files", "absent", "refused", lambda shop: met(shop.inputs / "none.cine3d", shop)),
     Case("scene files", "a folder", "refused", lambda shop: met(shop.inputs, shop)),
     Case("scene files", "a name of 300 letters", "refused",
