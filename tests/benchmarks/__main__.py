@@ -1,6 +1,8 @@
 """Times and memory of a build, of frames and of clips, against what the machine can do.
 
-`python -m tests.benchmarks [--sizes 640 1280 1920 3840] [--quick] [--before FOLDER] [--write]`
+`python -m tests.benchmarks [--sizes 640 1280 1920 3840] [--quick] [--write]`, or
+`python -m tests.benchmarks --before COMMIT [--sizes 1280]`: this tree beside another commit, and
+exit code 1 where anything takes more than 5 % more
 
 Each measurement runs in a process of its own, so that its peak memory is its own. Times are medians
 of wall-clock seconds; the load of the machine is printed with them, since others may share it, and
@@ -18,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks import against
 from tests.benchmarks.sample import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -29,9 +32,7 @@ MEASURES = (
 Columns = dict[str, dict[str, float]]
 
 
-def in_own_process(
-    what: str, width: int, frames: int, folder: Path, root: Path | None = None
-) -> dict[str, float]:
+def in_own_process(what: str, width: int, frames: int, folder: Path) -> dict[str, float]:
     """One measurement in a fresh interpreter, or what an earlier run left of it in the folder.
 
     Args:
@@ -39,23 +40,20 @@ def in_own_process(
         width: of the picture.
         frames: of the loop.
         folder: where scenes and figures are kept.
-        root: another version's checkout, which measures in its own way.
     """
-    kept = folder / f"{'before-' if root else ''}{what}-{width}-{frames}.json"
+    kept = folder / f"{what}-{width}-{frames}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     command = [sys.executable, "-m", "tests.benchmarks", "--only", what]
-    command += ["--sizes", str(width), "--frames", str(frames)]
-    command += [] if root else ["--folder", str(folder)]
+    command += ["--sizes", str(width), "--frames", str(frames), "--folder", str(folder)]
     load = os.getloadavg()[0]
     print(f"{what} {width} {frames} (load {load:.1f})", file=sys.stderr, flush=True)
-    place = root or ROOT
     result = subprocess.run(
         command,
         capture_output=True,
         text=True,
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(place)},
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     if result.returncode:
         sys.exit(result.stderr)
@@ -83,7 +81,7 @@ def shown(row: str, value: float | None) -> str:
     return f"{value:.3f}" if value < 0.1 else f"{value:.1f}" if value >= 100 else f"{value:.2f}"
 
 
-def report(sizes: list[int], folder: Path, *, quick: bool, before: Path | None) -> str:
+def report(sizes: list[int], folder: Path, *, quick: bool) -> str:
     """The tables of `docs/performance.md`."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     middle = 1280 if 1280 in sizes else sizes[-1]
@@ -102,11 +100,6 @@ def report(sizes: list[int], folder: Path, *, quick: bool, before: Path | None) 
         counts = (1, 2, 4, 8)
         sections["Layers, 640x360"] = {
             f"at most {count}": in_own_process("layers", 640, count, folder) for count in counts
-        }
-    if before:
-        sections["The version before"] = {
-            f"{what} {middle}": in_own_process(what, middle, 60, folder, before)
-            for what in ("build", "frames")
         }
     sections = {
         "Ceilings": {"this machine": limits},
@@ -164,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--sizes", type=int, nargs="+", help="widths of the photo")
     parser.add_argument("--quick", action="store_true", help="640 and 1280, one loop length")
-    parser.add_argument("--before", type=Path, help="a checkout of an older version, set beside")
+    parser.add_argument("--before", metavar="COMMIT", help="set another commit beside this tree")
     parser.add_argument("--frames", type=int, default=60, help=argparse.SUPPRESS)
     parser.add_argument("--write", action="store_true", help=f"replace the tables in {PAGE.name}")
     parser.add_argument("--only", choices=MEASURES, help="one measurement, as JSON")
@@ -178,11 +171,15 @@ def main() -> None:
         width = args.sizes[0] if args.sizes else 1280
         print(json.dumps(measured(args.only, args.folder, width, args.frames)))
         return
+    if args.before:
+        text, within = against.report(args.before, args.sizes[0] if args.sizes else 1280)
+        print(text)
+        sys.exit(0 if within else f"more than {against.ALLOWED:.0%} more than {args.before}")
     with tempfile.TemporaryDirectory() as name:
         sizes = args.sizes or ([640, 1280] if args.quick else [640, 1280, 1920, 3840])
         if args.folder:
             args.folder.mkdir(parents=True, exist_ok=True)
-        text = report(sizes, args.folder or Path(name), quick=args.quick, before=args.before)
+        text = report(sizes, args.folder or Path(name), quick=args.quick)
     print(text)
     if args.write:
         head, mark, _ = PAGE.read_text().partition("<!-- measured -->")
