@@ -93,6 +93,11 @@ def _scene(session_uid: int) -> bpy.types.Scene:
     raise ValueError("the scene was deleted while Cine3D was at work; import the photo again")
 
 
+def _option(name: str, description: str) -> Any:
+    """A property: something that importing does unless it is told not to."""
+    return BoolProperty(name=name, description=description, default=True, options={"SKIP_SAVE"})
+
+
 class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
     """Turn a photo into a moving 3D scene. Importing it again updates it"""
 
@@ -105,41 +110,29 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         default=";".join(f"*{extension}" for extension in EXTENSIONS), options={"HIDDEN"}
     )
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    set_camera: BoolProperty(
+    set_camera: _option(
         name="Scene Camera",
         description="Make the photo's camera the scene's camera",
-        default=True,
-        options={"SKIP_SAVE"},
     )
-    set_render_size: BoolProperty(
+    set_render_size: _option(
         name="Render Size",
         description="Render in the photo's size, made even so that videos can be written",
-        default=True,
-        options={"SKIP_SAVE"},
     )
-    set_timeline: BoolProperty(
+    set_timeline: _option(
         name="Timeline",
         description="Frame range and rate of one loop",
-        default=True,
-        options={"SKIP_SAVE"},
     )
-    set_view_transform: BoolProperty(
+    set_view_transform: _option(
         name="Photo's Colors",
         description="Set the view transform to Standard, so that the still looks like the photo",
-        default=True,
-        options={"SKIP_SAVE"},
     )
-    set_engine: BoolProperty(
+    set_engine: _option(
         name="Cine3D Engine",
         description="Render with the Cine3D engine",
-        default=True,
-        options={"SKIP_SAVE"},
     )
-    look: BoolProperty(
+    look: _option(
         name="Look Through Camera",
         description="Show the photo in the 3D view and play it; nothing of it is rendered",
-        default=True,
-        options={"SKIP_SAVE"},
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event):

@@ -50,6 +50,21 @@ def splat_channels(num_features: int) -> SplatChannels:
     return SplatChannels(slice(0, COLOURS), slice(COLOURS, end), end, end + 1, motion)
 
 
+@dataclass(frozen=True)
+class _Moment:
+    """What a cross-fade depends on beside the two pictures, see `blend_directions`."""
+
+    channels: SplatChannels
+    loop_phase: float
+    disparity_range: tuple[float, float]
+    params: BlendParams
+
+    def disparity_scale(self) -> tuple[float, float]:
+        """What is subtracted from a disparity, and by what the rest is multiplied."""
+        low, high = self.disparity_range
+        return low, 1 / max(high - low, 1e-9)
+
+
 def blend_directions(
     forward: SplatImage,
     backward: SplatImage,
@@ -78,7 +93,8 @@ def blend_directions(
             mix = _mix_cpu
         elif may_launch(forward.features):
             mix = _mix_on_card
-    blended, share = mix(forward, backward, channels, loop_phase, disparity_range, params)
+    moment = _Moment(channels, loop_phase, disparity_range, params)
+    blended, share = mix(forward, backward, moment)
     features = blended.features
     if params.weights == "variance":
         a, b = forward.features[channels.rgb], backward.features[channels.rgb]
@@ -95,18 +111,20 @@ def blend_directions(
 
 
 def mix_torch(
-    forward: SplatImage,
-    backward: SplatImage,
-    channels: SplatChannels,
-    loop_phase: float,
-    disparity_range: tuple[float, float],
-    params: BlendParams,
+    forward: SplatImage, backward: SplatImage, moment: _Moment
 ) -> tuple[SplatImage, Tensor]:
     """The cross-fade and the backward cloud's share [1, H, W], before contrast is restored.
 
     In torch operations: any device, gradients to the features.
     """
-    share = blend_share(forward, backward, channels, loop_phase, disparity_range, params)
+    share = blend_share(
+        forward,
+        backward,
+        moment.channels,
+        moment.loop_phase,
+        moment.disparity_range,
+        moment.params,
+    )
     image = SplatImage(
         features=torch.lerp(forward.features, backward.features, share),
         alpha=torch.maximum(forward.alpha, backward.alpha),
@@ -167,14 +185,9 @@ def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Te
 
 
 def _mix_cpu(
-    forward: SplatImage,
-    backward: SplatImage,
-    channels: SplatChannels,
-    loop_phase: float,
-    disparity_range: tuple[float, float],
-    params: BlendParams,
+    forward: SplatImage, backward: SplatImage, moment: _Moment
 ) -> tuple[SplatImage, Tensor]:
-    low, high = disparity_range
+    channels = moment.channels
     image = SplatImage(
         features=torch.empty_like(forward.features),
         alpha=torch.empty_like(forward.alpha),
@@ -185,29 +198,24 @@ def _mix_cpu(
         _flat(forward),
         _flat(backward),
         (channels.phase, channels.moving),
-        loop_phase,
-        (low, 1 / max(high - low, 1e-9)),
-        params.weights == "eq4",
+        moment.loop_phase,
+        moment.disparity_scale(),
+        moment.params.weights == "eq4",
         (*_flat(image), share.view(-1).numpy()),
     )
     return image, share
 
 
 def _mix_on_card(
-    forward: SplatImage,
-    backward: SplatImage,
-    channels: SplatChannels,
-    loop_phase: float,
-    disparity_range: tuple[float, float],
-    params: BlendParams,
+    forward: SplatImage, backward: SplatImage, moment: _Moment
 ) -> tuple[SplatImage, Tensor]:
     from cine3d_core.render.card import picture  # imports Warp, see `launch`
 
-    low, high = disparity_range
     fade = picture.Fade()
-    fade.phase, fade.moving, fade.loop_phase = channels.phase, channels.moving, loop_phase
-    fade.lowest, fade.scale = low, 1 / max(high - low, 1e-9)
-    fade.eq4 = params.weights == "eq4"
+    fade.phase, fade.moving = moment.channels.phase, moment.channels.moving
+    fade.loop_phase = moment.loop_phase
+    fade.lowest, fade.scale = moment.disparity_scale()
+    fade.eq4 = moment.params.weights == "eq4"
     a = forward.features, forward.alpha, forward.disparity
     b = backward.features, backward.alpha, backward.disparity
     mixture, share = picture.mixed(a, b, fade)
