@@ -74,13 +74,6 @@ def set_video_output(settings: bpy.types.ImageFormatSettings) -> None:
     settings.file_format = "FFMPEG"
 
 
-def set_multilayer_output(settings: bpy.types.ImageFormatSettings) -> None:
-    """Let a scene write EXR files with all passes; 5.0 wants the kind of media first."""
-    if hasattr(settings, "media_type"):
-        settings.media_type = "MULTI_LAYER_IMAGE"
-    settings.file_format = "OPEN_EXR_MULTILAYER"
-
-
 # 4.5 understands "//" in properties of add-ons; before, the option does not exist.
 RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from mathutils import Vector
 
-from blender_addon.compat import set_multilayer_output
 from blender_addon.scene import photo_scene
 from blender_addon.worker import jobs
 from tests.blender.river_photo import HEIGHT, WIDTH, read_png
@@ -165,6 +164,13 @@ def test_an_animation_equals_its_frames_rendered_alone(river, tmp_path):
     for frame in (5, 3):
         alone = render_still(river, tmp_path / "alone.png", frame)
         np.testing.assert_array_equal(read_png(tmp_path / f"clip_{frame:04d}.png"), alone)
+
+
+def set_multilayer_output(settings: bpy.types.ImageFormatSettings) -> None:
+    """Let a scene write EXR files with all passes; 5.0 wants the kind of media first."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
 
 
 def test_exr_holds_depth_and_vector(river, tmp_path):
