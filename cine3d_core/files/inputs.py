@@ -38,7 +38,7 @@ def sample_folder() -> Path:
     for folder in (package / "_sample", package.parent / "docs" / "sample"):
         if (folder / "photo.jpg").is_file():
             return folder
-    raise InputError("this installation has no sample photo; build with a photo of your own")
+    raise InputError("this installation has no sample photo; build with another photo")
 
 
 def sha256_of(path: str | Path) -> str:
