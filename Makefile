@@ -43,8 +43,13 @@ lint: setup
 docs: setup
 	$(VENV)/bin/mkdocs build --strict --quiet
 
+# The stages' own tests, which also tell how much of the stages they run; then all others.
+STAGE_TESTS := $(addprefix tests/core/,imaging layers motion points test_borders.py)
 test-core: setup
-	$(RUN) -m pytest
+	$(RUN) -m coverage run -m pytest $(STAGE_TESTS)
+	@printf 'Coverage of the stages (imaging, layers, motion, points) by their tests, percent: '
+	$(RUN) -m coverage report --format=total
+	$(RUN) -m pytest $(STAGE_TESTS:%=--ignore=%)
 
 # Blender's Python has no torch; the worker is the core's. The stamps are kept: make would remove
 # them as intermediate files, and install again every time.
