@@ -10,7 +10,6 @@ says nothing of its lens.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,42 +41,6 @@ class Lines:
     def length(self) -> Array:  # [n]
         """Shares of the long side."""
         return np.linalg.norm(self.end - self.start, axis=1)
-
-
-def focal_of_right_angle(
-    first: Sequence[float], second: Sequence[float], middle: Sequence[float]
-) -> float | None:
-    """Focal length, px, of two vanishing points whose directions are at right angles.
-
-    None where no lens sees them so. `middle` is the middle of the picture, px.
-    """
-    a, b = np.array(first) - middle, np.array(second) - middle
-    squared = -float(a @ b)
-    return math.sqrt(squared) if squared > 0 else None
-
-
-def crossing(one: Array, other: Array) -> Array | None:  # [2, 2] points, [2, 2] -> [2]
-    """Where two lines through two points each meet; None for parallels."""
-    first, second = (np.cross(np.append(a, 1.0), np.append(b, 1.0)) for a, b in (one, other))
-    meeting = np.cross(first, second)
-    if abs(meeting[2]) < 1e-9 * np.abs(meeting).max():
-        return None
-    return meeting[:2] / meeting[2]
-
-
-def tilt_of_horizon(
-    start: Array, end: Array, middle: Array, focal_px: float
-) -> tuple[float, float]:
-    """Pitch and roll, radians, of a camera that sees the horizon along a line (px, y down).
-
-    Pitch is positive where the camera looks up (the horizon is below the middle); roll where the
-    horizon goes down to the right.
-    """
-    left, right = (start, end) if start[0] <= end[0] else (end, start)
-    way = (right - left) / np.linalg.norm(right - left)
-    aside = middle - left
-    below = float(way[1] * aside[0] - way[0] * aside[1])
-    return math.atan2(below, focal_px), math.atan2(way[1], way[0])
 
 
 def find_lines(colour: Array) -> Lines:  # [H, W, 3] float32 in [0, 1]
