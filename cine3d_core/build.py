@@ -31,7 +31,7 @@ from cine3d_core.imaging.borders import Insets
 from cine3d_core.layers.cut import LayeringParams, build_layers
 from cine3d_core.layers.uncover import InpaintParams, extend_canvas, inpaint_layers
 from cine3d_core.memory import available_gib, check_memory, check_reading_memory
-from cine3d_core.motion.direct import asks_what_flows, direct_motion
+from cine3d_core.motion.direct import Keep, anew, asks_what_flows, direct_regions
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.motion.refine import MotionRefiner
 from cine3d_core.motion.refiner import motion_network
@@ -214,6 +214,7 @@ class DirectedPhoto:
     source: DepthSource
     depth: DepthMap
     motion: MotionField
+    owner: Tensor  # [1, H, W] int16, as in `motion.direct.Directed`
     assumed: tuple[str, ...]  # what nobody said, in sentences
     asked: dict[str, str]  # networks that had a say, with their checksums
 
@@ -225,6 +226,7 @@ def direct_photo(
     networks: Networks,
     *,
     estimated: EstimatedDepth | None = None,
+    keep: Keep = anew,
     progress: Progress = ignore_progress,
 ) -> DirectedPhoto:
     """Depth and motion of a photo, as every scene of the compact family gets them.
@@ -235,6 +237,7 @@ def direct_photo(
         settings: what the person chose.
         networks: of this machine.
         estimated: from `estimate_depth`, where somebody has asked already.
+        keep: knows parts of the motion from before, for the same photo, depth and settings.
         progress: told the stage and the share of a whole build that is done; may raise to cancel.
 
     Raises:
@@ -250,10 +253,10 @@ def direct_photo(
     mover = motion_network(networks, _motion_choice(settings))
     device = choose_device(settings.device)
     refine = None if mover is None else MotionRefiner(mover.network.to(device))
-    motion, assumed = direct_motion(photo.rgb, depth, drawing, params, refine=refine)
-    assumed = (*photo.notes, *_said_of_border(photo.cut), *assumed)
+    said = direct_regions(photo.rgb, depth, drawing, params, refine=refine, keep=keep)
+    assumed = (*photo.notes, *_said_of_border(photo.cut), *said.assumed)
     asked = estimated.asked | ({} if mover is None else mover.checksums)
-    return DirectedPhoto(photo, estimated.source, depth, motion, assumed, asked)
+    return DirectedPhoto(photo, estimated.source, depth, said.motion, said.owner, assumed, asked)
 
 
 def _motion_choice(settings: BuildSettings) -> MotionChoice | None:

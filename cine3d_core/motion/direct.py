@@ -8,8 +8,11 @@ regions, each of its own mask -----+-> parts, later over earlier, without freeze
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +44,8 @@ class FlowTask:
     guessed: tuple[MotionHint, ...] = ()  # the arrows of the analytic flow when nobody drew any
 
 
+# Gives what is known under a key, else what a function makes.
+Keep = Callable[[Hashable, Callable[[], Any]], Any]
 SHIMMER = "shimmer"  # what calm water does where nobody says otherwise
 Refine = Callable[[FlowTask], Tensor]  # [2, H, W] px/frame; may leak, `finish_flow` sees to it
 
@@ -53,6 +58,27 @@ class _Part:
     guess: MaskGuess
 
 
+def anew(_key: Hashable, make: Callable[[], Any]) -> Any:
+    """Nothing is known from before."""
+    return make()
+
+
+def bits_of(plane: Tensor) -> bytes:
+    """What stands for a plane in a key."""
+    return hashlib.sha256(plane.cpu().numpy().tobytes()).digest()
+
+
+@dataclass(frozen=True)
+class Directed:
+    """What a drawing makes of a photo."""
+
+    motion: MotionField
+    # [1, H, W] int16: the region of each pixel, counted from 1, regions that rest among them; -1
+    # where something moves that none directs; 0 where nobody moves anything
+    owner: Tensor
+    assumed: tuple[str, ...]  # in words, what nobody said
+
+
 def direct_motion(
     rgb: Tensor,  # [3, H, W]
     depth: DepthMap,
@@ -61,42 +87,64 @@ def direct_motion(
     *,
     refine: Refine | None = None,
 ) -> tuple[MotionField, tuple[str, ...]]:
-    """The motion of a photo, and in words what had to be assumed.
+    """The motion of `direct_regions`, and in words what had to be assumed."""
+    directed = direct_regions(rgb, depth, drawing, params, refine=refine)
+    return directed.motion, directed.assumed
+
+
+def direct_regions(
+    rgb: Tensor,  # [3, H, W]
+    depth: DepthMap,
+    drawing: Drawing,
+    params: MotionParams,
+    *,
+    refine: Refine | None = None,
+    keep: Keep = anew,
+) -> Directed:
+    """The motion of a photo and the region that each pixel belongs to.
 
     With regions that move but neither a mask, arrows nor strokes of what moves beside them,
     nothing else moves. The same input gives the same bits.
 
+    Args:
+        rgb: the photo.
+        depth: of the photo, with what flows where that was asked.
+        drawing: what a person drew on it.
+        params: of the flow.
+        refine: what a network makes of a part's flow.
+        keep: knows what was worked out before for the same photo, depth, parameters and refiner.
+
     Raises:
         InputError: an arrow, a mask or a region that cannot be used.
     """
-    parts, assumed = _parts(rgb, depth, drawing)
+    parts, assumed = _parts(rgb, depth, drawing, keep)
+    first = 1 - (len(parts) - len(drawing.regions))  # 0 with a base before the regions
     parts = _apart(parts, paint_strokes(drawing.freeze, *rgb.shape[1:]))
-    motion = still_motion(rgb)
-    for part in parts:
-        if not part.region.rests and bool(part.guess.mask.any()):
-            field, sentence = _motion_of_part(rgb, depth, part, params, refine)
-            motion = _laid_over(motion, field, part.guess.mask)
+    motion, owner = still_motion(rgb), torch.zeros_like(rgb[:1], dtype=torch.int16)
+    for number, part in enumerate(parts, first):
+        mask = part.guess.mask
+        owner = torch.where(mask, number or -1, owner).to(torch.int16)
+        if not part.region.rests and bool(mask.any()):
+            field, sentence = _kept_motion(rgb, depth, part, params, refine, keep)
+            motion = _laid_over(motion, field, mask)
             assumed.append(sentence)
     if not _moves(motion):
         assumed = ["nothing that flows was found, so only the camera will move; give a mask"]
-    return motion, tuple(dict.fromkeys(sentence for sentence in assumed if sentence))
+    return Directed(motion, owner, tuple(dict.fromkeys(word for word in assumed if word)))
 
 
-def who_directs(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> Tensor:  # [1, H, W] int16
-    """Which region each pixel belongs to, counted from 1; -1 is what none directs but moves.
-
-    Regions that rest are among them; 0 is what nobody moves.
-
-    Raises:
-        InputError: as `direct_motion`.
-    """
-    parts, _ = _parts(rgb, depth, drawing)
-    first = 1 - (len(parts) - len(drawing.regions))  # 0 with a base before the regions
-    owner = torch.zeros_like(rgb[:1], dtype=torch.int16)
-    apart = _apart(parts, paint_strokes(drawing.freeze, *rgb.shape[1:]))
-    for number, part in enumerate(apart, first):
-        owner = torch.where(part.guess.mask, number or -1, owner).to(torch.int16)
-    return owner
+def _kept_motion(
+    rgb: Tensor,
+    depth: DepthMap,
+    part: _Part,
+    params: MotionParams,
+    refine: Refine | None,
+    keep: Keep,
+) -> tuple[MotionField, str]:
+    """The motion of a part; another stroke elsewhere does not change it."""
+    said = replace(part.region, polygons=(), picture=None, name="")  # what says only where
+    key = "motion", said, bits_of(part.guess.mask), bits_of(part.guess.kind)
+    return keep(key, lambda: _motion_of_part(rgb, depth, part, params, refine))
 
 
 def still_motion(rgb: Tensor) -> MotionField:
@@ -114,7 +162,9 @@ def asks_what_flows(drawing: Drawing) -> bool:
     return drawing.mask is None or any(region.fluid is not None for region in drawing.regions)
 
 
-def _parts(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> tuple[list[_Part], list[str]]:
+def _parts(
+    rgb: Tensor, depth: DepthMap, drawing: Drawing, keep: Keep
+) -> tuple[list[_Part], list[str]]:
     """The base first, then the regions as drawn; and what was assumed about their places."""
     mask = drawing.mask
     loose = [region for region in drawing.regions if not _has_place(region)]
@@ -122,12 +172,12 @@ def _parts(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> tuple[list[_Part],
     hints = drawing.hints + tuple(hint for region in loose for hint in region.hints)
     parts, assumed, base = [], [], None
     if mask is not None or hints or drawing.moves or not directed:
-        base = guess_mask(rgb, depth, mask=mask, hints=hints)
+        place = None if mask is None else bits_of(mask)
+        base = keep(("base", place, hints), lambda: guess_mask(rgb, depth, mask=mask, hints=hints))
         assumed += [] if mask is not None else [base.description]
         if drawing.moves or drawing.rests:
-            likely = _likely(depth, base, drawn=mask is not None)
-            refined = refine_mask(rgb, likely, drawing.moves, drawing.rests)
-            base = guess_mask(rgb, depth, mask=refined)
+            key = "corrected", place, hints, drawing.moves, drawing.rests
+            base = keep(key, partial(_corrected, rgb, depth, base, drawing))
         parts.append(_Part(MotionRegion(hints=drawing.hints), base))
     for number, region in enumerate(drawing.regions, 1):
         guess = _guess_of_region(rgb, depth, region, base, number)
@@ -135,6 +185,13 @@ def _parts(rgb: Tensor, depth: DepthMap, drawing: Drawing) -> tuple[list[_Part],
             assumed.append(f"no {region.fluid} was found, so region {number} does not move")
         parts.append(_Part(region, guess))
     return parts, assumed
+
+
+def _corrected(rgb: Tensor, depth: DepthMap, base: MaskGuess, drawing: Drawing) -> MaskGuess:
+    """The base by the scribbles of what moves and what rests."""
+    likely = _likely(depth, base, drawn=drawing.mask is not None)
+    refined = refine_mask(rgb, likely, drawing.moves, drawing.rests)
+    return guess_mask(rgb, depth, mask=refined)
 
 
 def _likely(depth: DepthMap, base: MaskGuess, *, drawn: bool) -> Tensor:  # [1, H, W]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.build import direct_photo
+from cine3d_core.build import DirectedPhoto, direct_photo
 from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import replacing
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.drawing.hints import directions_content, scaled_directions
 from cine3d_core.files.inputs import read_json
+from cine3d_core.files.models.installed import shelf_stamp
 from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.imaging.polygons import outlines_of
-from cine3d_core.motion.direct import asks_what_flows, who_directs
+from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.sway import HARMONICS
-from cine3d_core.scene import FLUIDS, MotionField
+from cine3d_core.scene import FLUIDS, Drawing, MotionField
 from cine3d_core.see.click import grow_click
+from cine3d_core.worker.kept import KeptParts
 from cine3d_core.worker.pictures import rows_up
 from cine3d_core.worker.requests import (
     NETWORKS,
+    Request,
     asked,
     directed_by_hand,
     estimated_depth,
@@ -43,6 +47,7 @@ from cine3d_core.worker.server import JobFunction, JobInput, JobResult
 LIVE_SIDE_PX = 256  # of the motion that is solved while somebody draws
 CLICK_SIDE_PX = 640  # of the photo that is clicked on
 DECIMALS = 4  # of a pixel in files
+_KEPT = KeptParts()  # of the motion, from stroke to stroke
 
 
 def read_directions_file(job: JobInput) -> JobResult:
@@ -106,7 +111,8 @@ def live_motion(job: JobInput) -> JobResult:
     `flow` [h, w, 4] float32: velocity as shares of width and height per frame, y up; 1 where it
     flows; cycles per loop. `swing` [h, w, 4]: amplitude in the same shares, phase, cycles; what
     moves in place. `owner` [h, w] uint8: the region, counted from 1, 255 for what none directs,
-    0 for what rests. `depth` [h, w] float32 z-depth.
+    0 for what rests. `sure` [h, w] uint8: how sure the network is that it moves, of 255; all of
+    what a person has outlined. `depth` [h, w] float32 z-depth.
     """
     start = time.monotonic()
     request = asked(job, max_side=LIVE_SIDE_PX)
@@ -114,21 +120,21 @@ def live_motion(job: JobInput) -> JobResult:
     estimated = estimated_depth(
         job.arguments["photo"], request.settings, find_fluids=asks_what_flows(request.drawing)
     )
-    rgb = request.photo.rgb
     directed = direct_photo(
         request.photo,
         request.drawing,
         request.settings,
         NETWORKS,
         estimated=estimated,
+        keep=_KEPT.of(_of_what(job, request)),
         progress=job.progress,
     )
     job.progress("Handing over", 0.9)
-    owner = who_directs(rgb, directed.depth, request.drawing)
     arrays = {
         "flow": rows_up(_flow_planes(directed.motion)),
         "swing": rows_up(_swing_planes(directed.motion)),
-        "owner": rows_up(owner)[..., 0].astype(np.int16).astype(np.uint8),
+        "owner": rows_up(directed.owner)[..., 0].astype(np.int16).astype(np.uint8),
+        "sure": rows_up(_sureness(directed, request.drawing))[..., 0],
         "depth": rows_up(directed.depth.depth)[..., 0],
     }
     facts = {
@@ -138,6 +144,25 @@ def live_motion(job: JobInput) -> JobResult:
         "seconds": round(time.monotonic() - start, 3),
     }
     return facts, arrays
+
+
+def _sureness(directed: DirectedPhoto, drawing: Drawing) -> Tensor:  # [1, h, w] uint8
+    """What was outlined is as sure as what rests; the network knows of the rest."""
+    seen = directed.depth.fluid
+    found = torch.ones_like(directed.depth.depth) if seen is None else seen.sum(0, keepdim=True)
+    for number, region in enumerate(drawing.regions, 1):
+        if region.rests or region.polygons or region.picture is not None:
+            found = torch.where(directed.owner == number, 1.0, found)
+    return (found.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _of_what(job: JobInput, request: Request) -> Hashable:
+    """What the motion comes from beside arrows, regions and strokes on the motion."""
+    path, picture = Path(job.arguments["photo"]), Path(request.settings.depth or "")
+    modified = [file.stat().st_mtime_ns for file in (path, picture) if file.is_file()]
+    subject = [str(path), modified, shelf_stamp(), job.arguments.get("settings")]
+    sees = asks_what_flows(request.drawing)
+    return json.dumps([*subject, sees], sort_keys=True), request.drawing.depth
 
 
 def _flow_planes(motion: MotionField) -> Tensor:  # [4, h, w]

@@ -1,4 +1,4 @@
-"""Scenes that stay prepared between jobs, as many as memory allows.
+"""What stays prepared between jobs: scenes as memory allows, and the motion between two strokes.
 
 An animation asks for the same scene at every frame, and whoever compares scenes goes to and fro
 between a few; each is hundreds of megabytes.
@@ -54,6 +54,31 @@ class KeptScenes:
     def _drop(self, outdated: Callable[[Any], bool]) -> None:
         for key in [key for key in self._kept if outdated(key)]:
             del self._kept[key]
+
+
+class KeptParts:
+    """What was worked out of one subject, the latest used last; another subject replaces it."""
+
+    def __init__(self, most: int = 64) -> None:
+        """`most` parts are kept."""
+        self._most = most
+        self._subject: Hashable = None
+        self._known: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def of(self, subject: Hashable) -> Callable[[Hashable, Callable[[], Any]], Any]:
+        """What gives parts of this subject: as they are known, else as they are made."""
+        if subject != self._subject:
+            self._subject = subject
+            self._known = OrderedDict()
+        return self._get
+
+    def _get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = make()
+        self._known.move_to_end(key)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return self._known[key]
 
 
 def free_bytes(device: torch.device) -> int:

@@ -188,6 +188,8 @@ def test_the_live_motion_is_the_build_s_at_its_size(photo: Path) -> None:
     assert np.array_equal(owner == 255, motion.moving[0].numpy())
     assert np.array_equal((owner == 1) | (owner == 255), (flow[2] > 0) | (swing[2] != 0))
     assert value["num_frames"] == 12 and live["depth"].shape == (height, width)
+    sure = live["sure"][::-1]
+    assert (sure[owner == 1] == 255).all() and sure.min() < 128  # outlined; found or not
 
 
 def test_a_click_on_the_sky_outlines_the_sky(photo: Path) -> None:
