@@ -135,7 +135,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         camera, scale = self._camera(depsgraph, photo)
         before = after = camera
         vectors = depsgraph.view_layer.use_pass_vector
-        frame, now = scene.frame_current, cameras.loop_frame(scene, photo.root)
+        frame, now = scene.frame_current, photo.frame_now(depsgraph)
         if vectors:
             before, after = (self._camera_at(depsgraph, photo, frame + step) for step in (-1, 1))
             self.frame_set(frame, scene.frame_subframe)

@@ -220,7 +220,7 @@ def view_request(
         "camera": camera,
         "previous": camera,
         "next": camera,
-        "frame": cameras.loop_frame(depsgraph.scene, photo.root),
+        "frame": photo.frame_now(depsgraph),
         "passes": [],
         "transparent": True,
         "preview": True,

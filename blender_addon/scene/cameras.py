@@ -19,7 +19,14 @@ def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
 
 
 def loop_frame(scene: bpy.types.Scene, root: bpy.types.Object) -> float:
-    """The frame of a photo's loop that a scene shows; between two where time is stretched."""
+    """The frame of a photo's loop that a scene shows; between two where time is stretched.
+
+    Args:
+        scene: whose timeline counts.
+        root: of the photo, evaluated where its properties may be animated.
+    """
+    if root.cine3d.use_time:
+        return round(root.cine3d.time, 4)
     return round(scene.frame_current_final - root.cine3d.first_frame, 4)
 
 

@@ -18,9 +18,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..compat import set_modifier_input
-from . import cameras, photo_pictures, photo_points, scene_files
-from .photo_points import point_objects, points_modifier
+from . import cameras, photo_pictures, photo_points, scene_files, timing
 
 LAYOUT = 2  # of the properties of a photo's root; see `old_files`
 
@@ -113,6 +111,7 @@ def show_photo(
     settings.photo_size = record["width"], record["height"]
     settings.intrinsics = [record["K"][row][col] for row, col in ((0, 0), (1, 1), (0, 2), (1, 2))]
     photo_points.replace_points(root, value, arrays)
+    timing.pass_on(root)
     if options.set_render_size:
         record = even_sized(record)
     camera = _matched_camera(root, record)
@@ -134,13 +133,6 @@ def set_timeline(scene: bpy.types.Scene, root: bpy.types.Object) -> None:
     """Frame range of one loop; the motion begins at its first frame."""
     scene.frame_end = scene.frame_start + root.cine3d.num_frames - 1
     root.cine3d.first_frame = scene.frame_start
-
-
-def pass_on_first_frame(root: bpy.types.Object) -> None:
-    """Tell the points at which scene frame the loop begins."""
-    for obj in point_objects(root):
-        if obj.cine3d_points.cycles:
-            set_modifier_input(points_modifier(obj), "First Frame", root.cine3d.first_frame)
 
 
 def root_of_photo(

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from . import photo_scene
+from . import cameras, photo_scene
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class Photo:
             return self.root.evaluated_get(depsgraph).matrix_world
         found = [p.matrix for p in _visible(depsgraph) if p.is_instance and p.root == self.root]
         return min(found, key=lambda other: _distance(other, self.matrix), default=self.matrix)
+
+    def frame_now(self, depsgraph: bpy.types.Depsgraph) -> float:
+        """The frame of its loop that is shown at the frame that the depsgraph has by now."""
+        return cameras.loop_frame(depsgraph.scene, self.root.evaluated_get(depsgraph))
 
 
 def _distance(first: Matrix, second: Matrix) -> float:

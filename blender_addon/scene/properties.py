@@ -154,10 +154,10 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
         return self if root is None else root.cine3d.choices
 
 
-def _first_frame_changed(settings: CINE3D_PG_root, _context: bpy.types.Context) -> None:
-    from . import photo_scene  # which needs this module
+def _timing_changed(settings: CINE3D_PG_root, _context: bpy.types.Context) -> None:
+    from . import timing  # which needs this module
 
-    photo_scene.pass_on_first_frame(settings.id_data)
+    timing.pass_on(settings.id_data)
 
 
 class CINE3D_PG_root(bpy.types.PropertyGroup):
@@ -190,7 +190,20 @@ class CINE3D_PG_root(bpy.types.PropertyGroup):
     first_frame: IntProperty(
         name="First Frame",
         description="Frame at which the loop begins",
-        update=_first_frame_changed,
+        update=_timing_changed,
+        override=_OVERRIDABLE,
+    )
+    use_time: BoolProperty(
+        name="Own Time",
+        description="Loop Frame says which frame of the loop is shown, not the timeline",
+        update=_timing_changed,
+        override=_OVERRIDABLE,
+        **_FIXED,
+    )
+    time: FloatProperty(
+        name="Loop Frame",
+        description="Frame of the loop that is shown, from 0, for animation: where its curve is "
+        "flat the photo stands still, where it is half as steep it moves half as fast",
         override=_OVERRIDABLE,
     )
     photo_size: IntVectorProperty(name="Size", description="Width and height in pixels", size=2)

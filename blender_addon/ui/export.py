@@ -16,7 +16,7 @@ from cine3d_core.errors import InputError
 from cine3d_core.files.atomic import check_output
 
 from ..compat import get_modifier_input, set_modifier_input
-from ..scene import coordinates, photo_points, photo_scene, point_nodes, scene_files
+from ..scene import coordinates, photo_points, photo_scene, point_nodes, scene_files, timing
 from ..scene.photo_operator import PhotoOperator, PhotoWorkerOperator
 from ..worker import jobs
 
@@ -53,6 +53,7 @@ class CINE3D_OT_export_ply(PhotoWorkerOperator, bpy.types.Operator, ExportHelper
         frames = [scene.frame_current]
         if self.frames == "RANGE":
             frames = list(range(scene.frame_start, scene.frame_end + 1))
+        times = timing.loop_frames(scene, root, frames)
         numbered = {frame: path.with_name(f"{path.stem}_{frame:04d}.ply") for frame in frames}
         arguments = {
             "scene_file": str(scene_files.scene_file(root)),
@@ -60,10 +61,10 @@ class CINE3D_OT_export_ply(PhotoWorkerOperator, bpy.types.Operator, ExportHelper
             "binary": not self.ascii_text,
             "files": [
                 {
-                    "frame": frame - root.cine3d.first_frame,
+                    "frame": shown,
                     "path": str(path if len(frames) == 1 else numbered[frame]),
                 }
-                for frame in frames
+                for frame, shown in zip(frames, times, strict=True)
             ],
         }
 

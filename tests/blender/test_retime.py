@@ -1,0 +1,92 @@
+"""The loop's own time: what its keys say is what the engine draws and where the points are."""
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon.compat import get_modifier_input, set_modifier_input
+from blender_addon.scene import cameras, photo_points, photos, timing
+from tests.blender.synthetic_scene import NUM_FRAMES, show
+
+pytestmark = pytest.mark.blender
+
+
+@pytest.fixture
+def root(scene):
+    found = show(scene)[0]
+    for obj in photo_points.point_objects(found):  # as vertices, whose places can be read
+        set_modifier_input(photo_points.points_modifier(obj), "As Points", False)
+    return found
+
+
+def engine_frame(scene, frame):
+    """What the engine asks the worker for at a frame of the timeline."""
+    scene.frame_set(frame)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    return photos.chosen_photo(depsgraph).frame_now(depsgraph)
+
+
+def places(scene, root, frame):
+    """Of the points that move once per loop, at a frame of the timeline."""
+    scene.frame_set(frame)
+    obj = photo_points.point_objects(root)[1]
+    mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    out = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.attributes["position"].data.foreach_get("vector", out)
+    return out
+
+
+def retime(scene, frame, speed):
+    scene.frame_set(frame)
+    assert bpy.ops.cine3d.retime(speed=speed) == {"FINISHED"}
+
+
+def test_without_keys_the_loop_runs_with_the_timeline(scene, root):
+    assert [engine_frame(scene, frame) for frame in (1, 4, 30)] == [0, 3, 29]
+
+
+def test_frozen_slow_and_fast_in_engine_and_points_alike(scene, root):
+    before = {frame: places(scene, root, frame) for frame in range(1, NUM_FRAMES + 1)}
+    retime(scene, 4, 0.0)
+    retime(scene, 7, 0.5)
+    retime(scene, 11, 2.0)
+    expected = {1: 0, 3: 2, 4: 3, 6: 3, 7: 3, 8: 3.5, 9: 4, 11: 5, 12: 7, 60: 103}
+    assert {frame: engine_frame(scene, frame) for frame in expected} == pytest.approx(expected)
+    for frame in (3, 6, 9, 12):
+        shown = before[round(expected[frame]) % NUM_FRAMES + 1]
+        np.testing.assert_allclose(places(scene, root, frame), shown, atol=1e-5)
+    assert not np.allclose(places(scene, root, 12), before[12], atol=1e-5)
+
+
+def test_a_key_of_ones_own_counts(scene, root):
+    root.cine3d.use_time = True
+    for frame, value in ((1, 5.0), (11, 0.0)):
+        root.cine3d.time = value
+        root.keyframe_insert(timing.PATH, frame=frame)
+    timing.time_curve(root).keyframe_points[0].interpolation = "LINEAR"
+    assert engine_frame(scene, 3) == pytest.approx(4.0)
+    assert timing.loop_frames(scene, root, [1, 5, 11]) == pytest.approx([5, 3, 0])
+    assert scene.frame_current == 3
+
+
+def test_switched_off_the_points_follow_the_timeline_again(scene, root):
+    before = places(scene, root, 6)
+    retime(scene, 2, 0.0)
+    assert not np.allclose(places(scene, root, 6), before, atol=1e-5)
+    root.cine3d.use_time = False
+    np.testing.assert_allclose(places(scene, root, 6), before, atol=1e-6)
+    moving = photo_points.points_modifier(photo_points.point_objects(root)[1])
+    assert get_modifier_input(moving, "First Frame") == root.cine3d.first_frame
+
+
+def test_another_build_and_another_session_keep_the_time(scene, root, tmp_path):
+    retime(scene, 4, 0.0)
+    show(scene, seed=2, moving=((2, 100),))
+    frozen = places(scene, root, 4)
+    np.testing.assert_allclose(places(scene, root, 9), frozen, atol=1e-5)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    scene = bpy.context.scene
+    root = next(obj for obj in scene.objects if obj.cine3d.is_root)
+    assert engine_frame(scene, 9) == pytest.approx(3.0)
+    assert cameras.loop_frame(scene, root) == pytest.approx(3.0)
