@@ -11,11 +11,13 @@ from . import preferences
 from .direct import (
     direct_panel,
     direct_properties,
+    lens_tool,
     live,
     live_view,
     masks,
     motion_drawing,
     overlay,
+    retime,
     tool,
 )
 from .names import IS_EXTENSION
@@ -45,8 +47,10 @@ _MODULES = (
     farm_guard,
     panels,
     direct_panel,
+    retime,
     live,
     tool,
+    lens_tool,
     overlay,
     live_view,
     playback,

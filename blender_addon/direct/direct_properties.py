@@ -261,6 +261,9 @@ class CINE3D_PG_direct(bpy.types.PropertyGroup):
     regions: CollectionProperty(type=CINE3D_PG_region, override=_INSERTABLE)
     active: IntProperty(name="Active Region", override=_OVERRIDABLE)
     strokes: CollectionProperty(type=CINE3D_PG_stroke, override=_INSERTABLE)
+    lines: StringProperty(
+        name="Lens Lines", description="Edges and horizon that tell the lens", override=_OVERRIDABLE
+    )
 
     def active_region(self) -> CINE3D_PG_region | None:
         """The region that the panel shows."""

@@ -188,6 +188,15 @@ def owner_at(root: bpy.types.Object, place: tuple[float, float]) -> int | None:
     return index if known else None
 
 
+def sureness(root: bpy.types.Object, index: int) -> float | None:
+    """How sure the network is that what a region moves does move, in [0, 1]; None for no area."""
+    motion = motion_of(root)
+    if motion is None or index not in motion.regions:
+        return None
+    inside = motion.arrays["owner"] == motion.regions.index(index) + 1
+    return float(motion.arrays["sure"][inside].mean()) / 255 if inside.any() else None
+
+
 def start() -> None:
     """Look at the drawing from now on; without a window nobody draws."""
     if not bpy.app.background and not bpy.app.timers.is_registered(tick):

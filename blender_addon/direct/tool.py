@@ -81,7 +81,7 @@ class CINE3D_PG_tool(bpy.types.PropertyGroup):
     tint: FloatProperty(
         name="Tint",
         description="How strongly regions are tinted",
-        default=0.25,
+        default=0.16,
         min=0,
         max=1,
         subtype="FACTOR",

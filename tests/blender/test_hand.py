@@ -4,7 +4,15 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.direct import direct_content, hand, live, live_view, tool
+from blender_addon.direct import (
+    direct_content,
+    drawn_view,
+    hand,
+    live,
+    live_shader,
+    live_view,
+    tool,
+)
 from tests.blender.synthetic_scene import show
 
 pytestmark = pytest.mark.blender
@@ -20,7 +28,8 @@ def root(scene):
 def motion(root, owner):
     """An answer of the worker in which every region that was sent is the one of its number."""
     owner = np.array(owner, np.uint8)
-    arrays = {"owner": owner, "depth": np.full(owner.shape, 2.0, np.float32)}
+    sure = np.full(owner.shape, 255, np.uint8)
+    arrays = {"owner": owner, "sure": sure, "depth": np.full(owner.shape, 2.0, np.float32)}
     count = len(root.cine3d_direct.regions)
     return live.Motion(root.session_uid, tuple(range(count)), 12, (), (), 0.0, arrays)
 
@@ -139,6 +148,43 @@ def test_regions_are_tinted_in_their_colours(root):
     for _ in range(2):
         direct.new_region().set_outlines([SQUARE])
     direct.regions[1].visible = False
-    tint = live_view.tint_of(motion(root, [[0, 1], [2, 255]]), direct.regions, 0.5)
-    assert tint[0, 0, 3] == 0 and tint[1, 0, 3] == 0 and 0 < tint[1, 1, 3] < 0.5
-    np.testing.assert_allclose(tint[0, 1], (*direct.regions[0].colour, 0.5), atol=1e-6)
+    tint = live_view.tint_of(motion(root, [[0, 1], [2, 255]]), direct.regions, 0.2)
+    last = len(tint) - 1
+    assert tint[0, 0, 3] == 0 and tint[last, 0, 3] == 0 and 0 < tint[last, last, 3] < 0.2
+    np.testing.assert_allclose(tint[0, last], (*direct.regions[0].colour, 0.2), atol=1e-6)
+
+
+def test_what_is_not_sure_is_tinted_faintly_and_borders_are_lines():
+    owner = live_shader.owner_enlarged(np.array([[0, 1], [0, 1]], np.uint8))
+    sure = np.ones(owner.shape, np.float32)
+    sure[0] = 0
+    tint = live_shader.tint_of(owner, sure, [(1, (1.0, 0.0, 0.0))], 0.2)
+    assert 0 < tint[0, -1, 3] < tint[-1, -1, 3] < tint[-1, owner.shape[1] // 2, 3]
+
+
+def test_the_flow_is_enlarged_without_slowing_at_its_border():
+    flow = np.zeros((4, 6, 4), np.float32)
+    flow[:, 3:] = (0.25, -0.5, 1.0, 3.0)
+    fine = live_shader.flow_enlarged(flow)
+    moves = fine[..., 2] > 0.5
+    assert moves[:, 6:].all() and not moves[:, :6].any()
+    np.testing.assert_allclose(fine[moves][:, :2], np.tile((0.25, -0.5), (moves.sum(), 1)))
+    assert (fine[moves][:, 3] == 3).all()
+
+
+def test_an_arrow_says_its_speed(root):
+    region = root.cine3d_direct.new_region()
+    region.speed, root.cine3d.choices.fps = 2.0, 25.0
+    # a tenth of the long side in 50 frames, twice as fast: a tenth in a second
+    assert drawn_view.speed_of(root, region, (0.2, 0.5, 0.3, 0.5)) == pytest.approx(10.0)
+    assert drawn_view.speed_of(root, region, (0.2, 0.5, 0.2, 0.7)) == pytest.approx(10.0)
+
+
+def test_the_active_region_says_how_sure_it_is(root):
+    region = root.cine3d_direct.new_region("Water")
+    region.set_arrows([(0.1, 0.1, 0.2, 0.1)])
+    live.state.motion = motion(root, [[0, 1], [0, 1]])
+    assert drawn_view.sure_of_active(root) == ""
+    live.state.motion.arrays["sure"][:, 1] = 204
+    assert drawn_view.sure_of_active(root) == "Water: 80% sure"
+    live.forget()
