@@ -34,6 +34,7 @@ SHOTS = (
     *("6-annotation-and-preview", "7-mask", "8-drop-asks"),
 )
 SESSIONS = ("first", "second", "artist")  # the later ones go on with the file of the first
+ALONE = ("hand", "photographs")  # sessions that go on with no other
 PROGRAMS = ("xvfb-run", "import", "xdotool")
 
 
@@ -45,6 +46,8 @@ def missing(chosen: argparse.Namespace) -> str | None:
         return "only root may change into another system; use sudo, or leave --root away"
     if chosen.root and not (chosen.root / "bin/sh").exists():
         return f"{chosen.root} holds no system; make one with tests/real_blender/debian.sh"
+    if chosen.only == "photographs" and not (chosen.photos and chosen.photos.is_dir()):
+        return "name the folder of the eight test photographs with --photos"
     for program in (chosen.blender, *PROGRAMS):
         found = ["sh", "-c", 'command -v "$0"', program]
         command = ["chroot", str(chosen.root), *found] if chosen.root else found
@@ -74,7 +77,8 @@ def needed(chosen: argparse.Namespace) -> list[Path]:
     """Folders that Blender and the worker must see."""
     python = Path(chosen.python).absolute()
     own = [python.parent.parent, python.resolve().parent.parent]  # of the environment and its base
-    return [Path("/proc"), Path("/dev"), ROOT, chosen.out, *own]
+    photos = [] if chosen.photos is None else [chosen.photos.resolve()]
+    return [Path("/proc"), Path("/dev"), ROOT, chosen.out, *photos, *own]
 
 
 def run_session(name: str, chosen: argparse.Namespace, profile: Path) -> None:
@@ -84,6 +88,7 @@ def run_session(name: str, chosen: argparse.Namespace, profile: Path) -> None:
         "zip": str(chosen.zip.resolve()),
         "photo": str(chosen.out / "photo.jpg"),
         "hints": str(HINTS),
+        "photos": "" if chosen.photos is None else str(chosen.photos.resolve()),
         "out": str(chosen.out),
         "python": chosen.python,
     }
@@ -130,8 +135,11 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable, help="the worker's Python")
     parser.add_argument(
         "--only",
-        choices=(*SESSIONS, "hand"),  # by hand: one of its own, not yet among them
-        help="one session, on what an earlier run left in --out",
+        choices=(*SESSIONS, *ALONE),
+        help="one session; first, second and artist go on with what an earlier run left in --out",
+    )
+    parser.add_argument(
+        "--photos", type=Path, help="folder of the eight test photographs, for --only photographs"
     )
     chosen = parser.parse_args()
     if (sentence := missing(chosen)) is not None:
@@ -140,7 +148,7 @@ def main() -> int:
     chosen.out = chosen.out.resolve()
     chosen.root = chosen.root and chosen.root.resolve()
     profile = chosen.out / "profile"
-    if chosen.only is None:
+    if chosen.only is None or chosen.only in ALONE:
         shutil.rmtree(chosen.out, ignore_errors=True)
         profile.mkdir(parents=True)
     elif not profile.is_dir():

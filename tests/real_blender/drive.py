@@ -285,4 +285,8 @@ if __name__ == "__main__":
         import hand as by_hand
 
         SESSIONS["hand"] = by_hand.STEPS
+    if PLACES["session"] == "photographs":
+        import photographs
+
+        SESSIONS["photographs"] = photographs.STEPS
     run(SESSIONS[PLACES["session"]])

@@ -11,12 +11,14 @@ import bpy
 import drive
 from drive import OUT, drag, hand, in_view, part, root, shot, view
 
-MOTION_S = 600  # until the first motion is there, on a busy machine
+MOTION_S = 1200  # until the first motion is there, on a busy machine
 WATER, WATER_TIP = (0.30, 0.93), (0.45, 0.93)
 TOWER = (0.33, 0.35)
 SKY = (0.8, 0.12)
 PAINTED, PAINTED_END = (0.55, 0.93), (0.7, 0.95)
-WAIT_S = 120  # for Blender to take what the hand did
+WAIT_S = 400  # for Blender to take what the hand did
+CLOCKS = time.monotonic, time.process_time
+HORIZON = ((0.05, 0.66), (0.95, 0.66))
 actions = []
 
 
@@ -125,11 +127,16 @@ def see_the_river_move():
     print("LIVE", times, flush=True)
     shot("9-arrow")
     part("direct.live_view")._Drawn.frames.clear()
+    see_how_fast.start = time.monotonic(), time.process_time()
     return 6.0
 
 
 def see_how_fast():
-    rate = f"{part('direct.live_view').rate():.1f} pictures a second"
+    took, busy = (now() - start for now, start in zip(CLOCKS, see_how_fast.start, strict=True))
+    each = busy / max(1.0, part("direct.live_view").rate() * took)
+    rate = (
+        f"{part('direct.live_view').rate():.1f} pictures a second, {each:.3f} s of processor each"
+    )
     with (OUT / "live.txt").open("a") as file:
         file.write(rate + "\n")
     print("LIVE", rate, flush=True)
@@ -223,8 +230,52 @@ def the_handle_is_moved():
     return len(arrows) == 1 and abs(arrows[0][3] - 0.88) < 0.02
 
 
+def freeze():
+    scene = bpy.context.scene
+    scene.frame_set(5)
+    assert bpy.ops.cine3d.retime(speed=0.0) == {"FINISHED"}
+    did("Freeze: from frame 5 on the photo stands still")
+    scene.frame_set(15)
+    return 1.0
+
+
+def the_photo_is_frozen():
+    scene = bpy.context.scene
+    view, motion = part("direct.live_view"), live().motion_of(root())
+    window, area, region = drive.view()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        shown = view.loop_frame(bpy.context, root(), motion)
+    assert abs(shown - (5 - root().cine3d.first_frame)) < 1e-4, shown
+    assert scene.frame_current == 15
+    root().cine3d.use_time = False
+    return 0.5
+
+
+def take_lens():
+    with in_view():
+        bpy.ops.wm.tool_set_by_id(name="cine3d.lens")
+    return 1.0
+
+
+def draw_horizon():
+    hand("keydown", "ctrl")
+    yield from drag(at(HORIZON[0]), at(HORIZON[1]))
+    hand("keyup", "ctrl")
+    did("Ctrl-drag with the tool Cine3D Lens: the horizon")
+
+
+def the_photo_is_level():
+    camera = root().cine3d.camera
+    return bool(direct().lines) and abs(camera.matrix_world.to_euler().x - 1.5708) > 0.01
+
+
 def see_all():
     shot("11-panel")
+    return 0.5
+
+
+def see_the_lens():
+    shot("12-lens")
     return 0.5
 
 
@@ -236,5 +287,6 @@ STEPS = [
     until(the_pin_is_there), look_at_it, undo, until(the_pin_is_undone), undo,
     until(the_paint_is_undone), redo, until(the_paint_is_back), move_handle,
     until(the_handle_is_moved), drive.open_sidebar, drive.show_tab, quiet, see_all,
-    drive.quit_blender,
+    freeze, the_photo_is_frozen, take_lens, draw_horizon, until(the_photo_is_level),
+    see_the_lens, drive.quit_blender,
 ]  # fmt: skip
