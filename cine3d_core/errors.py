@@ -62,6 +62,10 @@ class InputError(ValueError):
         return "; ".join([self.reason, *([", or ".join(ways)] if ways else [])])
 
 
+class PanoramaError(InputError):
+    """A picture of all directions came, and nobody said which view of it is meant."""
+
+
 class DeviceError(InputError):
     """A graphics card that cannot do what was asked; the CPU could, if the person lets it."""
 

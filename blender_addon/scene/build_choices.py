@@ -14,7 +14,8 @@ from ..worker import python
 from .properties import CINE3D_PG_choices
 
 _SHARED = ("frames", "fps", "size", "preset", "points")  # are kept for the next photo
-_OWN = ("depth_source", "depth_path", "hints_file", "speed", "fov")
+VIEW = ("panorama", "view_yaw", "view_pitch", "view_across")
+_OWN = ("depth_source", "depth_path", "hints_file", "speed", "fov", *VIEW)
 
 
 def build_settings(choices: CINE3D_PG_choices) -> dict[str, Any]:
@@ -36,10 +37,18 @@ def build_settings(choices: CINE3D_PG_choices) -> dict[str, Any]:
         "fps": choices.fps,
         "size": choices.size,
         "fov": choices.fov or None,
+        "view": _view(choices),
         "preset": choices.preset,
         "hints": bpy.path.abspath(choices.hints_file) or None,
         "device": python.preferences().device,
     }
+
+
+def _view(choices: CINE3D_PG_choices) -> str | None:
+    """What to take of a panorama, in the core's words."""
+    if choices.panorama == "VIEW":
+        return f"{choices.view_yaw:g},{choices.view_pitch:g},{choices.view_across:g}"
+    return "flat" if choices.panorama == "FLAT" else None
 
 
 def record(choices: CINE3D_PG_choices) -> dict[str, Any]:
@@ -68,9 +77,18 @@ def pass_on(source: CINE3D_PG_choices, target: CINE3D_PG_choices) -> None:
     for name in ("hints_file", "mask", "fov"):
         if getattr(source, name):
             setattr(target, name, getattr(source, name))
+    if source.panorama != "NONE":
+        for name in VIEW:
+            setattr(target, name, getattr(source, name))
     if source.depth_path:
         target.depth_source, target.depth_path = source.depth_source, source.depth_path
     _empty(source)
+
+
+def forget_view(choices: CINE3D_PG_choices) -> None:
+    """The next photo is taken for no panorama until it is one."""
+    for name in VIEW:
+        choices.property_unset(name)
 
 
 def _empty(choices: CINE3D_PG_choices) -> None:

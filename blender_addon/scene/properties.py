@@ -43,6 +43,11 @@ def _menu(name: str) -> list[tuple[str, str, str]]:
     return [(option.name, option.label, option.description) for option in CHOICES[name].options]
 
 
+PANORAMA = (
+    ("NONE", "None", "The photo is no panorama"),
+    ("VIEW", "View of It", "What a lens sees that looks in one direction"),
+    ("FLAT", "As It Is", "The whole picture, as if a lens had seen it"),
+)
 _FIXED = {"options": set()}  # what is not animated gets no dot that would key it
 _OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 
@@ -107,6 +112,39 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
         default=0,
         min=0,
         max=CHOICES["fov"].high,
+        precision=1,
+        **_FIXED,
+    )
+    panorama: EnumProperty(
+        name="Panorama",
+        description="What to take of a photo of all directions, which no single lens sees",
+        items=PANORAMA,
+        **_FIXED,
+    )
+    view_yaw: FloatProperty(
+        name="To the Right",
+        description="Degrees from the panorama's middle to the middle of the view",
+        default=0.0,
+        min=-360,
+        max=360,
+        precision=1,
+        **_FIXED,
+    )
+    view_pitch: FloatProperty(
+        name="Upward",
+        description="Degrees from the horizon to the middle of the view",
+        default=0.0,
+        min=-90,
+        max=90,
+        precision=1,
+        **_FIXED,
+    )
+    view_across: FloatProperty(
+        name="Across",
+        description="Degrees from the view's left border to its right one",
+        default=75.0,
+        min=20,
+        max=120,
         precision=1,
         **_FIXED,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,21 @@ import numpy as np
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
+from cine3d_core.files.pictures import raw
+from cine3d_core.worker import protocol
+
 from ..direct import direct_content, motion_drawing
 from ..scene import build_choices, first_look, photo_points, photo_scene, scene_files
 from ..scene.photo_operator import PhotoWorkerOperator
 from ..scene.properties import CINE3D_PG_choices
 from ..worker import jobs, shelf
+from ..worker.client import WorkerError
 from . import build_presets
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+EXTENSIONS = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
+    *sorted(raw.SUFFIXES),
+)
 _OPTIONS = ("set_camera", "set_render_size", "set_timeline", "set_view_transform", "set_engine")
 
 
@@ -29,6 +37,7 @@ def build_plan(
     options: photo_scene.SceneOptions,
     *,
     look: bool,
+    ask_view: Callable[[], None] = lambda: None,
 ) -> jobs.Plan:
     """What importing and building again share.
 
@@ -39,6 +48,7 @@ def build_plan(
         choices: of the build.
         options: what is set in the scene.
         look: whether the 3D view shows the result.
+        ask_view: asks which view of a panorama is meant, where the photo turns out to be one.
 
     Raises:
         ValueError: there is no such picture, or a choice cannot be met.
@@ -74,7 +84,13 @@ def build_plan(
             first_look.look_through(context, scene, shown)
         return jobs.Told("; ".join([told, *around]), "WARNING" if around else "INFO")
 
-    return jobs.Plan("Build", "build", arguments, deliver, arrays)
+    def refused(error: Exception) -> str:
+        if not (isinstance(error, WorkerError) and error.kind == protocol.PANORAMA):
+            return ""
+        ask_view()
+        return "choose a view of it under Panorama"
+
+    return jobs.Plan("Build", "build", arguments, deliver, arrays, refused=refused)
 
 
 def _points(root: bpy.types.Object) -> int:
@@ -135,7 +151,13 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         description="Show the photo in the 3D view and play it; nothing of it is rendered",
     )
 
+    ask_view: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
+        if not self.ask_view:
+            build_choices.forget_view(context.scene.cine3d)
+        elif context.scene.cine3d.panorama == "NONE":
+            context.scene.cine3d.panorama = "VIEW"
         fresh = first_look.is_fresh(context.scene)
         for name in _OPTIONS:  # a scene that somebody has worked on is changed on demand only
             if not self.properties.is_property_set(name):
@@ -143,7 +165,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         shelf.ask()
         if not self.filepath:
             return ImportHelper.invoke(self, context, event)
-        if fresh:  # dropped into a new file: nothing to ask
+        if fresh and not self.ask_view:  # dropped into a new file: nothing to ask
             return self.execute(context)
         return context.window_manager.invoke_props_dialog(self, width=360)
 
@@ -154,8 +176,15 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         if root is not None:
             build_choices.pass_on(choices, root.cine3d.choices)
             choices = root.cine3d.choices
-        options = photo_scene.SceneOptions(**{name: getattr(self, name) for name in _OPTIONS})
-        return build_plan(context, photo, root, choices, options, look=self.look)
+        changes = {name: getattr(self, name) for name in _OPTIONS}
+        again = {"filepath": self.filepath, "look": self.look, "ask_view": True, **changes}
+
+        def ask_view() -> None:  # once what is told of the panorama has been told
+            if not bpy.app.background:
+                bpy.app.timers.register(lambda: _ask_again(again), first_interval=jobs.TIMER_S)
+
+        options = photo_scene.SceneOptions(**changes)
+        return build_plan(context, photo, root, choices, options, look=self.look, ask_view=ask_view)
 
     def draw(self, context: bpy.types.Context):
         layout = self.layout
@@ -169,6 +198,15 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
         for name in _OPTIONS:
             column.prop(self, name)
         layout.column(heading="View").prop(self, "look")
+
+
+def _ask_again(asked: dict[str, Any]) -> None:
+    """The import's dialog once more, for a photo that turned out to be a panorama."""
+    windows = bpy.context.window_manager.windows
+    if not windows or not bpy.ops.cine3d.import_photo.poll():
+        return
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.ops.cine3d.import_photo("INVOKE_DEFAULT", **asked)
 
 
 class CINE3D_OT_import_scene(jobs.WorkerOperator, bpy.types.Operator, ImportHelper):
@@ -231,8 +269,18 @@ class CINE3D_OT_rebuild(PhotoWorkerOperator, bpy.types.Operator):
             set_view_transform=False,
             set_engine=False,
         )
-        photo = scene_files.photo_file(root)
-        return build_plan(context, photo, root, root.cine3d.choices, options, look=False)
+        photo, uid, scene_uid = (
+            scene_files.photo_file(root),
+            root.session_uid,
+            context.scene.session_uid,
+        )
+
+        def ask_view() -> None:
+            choices = photo_scene.by_session_uid(_scene(scene_uid), uid).cine3d.choices
+            choices.panorama = "VIEW"  # the panel shows the fields now
+
+        choices = root.cine3d.choices
+        return build_plan(context, photo, root, choices, options, look=False, ask_view=ask_view)
 
 
 def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_choices) -> None:
@@ -245,6 +293,12 @@ def draw_build_choices(layout: bpy.types.UILayout, choices: CINE3D_PG_choices) -
         column.prop(choices, "depth_path", text="Picture or Model")
     column.prop(choices, "size")
     column.prop(choices, "fov")
+    if choices.panorama != "NONE":
+        column.prop(choices, "panorama")
+        if choices.panorama == "VIEW":
+            view = column.column(align=True)
+            for name in ("view_yaw", "view_pitch", "view_across"):
+                view.prop(choices, name)
     column.prop(choices, "points")
     column = layout.column(align=True)
     column.prop(choices, "frames", text=f"Loop, {choices.frames / choices.fps:.1f} s")

@@ -21,8 +21,9 @@ class CINE3D_OT_check(jobs.WorkerOperator, bpy.types.Operator):
     def plan(self, context: bpy.types.Context) -> jobs.Plan:
         python.preferences().status = "Checking..."
 
-        def refused(sentence: str) -> None:
-            python.preferences().status = f"Does not work: {sentence}"
+        def refused(error: Exception) -> str:
+            python.preferences().status = f"Does not work: {error}"
+            return ""
 
         def deliver(
             context: bpy.types.Context, value: dict[str, Any], arrays: dict[str, np.ndarray]

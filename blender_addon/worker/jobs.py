@@ -44,7 +44,7 @@ class Plan:
     arguments: dict[str, Any]
     deliver: Deliver
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    refused: Callable[[str], None] = lambda sentence: None
+    refused: Callable[[Exception], str] = lambda error: ""  # what to do beside the error's words
     changes_file: bool = True  # so that it can be undone
 
 
@@ -135,11 +135,17 @@ def finish(context: bpy.types.Context, task: Task) -> Told:
         value, arrays = task.job.result()
         told = task.plan.deliver(context, value, arrays)
     except (ValueError, WorkerError) as error:
-        task.plan.refused(str(error))
-        return Told(str(error)[:1].upper() + str(error)[1:], "ERROR")
+        return Told(_sentence(task.plan, error), "ERROR")
     if task.plan.changes_file and bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message=task.plan.label)
     return told
+
+
+def _sentence(plan: Plan | None, error: Exception) -> str:
+    """What is told of an error, once its plan knows of it."""
+    way = "" if plan is None else plan.refused(error)
+    text = "; ".join([str(error), way] if way else [str(error)])
+    return text[:1].upper() + text[1:]
 
 
 class WorkerOperator:
@@ -177,9 +183,7 @@ class WorkerOperator:
             plan = self.plan(context)
             task = begin(plan)
         except (ValueError, WorkerError) as error:
-            if plan is not None:
-                plan.refused(str(error))
-            self.report({"ERROR"}, str(error)[:1].upper() + str(error)[1:])
+            self.report({"ERROR"}, _sentence(plan, error))
             return {"CANCELLED"}
         if not bpy.app.background and context.window_manager.windows:
             _start_ticking()

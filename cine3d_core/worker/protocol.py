@@ -34,6 +34,7 @@ _DTYPES = ("bool", "uint8", "int16", "int32", "int64", "float32", "float64")
 
 # What an `error` message may say in `kind_of_error`.
 INPUT_ERROR = "input"  # a person's mistake: `message` is the sentence to show
+PANORAMA = "panorama"  # as `input`: a view of it has to be chosen
 CANCELLED = "cancelled"
 OUT_OF_MEMORY = "memory"
 BUG = "bug"  # ours: `details` holds the traceback

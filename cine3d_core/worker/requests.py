@@ -104,7 +104,13 @@ def estimated_depth(path: str, settings: BuildSettings, *, find_fluids: bool) ->
 
 def seen_in(path: str, settings: BuildSettings) -> Seen:
     """What the bundled network sees in the photo; asked once while the file stays as it is."""
-    key = replace(BuildSettings(), size=settings.size, border=settings.border, depth=settings.depth)
+    key = replace(
+        BuildSettings(),
+        size=settings.size,
+        border=settings.border,
+        view=settings.view,
+        depth=settings.depth,
+    )
     return _seen_in_file(path, _modified(path, "photo"), key)
 
 

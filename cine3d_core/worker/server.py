@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cine3d_core import __version__
-from cine3d_core.errors import InputError
+from cine3d_core.errors import InputError, PanoramaError
 from cine3d_core.progress import Progress
 from cine3d_core.settings import LABELS
 from cine3d_core.worker import protocol
@@ -131,7 +131,9 @@ def describe_error(error: Exception) -> dict[str, str]:
     if isinstance(error, Cancelled):
         return {"kind_of_error": protocol.CANCELLED, "message": "cancelled", "details": ""}
     if isinstance(error, InputError):
-        kind, text = protocol.INPUT_ERROR, error.told(LABELS)
+        is_panorama = isinstance(error, PanoramaError)
+        kind = protocol.PANORAMA if is_panorama else protocol.INPUT_ERROR
+        text = error.told(LABELS)
     elif isinstance(error, ImportError) and "cine3d_core" not in str(error):
         kind = protocol.INPUT_ERROR
         text = f"the worker's Python lacks a package ({error}); run Set Up in the preferences"

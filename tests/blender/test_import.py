@@ -11,7 +11,7 @@ import pytest
 from blender_addon.scene import build_choices, photo_points, photo_scene, scene_files
 from blender_addon.worker import jobs
 from cine3d_core.files.scene.arrays import read_scene_info
-from tests.blender.river_photo import WIDTH, import_river, write_river
+from tests.blender.river_photo import WIDTH, import_river, write_png, write_river
 
 pytestmark = pytest.mark.blender
 
@@ -82,6 +82,48 @@ def test_a_photo_is_known_again_by_its_relative_path(river, river_files):
     root.cine3d.photo = scene_files.stored_path(river_files.photo)
     assert root.cine3d.photo.startswith("//..")
     assert photo_scene.root_of_photo(river, river_files.photo) == root
+
+
+@pytest.fixture
+def panorama(tmp_path):
+    """A picture whose camera says that it shows all directions."""
+    generator = np.random.default_rng(0)
+    image = np.kron(generator.uniform(0.3, 0.7, (16, 32, 3)), np.ones((4, 4, 1)))
+    path = tmp_path / "round.png"
+    image[:4] = image[-4:] = 0.5  # zenith and nadir are one direction each
+    image[:, -1] = image[:, 0]
+    write_png(path, image.astype(np.float32))
+    return path
+
+
+def test_a_panorama_is_imported_once_a_view_of_it_is_chosen(scene, panorama):
+    scene.cine3d.size, scene.cine3d.preset = 64, "draft"
+    with pytest.raises(RuntimeError, match="choose a view of it under Panorama"):
+        bpy.ops.cine3d.import_photo(filepath=str(panorama))
+    assert not photo_scene.roots(scene)
+    scene.cine3d.panorama, scene.cine3d.view_yaw, scene.cine3d.view_across = "VIEW", -30, 90
+    assert bpy.ops.cine3d.import_photo(filepath=str(panorama)) == {"FINISHED"}
+    (root,) = photo_scene.roots(scene)
+    width, height = root.cine3d.photo_size
+    assert width / height == pytest.approx(1.5, abs=0.05)  # the view's shape, not the panorama's
+    assert root.cine3d.intrinsics[0] == pytest.approx(width / 2, rel=0.05)  # 90 degrees across
+    assert root.cine3d.choices.view_yaw == -30  # kept for Build Again
+    assert scene.cine3d.panorama == "NONE"  # the next photo is taken for no panorama
+    root.cine3d.choices.panorama = "FLAT"
+    assert bpy.ops.cine3d.rebuild() == {"FINISHED"}
+    width, height = root.cine3d.photo_size
+    assert width > 1.9 * height
+
+
+def test_building_again_what_has_become_a_panorama_shows_the_fields(scene, panorama):
+    scene.cine3d.size, scene.cine3d.preset = 64, "draft"
+    scene.cine3d.panorama = "FLAT"
+    assert bpy.ops.cine3d.import_photo(filepath=str(panorama)) == {"FINISHED"}
+    (root,) = photo_scene.roots(scene)
+    root.cine3d.choices.panorama = "NONE"
+    with pytest.raises(RuntimeError, match="choose a view"):
+        bpy.ops.cine3d.rebuild()
+    assert root.cine3d.choices.panorama == "VIEW"
 
 
 def test_what_cannot_be_imported_is_refused_in_words(scene, tmp_path):

@@ -21,7 +21,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from cine3d_core.errors import InputError
+from cine3d_core.errors import InputError, PanoramaError
 from cine3d_core.files.inputs import input_file, sha256_of
 from cine3d_core.files.pictures.colour import srgb_samples
 from cine3d_core.files.pictures.decoding import (
@@ -92,8 +92,8 @@ def read_photo(path: str | Path, *, max_side: int | None = None, view: ViewChoic
         view: what to cut out of a panorama; "flat" to take a panorama as it is.
 
     Raises:
-        InputError: no such file, not a picture, damaged, under 16 px a side, too large, or a
-            panorama without a view.
+        InputError: no such file, not a picture, damaged, under 16 px a side, or too large.
+        PanoramaError: a panorama without a view.
     """
     stored = _read_raw(path, max_side) if is_raw(path) else _read_picture(path, max_side, view)
     focal_from = "EXIF"
@@ -219,8 +219,8 @@ def _xmp(image: Image.Image) -> bytes:
     return packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "replace")
 
 
-def _is_panorama(path: str | Path) -> InputError:
-    return InputError(
+def _is_panorama(path: str | Path) -> PanoramaError:
+    return PanoramaError(
         f"the photo {path} is a panorama of all directions, which no single lens sees",
         "cut a view out of it with {view} 0,0,75 (degrees to the right, upwards, across)",
         "take it as it is with {view} flat",
