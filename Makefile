@@ -126,7 +126,7 @@ faults: setup
 NEEDED_BY_TORCH := filelock fsspec jinja2 networkx setuptools sympy typing-extensions
 
 # What the networks of the shelf run with, and the pictures of phones: Set Up installs it too.
-SHELF := transformers onnxruntime pillow-heif
+SHELF := transformers onnxruntime pillow-heif rawpy
 pins: setup
 	(grep -v '^ *"torch>' pyproject.toml | sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",/\1/p'; \
 		printf '%s\n' $(SHELF) $(NEEDED_BY_TORCH)) | \
