@@ -151,3 +151,11 @@ def modifier_input_path(modifier: bpy.types.NodesModifier, name: str) -> str:
     if hasattr(modifier, "properties"):
         return f'modifiers["{modifier.name}"].properties.inputs.{identifier}.value'
     return f'modifiers["{modifier.name}"]["{identifier}"]'
+
+
+def take_pattern(node: bpy.types.Node) -> None:
+    """Let a node Remove Named Attribute take a pattern; 5.0 made its setting an input."""
+    if hasattr(node, "pattern_mode"):
+        node.pattern_mode = "WILDCARD"
+    else:
+        node.inputs["Pattern Mode"].default_value = "Wildcard"

@@ -19,11 +19,13 @@ from dataclasses import dataclass
 
 import bpy
 
+from ..compat import take_pattern
+
 STATIC_GROUP = "Cine3D Static Points"
 MOVING_GROUP = "Cine3D Moving Points"
 MATERIAL = "Cine3D Points"
 LAYOUT = "cine3d_layout"  # property of our node groups: their version
-LAYOUT_VERSION = 2  # a group of another version is built anew
+LAYOUT_VERSION = 3  # a group of another version is built anew
 
 COLOR, RADIUS, WEIGHT = "Col", "point_radius", "weight"
 
@@ -73,6 +75,13 @@ class _Builder:
 
     def math(self, operation: str, *inputs) -> Socket:
         return self.node("ShaderNodeMath", *inputs, operation=operation).outputs[0]
+
+    def without(self, geometry: Socket, pattern: str) -> Socket:
+        """The geometry without the attributes whose names match, "*" standing for anything."""
+        node = self.node("GeometryNodeRemoveAttribute", geometry)
+        take_pattern(node)
+        node.inputs["Name"].default_value = pattern
+        return node.outputs[0]
 
     def attribute(self, kind: str, name: str | Socket) -> Socket:
         node = self.node("GeometryNodeInputNamedAttribute", name, data_type=kind)
@@ -130,9 +139,9 @@ def _emission_material(name: str) -> bpy.types.Material:
 def _group(
     name: str, inputs: tuple, build: Callable[[_Builder, bpy.types.Node], Socket]
 ) -> bpy.types.NodeTree:
-    tree = bpy.data.node_groups.get(name)
-    if tree is not None and tree.get(LAYOUT) == LAYOUT_VERSION:
-        return tree
+    for tree in bpy.data.node_groups:  # a file of an earlier state has another of this name
+        if tree.name.split(".")[0] == name and tree.get(LAYOUT) == LAYOUT_VERSION:
+            return tree
     tree = bpy.data.node_groups.new(name, "GeometryNodeTree")
     tree[LAYOUT] = LAYOUT_VERSION
     tree.is_modifier = True
@@ -197,6 +206,9 @@ def _copy(
     after = _key(build, prefix, build.math("ADD", low, 1.0))
     offset = build.node("ShaderNodeMix", share, before, after, data_type="VECTOR").outputs[1]
     moved = build.node("GeometryNodeSetPosition", geometry, None, None, offset).outputs[0]
+    # The keys have done their work: whatever comes now would copy them for every point.
+    for keys in ("fwd_*", "bwd_*"):
+        moved = build.without(moved, keys)
     area = build.math("MINIMUM", build.math("MULTIPLY", weight, 2.0), 1.0)
     radius = build.math("MULTIPLY", build.attribute("FLOAT", RADIUS), build.math("SQRT", area))
     faded = build.node(
@@ -238,9 +250,13 @@ def _thin_out(build: _Builder, given: bpy.types.Node, geometry: Socket) -> Socke
     chance = build.node("FunctionNodeRandomValue", 0.0, 1.0, data_type="FLOAT")
     value = next(socket for socket in chance.outputs if socket.enabled)
     unwanted = build.math("GREATER_THAN", value, density)
-    return build.node(
+    fewer = build.node(
         "GeometryNodeDeleteGeometry", geometry, unwanted, domain="POINT", mode="ALL"
     ).outputs[0]
+    # whoever wants all of them does not wait for a copy
+    thins = build.math("LESS_THAN", density, 1.0)
+    switch = build.node("GeometryNodeSwitch", thins, geometry, fewer, input_type="GEOMETRY")
+    return switch.outputs[0]
 
 
 def _finish(build: _Builder, given: bpy.types.Node, geometry: Socket, radius: Socket) -> Socket:

@@ -321,10 +321,31 @@ def test_choices_are_taken_as_they_were_when_the_job_began(scene):
     assert (root.cine3d.choices.size, root.cine3d.choices.frames) == (777, 33)
 
 
-def test_light_points_are_evaluated_in_time(scene):
-    """1.5 million points of the engine are 0.4 million in the view; see `viewport_points`."""
-    show(scene, num_static=130_000, moving=((1, 120_000), (2, 120_000)))
+def test_one_and_a_half_million_points_are_evaluated_in_time(scene):
+    """All points of the sample at 1280 px, at rest; of processor time, whatever runs beside it."""
+    show(scene, num_static=1_100_000, moving=((1, 200_000), (2, 200_000)))
     scene.frame_set(1)
-    start = time.process_time()
-    scene.frame_set(2)
-    assert time.process_time() - start < 2.0  # of processor time, whatever runs beside it
+    spent = []
+    for frame in range(2, 8):
+        start = time.process_time()
+        scene.frame_set(frame)
+        spent.append(time.process_time() - start)
+    assert min(spent) <= 0.06, spent
+
+
+def test_what_is_shown_carries_no_keys(scene):
+    """They are most of a point's bytes, and every step behind the motion would copy them."""
+    root, _, _ = show(scene)
+    moving = photo_points.point_objects(root)[1]
+    assert "fwd_0" in moving.data.attributes
+    for frame in (1, 4):
+        scene.frame_set(frame)
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        (shown,) = {
+            instance.object.data.as_pointer(): instance.object.data
+            for instance in depsgraph.object_instances
+            if instance.object.original == moving
+        }.values()
+        names = set(shown.attributes.keys())
+        assert {"Col", "weight", "position"} <= names
+        assert not [name for name in names if name.startswith(("fwd_", "bwd_"))]
