@@ -40,6 +40,12 @@ def sent(root: bpy.types.Object | None) -> dict[str, np.ndarray]:
     return {"drawing": np.frombuffer(text.encode(), np.uint8)}
 
 
+def clicked_with(root: bpy.types.Object) -> list[str]:
+    """Networks that outlined what was clicked on and takes part in the motion."""
+    regions = (root.cine3d_direct.regions[index] for index in sent_regions(root))
+    return sorted({region.found_by for region in regions if region.found_by})
+
+
 def content(root: bpy.types.Object) -> dict[str, Any]:
     """What a file of hints would hold, in pixels of the photo's size; empty for nothing."""
     size = tuple(root.cine3d.photo_size)

@@ -143,6 +143,9 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
         options=RELATIVE_PATH,
     )
     outlines: StringProperty(name="Outlines", override=_OVERRIDABLE)
+    found_by: StringProperty(
+        name="Found By", description="Network that outlined it, where it was clicked"
+    )
     arrows: StringProperty(name="Arrows", override=_OVERRIDABLE)
     mode: EnumProperty(
         name="Motion",

@@ -14,7 +14,7 @@ from cine3d_core.motion_kinds import KINDS
 from ..scene import first_look, photo_scene
 from ..worker.client import WorkerError
 from . import direct_content, hand, live, masks
-from .direct_properties import MENDINGS
+from .direct_properties import MENDINGS, CINE3D_PG_region
 
 CLICK_PX = 5.0  # a press that moves less is a click
 _LATE_PX = 20.0  # a first movement this long began somewhere else
@@ -269,7 +269,8 @@ def click(context, root: bpy.types.Object, kind: str, place: hand.Place) -> str:
 
     def deliver(value, sent) -> None:
         root = photo_scene.by_session_uid(bpy.context.scene, uid)
-        add_thing(root, kind, value["what"], mode, direct_content.outlines_sent(sent))
+        region = add_thing(root, kind, value["what"], mode, direct_content.outlines_sent(sent))
+        region.found_by = value["network"]
         bpy.ops.ed.undo_push(message="Click on a Thing")
         live.redraw()
 
@@ -279,7 +280,7 @@ def click(context, root: bpy.types.Object, kind: str, place: hand.Place) -> str:
 
 def add_thing(
     root: bpy.types.Object, kind: str, what: str, mode: str, outlines: list[list[hand.Place]]
-) -> None:
+) -> CINE3D_PG_region:
     """A clicked thing becomes a region of its own, or a part of the active one."""
     direct = root.cine3d_direct
     region = direct.active_region()
@@ -288,10 +289,11 @@ def add_thing(
     if adds or fills:
         region.set_outlines([*region.outline_list(), *outlines])
         region.name = region.name or what.capitalize()
-        return
+        return region
     region = direct.new_region(what.capitalize())
     region.mode, region.rests = mode, kind == "RESTS"
     region.set_outlines(outlines)
+    return region
 
 
 class CINE3D_OT_pin(masks.NeedsPhoto, bpy.types.Operator):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def build_plan(
         "points": choices.points,
         "hints": motion_drawing.hints(context, root) if root else [],
         "regions": motion_drawing.regions(context, root) if root else [],
+        "clicked_with": direct_content.clicked_with(root) if root else [],
     }
     taken, uid = build_choices.record(choices), root and root.session_uid
     scene_uid, fresh = context.scene.session_uid, first_look.is_fresh(context.scene)
@@ -84,13 +86,16 @@ def build_plan(
             first_look.look_through(context, scene, shown)
         return jobs.Told("; ".join([told, *around]), "WARNING" if around else "INFO")
 
-    def refused(error: Exception) -> str:
-        if not (isinstance(error, WorkerError) and error.kind == protocol.PANORAMA):
-            return ""
-        ask_view()
-        return "choose a view of it under Panorama"
-
+    refused = partial(_asked_of_a_panorama, ask_view)
     return jobs.Plan("Build", "build", arguments, deliver, arrays, refused=refused)
+
+
+def _asked_of_a_panorama(ask_view: Callable[[], None], error: Exception) -> str:
+    """What to do when a photo turned out to be a panorama; nothing for other errors."""
+    if not (isinstance(error, WorkerError) and error.kind == protocol.PANORAMA):
+        return ""
+    ask_view()
+    return "choose a view of it under Panorama"
 
 
 def _points(root: bpy.types.Object) -> int:

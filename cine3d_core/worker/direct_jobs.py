@@ -28,9 +28,12 @@ from cine3d_core.files.pictures.photo import Photo
 from cine3d_core.imaging.polygons import outlines_of
 from cine3d_core.motion.direct import asks_what_flows
 from cine3d_core.motion.sway import HARMONICS
+from cine3d_core.networks.shelf.clicks import Click
 from cine3d_core.scene import FLUIDS, Drawing, MotionField
 from cine3d_core.see.click import grow_click
+from cine3d_core.see.look import BUNDLED
 from cine3d_core.worker.kept import KeptParts
+from cine3d_core.worker.model_jobs import found_by_network
 from cine3d_core.worker.pictures import rows_up
 from cine3d_core.worker.requests import (
     NETWORKS,
@@ -184,7 +187,8 @@ def _swing_planes(motion: MotionField) -> Tensor:  # [4, h, w]
 def click_thing(job: JobInput) -> JobResult:
     """What `clicks` (x, y as shares, y from the top, and whether it belongs) are on: `drawing`.
 
-    The outlines are those of one region, `what` the fluid that it is or "thing".
+    The outlines are those of one region, `what` the fluid that it is or "thing". A network for
+    clicks finds them where one is here, else what the bundled one sees; `network` says which.
     """
     settings = replace(settings_asked(job), size=CLICK_SIDE_PX)
     photo = working_photo(job.arguments["photo"], settings)
@@ -195,7 +199,9 @@ def click_thing(job: JobInput) -> JobResult:
         for x, y, belongs in job.arguments["clicks"]
     ]
     colour = np.ascontiguousarray(photo.rgb.permute(1, 2, 0).numpy())
-    mask = grow_click(seen.fluid.numpy(), colour, places)
+    shares = tuple(Click(float(x), float(y), bool(b)) for x, y, b in job.arguments["clicks"])
+    found = found_by_network(job.arguments["photo"], settings, shares)
+    network, mask = found or (BUNDLED, grow_click(seen.fluid.numpy(), colour, places))
     outlines = outlines_of(mask)
     if not outlines:
         raise InputError("nothing was found under the click; click in the middle of a thing")
@@ -204,7 +210,7 @@ def click_thing(job: JobInput) -> JobResult:
     inside = seen.fluid[:, torch.from_numpy(mask)].mean(1)
     best = int(inside.argmax())
     what = FLUIDS[best] if float(inside[best]) > 0.5 else "thing"
-    return {"what": what}, {"drawing": np.frombuffer(sent, np.uint8)}
+    return {"what": what, "network": network}, {"drawing": np.frombuffer(sent, np.uint8)}
 
 
 DIRECT_JOBS: dict[str, JobFunction] = {

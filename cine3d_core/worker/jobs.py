@@ -7,7 +7,7 @@ shares of its width and height, y from the top, so that its size in pixels need 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -78,6 +78,9 @@ def build(job: JobInput) -> JobResult:
     scene = scene_of_photo(
         request.photo, request.drawing, request.settings, NETWORKS, progress=_scaled(job, 0.0, 0.85)
     )
+    if clicked_with := job.arguments.get("clicked_with"):
+        names = sorted(str(name) for name in clicked_with)
+        scene = replace(scene, parameters={**scene.parameters, "clicked_with": names})
     job.progress("Writing the scene file", 0.86)
     save_scene(scene, path)
     job.progress("Preparing the points", 0.9)

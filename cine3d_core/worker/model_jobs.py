@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cine3d_core.errors import InputError
 from cine3d_core.files.inputs import input_file
 from cine3d_core.files.models.catalogue import find_entry, shelf_entries
@@ -62,6 +64,25 @@ def click_mask(job: JobInput) -> JobResult:
     clicks = tuple(Click(float(x), float(y), bool(inside)) for x, y, inside in _given(job))
     mask = mask_of(clicker.model, clicker.photo, clicks)
     return {"network": clicker.name}, {"mask": mask[0].flip(0).contiguous().numpy()}
+
+
+def found_by_network(
+    path: str, settings: BuildSettings, clicks: tuple[Click, ...]
+) -> tuple[str, np.ndarray] | None:
+    """The best network for clicks here and what it says they are on, [H, W] bool; None: none is.
+
+    Args:
+        path: of the photo.
+        settings: of the size that the mask has.
+        clicks: at least one.
+    """
+    best = chosen("click", None)
+    if best is None:
+        return None
+    modified = input_file(path, "photo").stat().st_mtime_ns
+    clicker = _clicker(path, modified, settings, best.entry.name)
+    mask = mask_of(clicker.model, clicker.photo, clicks)[0] > 0.5
+    return clicker.name, mask.numpy()
 
 
 @dataclass(frozen=True)

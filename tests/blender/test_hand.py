@@ -101,6 +101,14 @@ def test_a_clicked_thing_is_a_region_or_a_part_of_the_active_one(root):
     assert hand.region_drawn_at(direct, (0.3, 0.6)) == 1  # the later one lies over the other
 
 
+def test_the_build_is_told_which_networks_outlined_what_was_clicked_on(root):
+    water = tool.add_thing(root, "ARROW", "water", "flow", [SQUARE])
+    assert direct_content.clicked_with(root) == []
+    water.found_by = "sam-2.1-tiny"
+    tool.add_thing(root, "RESTS", "thing", "flow", [SQUARE]).found_by = "see"
+    assert direct_content.clicked_with(root) == ["sam-2.1-tiny", "see"]
+
+
 def test_a_stroke_that_mends_the_depth_is_sent_beside_the_drawing(root):
     for mend in ("NEARER", "STAND", "AS-FAR-AS"):
         tool.mend_depth(root, mend, [(0.1, 0.5), (0.2, 0.5), (0.5, 0.5)], 0.1)

@@ -20,7 +20,9 @@ from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.layers.fill_learned import foreign_fill
 from cine3d_core.networks.shelf import ade20k, da3, moge
 from cine3d_core.networks.shelf.clicks import Click, encode, mask_of
+from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.jobs import JOBS
+from cine3d_core.worker.model_jobs import found_by_network
 from cine3d_core.worker.server import JobInput
 from tests import tiny_networks
 from tests.command_line import PHOTO
@@ -133,6 +135,9 @@ def test_clicks_find_a_mask_and_only_the_first_is_slow(filled: Path) -> None:
         job(photo=str(PHOTO), settings=settings, clicks=clicks, network="sam-2.1-tiny")
     )
     assert value == {"network": "sam-2.1-tiny"}
+    place = (Click(0.5, 0.8, True),)
+    name, mask = found_by_network(str(PHOTO), BuildSettings(size=96), place)  # as Blender's tool
+    assert name == "sam-2.1-tiny" and np.array_equal(mask, arrays["mask"][::-1] > 0.5)
     with pytest.raises(InputError, match="no click"):
         JOBS["click_mask"](job(photo=str(PHOTO), size=96, clicks=[]))
 

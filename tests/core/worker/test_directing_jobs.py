@@ -19,6 +19,7 @@ from cine3d_core.files.scene.scene_file import load_scene
 from cine3d_core.imaging.polygons import rasterize_polygons
 from cine3d_core.motion.draw import draw_motion, what_moves
 from cine3d_core.scene import CinemagraphScene
+from cine3d_core.see.look import BUNDLED
 from cine3d_core.settings import BuildSettings
 from cine3d_core.worker.jobs import JOBS
 from cine3d_core.worker.requests import asked
@@ -198,5 +199,12 @@ def test_a_click_on_the_sky_outlines_the_sky(photo: Path) -> None:
     place = torch.zeros(1, SIDE // 2, SIDE, dtype=torch.bool)
     for region in content["regions"]:
         place = rasterize_polygons(region["mask"], SIDE // 2, SIDE)
+    assert value["network"] == BUNDLED  # there is none for clicks on this machine
     assert value["what"] == "sky" and bool(place[0, 19, 205])
     assert not bool(place[0, 110:].any()) and float(place.float().mean()) > 0.15
+
+
+def test_a_scene_says_which_networks_found_what_was_clicked_on(photo: Path, tmp_path: Path) -> None:
+    words = {"scene_file": str(tmp_path / "s.cine3d"), "clicked_with": ["sam", "a"]}
+    job("build", photo, {}, settings={"frames": 4, "size": 96, "preset": "draft"}, **words)
+    assert load_scene(tmp_path / "s.cine3d").parameters["clicked_with"] == ["a", "sam"]
