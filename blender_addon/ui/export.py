@@ -156,6 +156,20 @@ def write_colors(
 class _ExchangeExport(PhotoOperator, ExportHelper):
     """What Alembic and USD share."""
 
+    kind = ""  # of Blender's build options
+
+    @classmethod
+    def built_in(cls) -> bool:
+        """Whether this Blender can write the format; its `bpy.ops` has every name."""
+        return bool(getattr(bpy.app.build_options, cls.kind))
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context):
+        if not cls.built_in():
+            cls.poll_message_set(f"This Blender was built without {cls.kind}")
+            return False
+        return super().poll(context)
+
     def execute(self, context: bpy.types.Context):
         root = photo_scene.active_root(context)
         try:
@@ -175,6 +189,7 @@ class CINE3D_OT_export_alembic(_ExchangeExport, bpy.types.Operator):
 
     bl_idname = "cine3d.export_alembic"
     bl_label = "Export Cinemagraph Alembic"
+    kind = "alembic"
 
     filename_ext = ".abc"
     filter_glob: StringProperty(default="*.abc", options={"HIDDEN"})
@@ -200,6 +215,7 @@ class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
 
     bl_idname = "cine3d.export_usd"
     bl_label = "Export Cinemagraph USD"
+    kind = "usd"
 
     filename_ext = ".usdc"
     filter_glob: StringProperty(default="*.usd;*.usdc;*.usda", options={"HIDDEN"})
@@ -211,9 +227,9 @@ class CINE3D_OT_export_usd(_ExchangeExport, bpy.types.Operator):
 
 def _draw_menu(self, context: bpy.types.Context):
     self.layout.operator("cine3d.export_ply", text="Cinemagraph Points (.ply)")
-    if hasattr(bpy.ops.wm, "alembic_export"):  # a Blender may be built without
+    if CINE3D_OT_export_alembic.built_in():
         self.layout.operator("cine3d.export_alembic", text="Cinemagraph Points (.abc)")
-    if hasattr(bpy.ops.wm, "usd_export"):
+    if CINE3D_OT_export_usd.built_in():
         self.layout.operator("cine3d.export_usd", text="Cinemagraph Points (.usdc)")
 
 

@@ -223,6 +223,16 @@ def look_at_reopened():
     return 0.5
 
 
+def look_at_exports():
+    """Fault 29: Debian's Blender has no Alembic; the menu must not offer it."""
+    can = bpy.app.build_options.alembic
+    with in_view():
+        assert bpy.ops.cine3d.export_alembic.poll() == can
+        assert bpy.ops.cine3d.export_usd.poll() == bpy.app.build_options.usd
+    print("ALEMBIC", can, flush=True)
+    return 0.2
+
+
 def copy_system_info():
     assert bpy.ops.cine3d.copy_system_info() == {"FINISHED"}
     (OUT / "system-info.txt").write_text(bpy.context.window_manager.clipboard)
@@ -241,7 +251,10 @@ SESSIONS = {
         look_at_first_minute, watch_playing, look_at_speed, open_sidebar, show_tab, render, save,
         quit_blender,
     ],
-    "second": [reopen, look_at_colours, look_at_reopened, render, copy_system_info, quit_blender],
+    "second": [
+        reopen, look_at_colours, look_at_reopened, render, look_at_exports, copy_system_info,
+        quit_blender,
+    ],
 }  # fmt: skip
 
 
@@ -281,6 +294,10 @@ if __name__ == "__main__":
         import artist
 
         SESSIONS["artist"] = artist.STEPS
+    if PLACES["session"] == "pictures":
+        import pictures
+
+        SESSIONS["pictures"] = pictures.STEPS
     if PLACES["session"] == "hand":
         import hand as by_hand
 
