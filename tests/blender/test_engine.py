@@ -75,6 +75,28 @@ def test_all_passes_arrive(river, tmp_path, probe):
     assert moving[-5:, -40:].mean() > 0.9 and moving[:20].mean() < 0.1
 
 
+def within(area, pixels):
+    """The part of an area [H, W] bool that lies so far from its edge; the picture's is none."""
+    for _ in range(pixels):
+        wide = np.pad(area, 1, mode="edge")
+        area = area & wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
+    return area
+
+
+@pytest.mark.parametrize("frame", [1, 4, 6])
+def test_the_moving_pass_is_a_matte_of_the_water(river, river_files, tmp_path, probe, frame):
+    """Fault 28: dashes and a fringe along what stands in the water, and hard edges."""
+    river.view_layers[0].cine3d.use_pass_moving = True
+    render_still(river, tmp_path / "still.png", frame)
+    moving = probe.seen["Moving"][..., 0]
+    water = read_png(river_files.mask)[..., 0] > 0.5
+    assert moving[within(water, 2)].min() > 0.95  # no dashes
+    assert moving[within(~water, 2)].max() < 0.05  # no fringe
+    soft = (moving > 0.1) & (moving < 0.9)
+    edge = ~within(water, 1) & ~within(~water, 1)
+    assert soft[edge].mean() > 0.5 and soft.mean() < 0.1
+
+
 def test_vectors_are_those_of_cycles(river, tmp_path, probe):
     river.view_layers[0].use_pass_vector = True
     camera = river.camera
@@ -131,6 +153,17 @@ def test_transparent_film_shows_what_no_point_covers(river, tmp_path, probe):
     river.render.film_transparent = True
     render_still(river, tmp_path / "b.png")
     assert probe.seen["Combined"][..., 3].min() == 0.0
+
+
+@pytest.mark.parametrize("percent", [25, 12])
+def test_a_small_transparent_frame_is_as_solid_as_the_photo(river, tmp_path, probe, percent):
+    """Fault 12: a frame much smaller than the photo was see-through, with a grid in it."""
+    river.render.film_transparent, river.render.resolution_percentage = True, percent
+    for frame in (1, 6):
+        render_still(river, tmp_path / "small.png", frame)
+        alpha = probe.seen["Combined"][..., 3]
+        assert alpha.mean() >= 0.99  # it was 0.93 and 0.47
+        assert alpha.min() >= 0.85  # beside the post, where its few pixels end
 
 
 @pytest.mark.parametrize("mode", ["PARALLEL", "OFFAXIS"])
