@@ -135,8 +135,8 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable, help="the worker's Python")
     parser.add_argument(
         "--only",
-        choices=(*SESSIONS, *ALONE),
-        help="one session; first, second and artist go on with what an earlier run left in --out",
+        choices=(*SESSIONS, *ALONE, "pictures"),
+        help="one session; all but hand and photographs go on with what a run left in --out",
     )
     parser.add_argument(
         "--photos", type=Path, help="folder of the eight test photographs, for --only photographs"
