@@ -13,9 +13,9 @@ from cine3d_core.settings import BuildSettings
 SAMPLE = Path(__file__).resolve().parents[3] / "docs" / "sample" / "photo.jpg"
 SIZE = (937, 1280)  # that the places below are measured in
 SOLID = {  # left, top, right, bottom
-    "tower": (375, 165, 590, 700),
-    "left cupola": (418, 130, 440, 165),
-    "right cupola": (525, 80, 550, 118),
+    "tower": (375, 195, 590, 700),
+    "left cupola": (422, 138, 438, 165),
+    "right cupola": (530, 92, 548, 118),
     "boat": (900, 610, 1180, 720),
 }
 
