@@ -12,26 +12,24 @@ confident pixels either side of a ramp as its training set, in the manner of clo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.imaging.guided_filter import (
-    box_mean,
-    predict_from_colour,
-    regress_on_colour,
-    resized,
-)
+from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_colour, resized
 from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.imaging.windows import (
+    bilateral,
+    box_mean,
+    dilated,
+    distance_to,
+    median_of_mask,
+    shrunk,
+    window_max,
+)
 from cine3d_core.scene import DepthMap
-
-Array = NDArray[Any]  # float32 throughout; cv2's annotations know no dtype
-Mask = NDArray[np.bool_]
 
 _FAR = 0.95  # of the farthest depth: nothing stands there
 SKY_SEAM = 0.003  # of the long side: where sky and ground meet, depth knows better
@@ -59,11 +57,11 @@ class DepthParams:
 class _Edges:
     """Where disparity jumps, and between which two values."""
 
-    near: Array  # [H, W] disparity of the near side
-    far: Array  # [H, W]
-    jump: Array  # [H, W] how much of that difference lies in steep ramps
-    ramp: Mask  # [H, W] neither near nor far
-    zone: Mask  # [H, W] ramp and what a shifted edge may have put on the wrong side
+    near: Tensor  # [H, W] disparity of the near side
+    far: Tensor  # [H, W]
+    jump: Tensor  # [H, W] how much of that difference lies in steep ramps
+    ramp: Tensor  # [H, W] bool, neither near nor far
+    zone: Tensor  # [H, W] bool, ramp and what a shifted edge may have put on the wrong side
 
 
 def disparity_to_depth(disparity: Tensor, *, params: DepthParams) -> Tensor:
@@ -97,12 +95,12 @@ def upsample_disparity(
     regression = regress_on_colour(
         _as_image(small),
         target,
-        np.ones_like(target),
+        torch.ones_like(target),
         radius=radius,
         epsilon=params.guide_epsilon,
     )
     filtered = predict_from_colour(resized(regression, *size), _without_texture(_as_image(rgb)))
-    return _as_tensor(np.clip(filtered, target.min(), target.max()), disparity)
+    return torch.clamp(filtered, target.min(), target.max())[None].to(disparity)
 
 
 def with_sky(depth: DepthMap) -> DepthMap:
@@ -113,11 +111,8 @@ def with_sky(depth: DepthMap) -> DepthMap:
     """
     assert depth.fluid is not None
     sky = depth.fluid[:1]
-    size = 2 * max(2, round(SKY_SEAM * max(sky.shape))) + 1
-    inner = cv2.erode(
-        (sky[0] > 0.5).cpu().numpy().astype(np.uint8), np.ones((size, size), np.uint8)
-    )
-    added = torch.from_numpy(inner > 0)[None].to(depth.depth.device)
+    radius = max(2, round(SKY_SEAM * max(sky.shape)))
+    added = ~dilated(~(sky[0] > 0.5), radius)[None].to(depth.depth.device)
     far = depth.depth.max().expand_as(depth.depth)
     return replace(
         depth,
@@ -159,9 +154,9 @@ def remove_flying_pixels(
     """Soft depth edges become one-pixel steps on the photo's edges; slopes stay as they are."""
     values, guide = _as_image(disparity), _without_texture(_as_image(rgb))
     edges = _find_edges(values, params)
-    if not edges.zone.any():
+    if not bool(edges.zone.any()):
         return disparity
-    share = (values - edges.far) / np.maximum(edges.near - edges.far, 1e-6)
+    share = (values - edges.far) / (edges.near - edges.far).clamp(min=1e-6)
     is_near, proven = _choose_side(share, guide, edges, params)
     # Texture leaves gaps in a ramp; what lies in them would lend ramp values to both sides.
     ramp = _closed(edges.ramp & proven, _pixels(params.edge_radius / 3, values.shape))
@@ -170,9 +165,10 @@ def remove_flying_pixels(
     # Away from edges there are no sides.
     lends = ~moved & (edges.near - edges.far > params.edge_jump)
     near = _continue_side(values, is_near & lends, edges.near, moved)
-    far = np.minimum(_continue_side(values, ~is_near & lends, edges.far, moved), near)
+    far = torch.minimum(_continue_side(values, ~is_near & lends, edges.far, moved), near)
     gentle = _soften(values, edges.ramp & ~proven, moved, params)
-    return _as_tensor(np.where(moved, np.where(is_near, near, far), gentle), disparity)
+    sharp = torch.where(moved, torch.where(is_near, near, far), gentle)
+    return sharp[None].to(disparity)
 
 
 def refine_depth(
@@ -204,35 +200,34 @@ def _before_the_sky(land: Tensor, sky: Tensor, rgb: Tensor, params: DepthParams)
     sharp = remove_flying_pixels(placed, rgb, params=wide)
     share = _as_image(sky)
     radius = _pixels(params.sky_edge_radius, share.shape)
-    border = _dilated(share > 0.25, radius) & _dilated(share < 0.75, radius)
-    return torch.where(torch.from_numpy(border)[None].to(land.device), sharp, placed)
+    border = dilated(share > 0.25, radius) & dilated(share < 0.75, radius)
+    return torch.where(border[None], sharp, placed)
 
 
-def _find_edges(values: Array, params: DepthParams) -> _Edges:
+def _find_edges(values: Tensor, params: DepthParams) -> _Edges:
     radius = _pixels(params.edge_radius, values.shape)
-    near, far = _window_max(values, radius), -_window_max(-values, radius)
+    near, far = window_max(values, radius), -window_max(-values, radius)
     steepness = _steepness(values)
     # The gentlest slope nearby is that of the surfaces an edge would separate; on a slope without
     # an edge it equals the slope itself.
-    surface = -_window_max(-box_mean(steepness, max(1, radius // 4)), radius)
+    surface = -window_max(-box_mean(steepness, max(1, radius // 4)), radius)
     steep = steepness * max(values.shape) > params.edge_slope
     steep &= (steepness > params.edge_contrast * surface) & (near - far > params.edge_jump)
     # Over the window side, an area is a width and summed gradients are a jump; what a slope does
     # in so wide a window, or a speckle, is neither.
-    size, spread = np.float32(2 * radius + 1), max(1, radius // 2)
-    width = _window_max(box_mean(steep.astype(np.float32), radius) * size, spread)
-    jump = _window_max(box_mean(steep * steepness, radius) * size, spread)
+    size, spread = 2 * radius + 1, max(1, radius // 2)
+    width = window_max(box_mean(steep.to(values), radius) * size, spread)
+    jump = window_max(box_mean(steep * steepness, radius) * size, spread)
     steep &= jump > params.edge_jump
-    distance = cv2.distanceTransform((~steep).astype(np.uint8), cv2.DIST_L2, 5)
     # An edge lies wrong by about its own softness.
-    zone = distance <= np.clip(0.75 * width, 1, radius)
+    zone = distance_to(steep) <= (0.75 * width).clamp(1, radius)
     zone &= near - far > params.edge_jump
-    return _Edges(near=near, far=far, jump=np.minimum(jump, near - far), ramp=steep, zone=zone)
+    return _Edges(near, far, jump=torch.minimum(jump, near - far), ramp=steep, zone=zone)
 
 
 def _choose_side(
-    share: Array, guide: Array, edges: _Edges, params: DepthParams
-) -> tuple[Mask, Mask]:
+    share: Tensor, guide: Tensor, edges: _Edges, params: DepthParams
+) -> tuple[Tensor, Tensor]:
     """Whether a pixel belongs to the near surface, and whether there is a jump at all.
 
     `share` is 1 at the near and 0 at the far value of the pixel's window.
@@ -242,17 +237,17 @@ def _choose_side(
     radius = _pixels(params.edge_radius, share.shape)
     # Windows this wide vary slowly: their statistics are as good from a smaller picture.
     factor = max(1, radius // 8)
-    small = (max(1, round(width / factor)), max(1, round(height / factor)))
-    small_guide = cv2.resize(guide, small, interpolation=cv2.INTER_AREA)
-    belief = np.clip(share, 0, 1).astype(np.float32)
+    small = max(1, round(height / factor)), max(1, round(width / factor))
+    small_guide = shrunk(guide, *small)
+    belief = share.clamp(0, 1)
     at_edge = edges.near - edges.far > params.edge_jump
     # First only pixels clearly on one side teach; then all do, with the sides they were given.
-    sure = at_edge & (np.abs(belief - 0.5) > 0.35)
+    sure = at_edge & ((belief - 0.5).abs() > 0.35)
     for teaches in (sure, at_edge):
         regression = regress_on_colour(
             small_guide,
-            cv2.resize(belief, small, interpolation=cv2.INTER_AREA),
-            cv2.resize(teaches.astype(np.float32), small, interpolation=cv2.INTER_AREA),
+            shrunk(belief, *small),
+            shrunk(teaches.to(share), *small),
             radius=max(1, round(radius / factor)),
             epsilon=params.edge_epsilon,
         )
@@ -261,59 +256,49 @@ def _choose_side(
         # Later rounds explain what earlier ones have put in: only the first is a proof.
         proven = proven | ((teaches is sure) & (regression.explained > params.edge_proof))
         # Where colour explains little it gives no side: there the disparity itself decides.
-        trust = np.clip(1.5 * regression.explained - 0.1, 0, 1)
+        trust = (1.5 * regression.explained - 0.1).clamp(0, 1)
         side = trust * by_colour + (1 - trust) * share > 0.5
-        belief = np.where(edges.zone, side, belief).astype(np.float32)
-    speckle = 2 * _pixels(0.0024, share.shape) + 1
-    smooth = cv2.medianBlur((belief > 0.5).astype(np.uint8), speckle) > 0
-    return np.where(edges.zone, smooth, belief > 0.5), proven
+        belief = torch.where(edges.zone, side.to(belief), belief)
+    smooth = median_of_mask(belief > 0.5, _pixels(0.0024, share.shape))
+    return torch.where(edges.zone, smooth, belief > 0.5), proven
 
 
-def _continue_side(values: Array, known: Mask, extreme: Array, wanted: Mask) -> Array:
+def _continue_side(values: Tensor, known: Tensor, extreme: Tensor, wanted: Tensor) -> Tensor:
     """Values of one side of the edges, continued into the ramps."""
     # What is thinner than its own ramp has no pixel of its own value; the extreme of the window,
     # at a small weight, stands in for it.
-    weights = known + np.float32(1e-3) * wanted
-    source = np.where(known, values, extreme)
-    filled = push_pull(torch.from_numpy(source)[None], torch.from_numpy(weights)[None])
-    return filled[0].numpy()
+    weights = known + wanted.to(values) * 1e-3
+    return push_pull(torch.where(known, values, extreme)[None], weights[None])[0]
 
 
-def _without_texture(guide: Array) -> Array:
+def _without_texture(guide: Tensor) -> Tensor:
     """The guide's edges without its fine texture, which is no edge of depth (bilateral filter)."""
     radius = _pixels(0.0016, guide.shape)
-    return cv2.bilateralFilter(guide, 2 * radius + 1, 0.12, radius, borderType=cv2.BORDER_REFLECT)
+    return bilateral(guide, radius, colours=0.12, pixels=radius)
 
 
-def _soften(values: Array, ramp: Mask, moved: Mask, params: DepthParams) -> Array:
+def _soften(values: Tensor, ramp: Tensor, moved: Tensor, params: DepthParams) -> Tensor:
     """Ramps that are no jumps, spread out until a camera move does not tear them."""
     radius = _pixels(params.edge_radius, values.shape)
     half = max(1, radius // 2)
-    share = _window_max(ramp.astype(np.float32), half) * ~_dilated(moved, radius)
-    share = box_mean(share.astype(np.float32), half) * ~_dilated(moved, half)
+    share = dilated(ramp, half) & ~dilated(moved, radius)
+    share = box_mean(share.to(values), half) * ~dilated(moved, half)
     return values + share * (box_mean(box_mean(values, half), half) - values)
 
 
-def _closed(mask: Mask, radius: int) -> Mask:
-    grown = _dilated(mask, radius)
-    return ~_dilated(~grown, radius) | mask
+def _closed(mask: Tensor, radius: int) -> Tensor:
+    grown = dilated(mask, radius)
+    return ~dilated(~grown, radius) | mask
 
 
-def _dilated(mask: Mask, radius: int) -> Mask:
-    return _window_max(mask.astype(np.uint8), radius) > 0
-
-
-def _steepness(values: Array) -> Array:
+def _steepness(values: Tensor) -> Tensor:
     """Length of the gradient, per pixel, by central differences."""
-    padded = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    padded = F.pad(values[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
     across = padded[1:-1, 2:] - padded[1:-1, :-2]
     down = padded[2:, 1:-1] - padded[:-2, 1:-1]
-    return np.hypot(across, down) / 2
-
-
-def _window_max(values: Array, radius: int) -> Array:
-    size = 2 * radius + 1
-    return cv2.dilate(values, np.ones((size, size), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    if values.device.type == "cpu":  # NumPy's last bit, which differs from torch's
+        return torch.from_numpy(np.hypot(across.numpy(), down.numpy())) / 2
+    return torch.hypot(across, down) / 2
 
 
 def _pixels(share: float, shape: tuple[int, ...]) -> int:
@@ -321,13 +306,8 @@ def _pixels(share: float, shape: tuple[int, ...]) -> int:
     return max(1, round(share * max(shape[:2])))
 
 
-def _as_image(x: Tensor) -> Array:
+def _as_image(x: Tensor) -> Tensor:
     """[1, H, W] -> [H, W]; [3, H, W] -> [H, W, 3]."""
-    planes = x.detach().to("cpu", torch.float32)
+    planes = x.detach().float()
     image = planes[0] if len(planes) == 1 else planes.permute(1, 2, 0)
-    return np.ascontiguousarray(image.numpy())
-
-
-def _as_tensor(image: Array, like: Tensor) -> Tensor:
-    """[H, W] -> [1, H, W] on the device of `like`."""
-    return torch.from_numpy(image.astype(np.float32))[None].to(like)
+    return image.contiguous()

@@ -131,6 +131,15 @@ def card_errors_told(device: torch.device) -> Iterator[None]:
         if device.type == "cpu" or not any(word in str(error) for word in _OF_THE_CARD):
             raise
         raise DeviceError(
-            f"the graphics card could not be used ({said}); update its driver and try again",
+            f"the graphics card could not be used ({said}); {_what_helps(device)}",
             "set {device} to cpu",
         ) from error
+
+
+def _what_helps(device: torch.device) -> str:
+    """What to do about a card that has failed."""
+    try:
+        problem = card_facts(device).problem
+    except RuntimeError:  # a card that is lost answers no questions either
+        return "close this program, or start the computer again, and update the card's driver"
+    return problem or "update its driver and try again"

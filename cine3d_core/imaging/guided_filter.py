@@ -9,58 +9,49 @@ the picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-Array = NDArray[Any]  # float32 throughout; cv2's annotations know no dtype
+from cine3d_core.imaging.windows import box_mean, enlarged
 
 
 @dataclass(frozen=True)
 class LocalRegression:
     """Target = slope . colour + offset, in the window around every pixel."""
 
-    slope: Array  # [H, W, 3]
-    offset: Array  # [H, W]
-    explained: Array  # [H, W] share of the target's variance that colour explains, 0 .. 1
-
-
-def box_mean(image: Array, radius: int) -> Array:
-    """Mean over (2 radius + 1)^2 pixels of [H, W] or [H, W, C], mirrored at the borders."""
-    size = (2 * radius + 1, 2 * radius + 1)
-    return cv2.blur(image, size, borderType=cv2.BORDER_REFLECT)
+    slope: Tensor  # [H, W, 3]
+    offset: Tensor  # [H, W]
+    explained: Tensor  # [H, W] share of the target's variance that colour explains, 0 .. 1
 
 
 def regress_on_colour(
-    guide: Array,  # [H, W, 3]
-    target: Array,  # [H, W]
-    weights: Array,  # [H, W] >= 0: how much a pixel has to say
+    guide: Tensor,  # [H, W, 3] float32
+    target: Tensor,  # [H, W]
+    weights: Tensor,  # [H, W] >= 0: how much a pixel has to say
     *,
     radius: int,
     epsilon: float,  # variance of colour that counts as texture, not as an edge
 ) -> LocalRegression:
     """Weighted ridge regression in every window."""
     # A trace of weight everywhere: an empty window gets the plain mean instead of 0 / 0.
-    weight = weights + np.float32(1e-5)
-    first = np.dstack([weight, weight * target, weight * target**2, weight[..., None] * guide])
-    means = box_mean(first.astype(np.float32), radius)
+    weight = weights + 1e-5
+    first = torch.stack([weight, weight * target, weight * (target * target)], dim=2)
+    means = box_mean(torch.cat([first, weight[..., None] * guide], dim=2), radius)
     mean = means[..., 1:] / means[..., :1]
     target_mean, guide_mean = mean[..., 0], mean[..., 2:]
-    variance = mean[..., 1] - target_mean**2
+    variance = mean[..., 1] - target_mean * target_mean
 
-    red, green, blue = cv2.split(guide)
+    red, green, blue = guide.unbind(dim=2)
     products = [red * red, red * green, red * blue, green * green, green * blue, blue * blue]
     products += [red * target, green * target, blue * target]
-    second = box_mean(np.dstack([weight * product for product in products]), radius)
+    second = box_mean(torch.stack([weight * product for product in products], dim=2), radius)
     second /= means[..., :1]
     slope, shared = _solve(second, guide_mean, target_mean, epsilon)
-    explained = np.clip(shared / np.maximum(variance, 1e-6), 0, 1)
-    offset = target_mean - (slope * guide_mean).sum(axis=2)
+    explained = (shared / variance.clamp(min=1e-6)).clamp(0, 1)
     return LocalRegression(
         slope=box_mean(slope, radius),
-        offset=box_mean(offset, radius),
+        offset=box_mean(target_mean - _dot(slope, guide_mean), radius),
         explained=box_mean(explained, radius),
     )
 
@@ -69,36 +60,37 @@ def resized(regression: LocalRegression, height: int, width: int) -> LocalRegres
     """The same regression for a picture of another size (the "fast" in fast guided filter)."""
     if regression.offset.shape == (height, width):
         return regression
-    size = (width, height)
     return LocalRegression(
-        slope=cv2.resize(regression.slope, size, interpolation=cv2.INTER_LINEAR),
-        offset=cv2.resize(regression.offset, size, interpolation=cv2.INTER_LINEAR),
-        explained=cv2.resize(regression.explained, size, interpolation=cv2.INTER_LINEAR),
+        slope=enlarged(regression.slope, height, width),
+        offset=enlarged(regression.offset, height, width),
+        explained=enlarged(regression.explained, height, width),
     )
 
 
-def predict_from_colour(regression: LocalRegression, guide: Array) -> Array:
+def predict_from_colour(regression: LocalRegression, guide: Tensor) -> Tensor:
     """The regression read off at the colours of `guide` [H, W, 3]: [H, W]."""
-    slope = regression.slope
-    shared = slope[..., 0] * guide[..., 0] + slope[..., 1] * guide[..., 1]
-    return shared + slope[..., 2] * guide[..., 2] + regression.offset
+    return _dot(regression.slope, guide) + regression.offset
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:  # [H, W, 3] each -> [H, W]
+    total = one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1]
+    return total + one[..., 2] * other[..., 2]
 
 
 def _solve(
-    second: Array, guide_mean: Array, target_mean: Array, epsilon: float
-) -> tuple[Array, Array]:
+    second: Tensor, guide_mean: Tensor, target_mean: Tensor, epsilon: float
+) -> tuple[Tensor, Tensor]:
     """Slope [H, W, 3] and the variance it explains [H, W], by the covariance's adjugate."""
-    r, g, b = cv2.split(guide_mean)
-    rr, rg, rb, gg, gb, bb, rt, gt, bt = cv2.split(second)
+    r, g, b = guide_mean.unbind(dim=2)
+    rr, rg, rb, gg, gb, bb, rt, gt, bt = second.unbind(dim=2)
     rr, gg, bb = rr - r * r + epsilon, gg - g * g + epsilon, bb - b * b + epsilon
     rg, rb, gb = rg - r * g, rb - r * b, gb - g * b
     rt, gt, bt = rt - r * target_mean, gt - g * target_mean, bt - b * target_mean
     a, d, e = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     f, h, k = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
-    determinant = np.maximum(rr * a + rg * d + rb * e, epsilon**3)
-    slope = np.dstack(
-        [a * rt + d * gt + e * bt, d * rt + f * gt + h * bt, e * rt + h * gt + k * bt]
+    determinant = (rr * a + rg * d + rb * e).clamp(min=epsilon**3)
+    slope = torch.stack(
+        [a * rt + d * gt + e * bt, d * rt + f * gt + h * bt, e * rt + h * gt + k * bt], dim=2
     )
-    slope = (slope / determinant[..., None]).astype(np.float32)
-    shared = slope[..., 0] * rt + slope[..., 1] * gt + slope[..., 2] * bt
-    return slope, shared
+    slope = slope / determinant[..., None]
+    return slope, _dot(slope, torch.stack([rt, gt, bt], dim=2))

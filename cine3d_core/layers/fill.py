@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cine3d_core.imaging.guided_filter import box_mean
 from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.imaging.windows import box_mean
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def context_mean(
     radius: int,
 ) -> Tensor:  # [C, H, W]
     """Mean of the context in a window; zero where the window holds none."""
-    planes = torch.cat([values * context, context.to(values)]).cpu().numpy()
-    sums = torch.from_numpy(np.stack([box_mean(plane, radius) for plane in planes])).to(values)
+    planes = torch.cat([values * context, context.to(values)])
+    sums = torch.stack([box_mean(plane, radius) for plane in planes])
     return sums[:-1] / sums[-1:].clamp(min=1e-6)
 
 
@@ -106,7 +106,7 @@ def _mirror(context: Tensor, hole: Tensor, scale: int) -> _Mirror:
     # A ragged border would scatter the mirror image; averaged over a window it stays in one piece.
     spread = np.zeros((height, width, 3), np.float32)
     spread[wanted] = steps
-    mean = box_mean(spread, max(1, round(0.004 * scale)))[wanted]
+    mean = box_mean(torch.from_numpy(spread), max(1, round(0.004 * scale))).numpy()[wanted]
     calm = mean[:, :2] / np.maximum(mean[:, 2:], 1e-6)
 
     source = np.full(len(rows), -1)
@@ -121,9 +121,7 @@ def _mirror(context: Tensor, hole: Tensor, scale: int) -> _Mirror:
     agreement = np.hypot(*calm.T) / np.maximum(np.hypot(*steps[:, :2].T), 1e-6)
     fade = 1 - distance[wanted] / (0.05 * scale)
     trust = np.clip(fade, 0, 1) * np.clip(agreement, 0, 1) ** 2
-    found = torch.from_numpy(source >= 0)
-    return _Mirror(
-        target=torch.from_numpy(rows * width + columns)[found],
-        source=torch.from_numpy(source)[found],
-        trust=torch.from_numpy(trust)[found],
-    )
+    found = source >= 0
+    target = (rows * width + columns)[found]
+    arrays = target, source[found], trust[found].astype(np.float32)
+    return _Mirror(*(torch.from_numpy(array).to(context.device) for array in arrays))

@@ -12,16 +12,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cine3d_core.imaging.guided_filter import (
-    box_mean,
-    predict_from_colour,
-    regress_on_colour,
-    resized,
-)
+from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_colour, resized
 from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.imaging.windows import box_mean
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
@@ -143,7 +140,7 @@ def _texture(colour: Array) -> tuple[Array, Array]:  # [h, w] each
     g_x = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8)
     g_y = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
     # the box filter's running sums may end a rounding error below zero
-    x, y = (np.maximum(box_mean(g * g, 7), 0) for g in (g_x, g_y))
+    x, y = (box_mean(torch.from_numpy(g * g), 7).clamp(min=0).numpy() for g in (g_x, g_y))
     return np.sqrt(x + y), y / (x + y + 1e-6)
 
 
@@ -180,5 +177,9 @@ def enlarge(mask: Mask, colour: Array) -> Mask:  # [h, w], [H, W, 3] -> [H, W]
     size = (round(width * scale), round(height * scale))
     guide = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
     soft = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    regression = regress_on_colour(guide, soft, np.ones_like(soft), radius=3, epsilon=1e-4)
-    return predict_from_colour(resized(regression, height, width), colour) > 0.5
+    target = torch.from_numpy(soft)
+    regression = regress_on_colour(
+        torch.from_numpy(guide), target, torch.ones_like(target), radius=3, epsilon=1e-4
+    )
+    regression = resized(regression, height, width)
+    return (predict_from_colour(regression, torch.from_numpy(colour)) > 0.5).numpy()

@@ -27,7 +27,7 @@ def better_classes(rgb: Tensor, fluid: Tensor | None, network: nn.Module) -> Ten
     """
     rough = ade20k.predict(network.to(rgb.device), rgb).cpu().numpy()
     colour = np.ascontiguousarray(rgb.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
-    known = torch.from_numpy(sharpen(rough, colour))
+    known = torch.from_numpy(sharpen(rough, colour, rgb.device))
     result = torch.zeros(len(FLUIDS), *rgb.shape[1:]) if fluid is None else fluid.cpu().clone()
     left = (1 - known.sum(0)).clamp(min=0)
     for number, name in enumerate(FLUIDS):

@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
@@ -155,10 +156,16 @@ def _enlarged(share: Array, small: Array, colour: Array) -> Array:  # [H, W]
     """The shares at the photo's size, their border on its edges."""
     if small.shape == colour.shape:
         return share
-    weights = np.ones(share.shape, np.float32)
-    sure = np.clip((share - 0.5) * 4 + 0.5, 0, 1).astype(np.float32)
-    regression = regress_on_colour(small, sure, weights, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON)
-    return predict_from_colour(resized(regression, *colour.shape[:2]), colour)
+    sure = torch.from_numpy(np.clip((share - 0.5) * 4 + 0.5, 0, 1).astype(np.float32))
+    regression = regress_on_colour(
+        torch.from_numpy(small),
+        sure,
+        torch.ones_like(sure),
+        radius=GUIDE_RADIUS,
+        epsilon=GUIDE_EPSILON,
+    )
+    regression = resized(regression, *colour.shape[:2])
+    return predict_from_colour(regression, torch.from_numpy(colour)).numpy()
 
 
 def _joined(mask: Mask, clicks: Sequence[Click]) -> Mask:

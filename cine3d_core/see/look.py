@@ -33,7 +33,8 @@ def see(rgb: Tensor, network: nn.Module) -> Seen:
     """
     sight = predict(network.to(rgb.device), rgb, long_sides=LONG_SIDES)
     colour = np.ascontiguousarray(rgb.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
-    sharp = torch.from_numpy(sharpen(sight.classes[1:].cpu().numpy(), colour)).to(rgb.device)
+    rough = sight.classes[1:].cpu().numpy()
+    sharp = torch.from_numpy(sharpen(rough, colour, rgb.device)).to(rgb.device)
     # filtered one by one, two planes may claim more than the whole of a pixel
     fluid = sharp / sharp.sum(0, keepdim=True).clamp(min=1)
     return Seen(sight.disparity[None], fluid, sight.direction)

@@ -13,15 +13,19 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_colour, resized
 from cine3d_core.imaging.regions import connected_regions
+from cine3d_core.imaging.windows import enlarged, shrunk
 from cine3d_core.scene import FLUIDS
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
 
+CPU = torch.device("cpu")
 GUIDE_SIDE = 640  # px, long side at which the filter's regressions are made
 GUIDE_RADIUS = 6  # px there
 GUIDE_EPSILON = 1e-3  # variance of colour that counts as texture
@@ -50,29 +54,42 @@ BLUE = 0.05  # by which blue exceeds red where the sky shows between clouds
 SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 
 
-def sharpen(probability: Array, colour: Array) -> Array:  # [K, h, w], [H, W, 3] -> [K, H, W]
-    """Probabilities at the photo's size, their borders on the photo's edges."""
-    height, width = colour.shape[:2]
-    scale = min(1.0, GUIDE_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    guide = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
-    weights = np.ones(guide.shape[:2], np.float32)
-    sharp = []
-    for plane in probability:
-        if plane.max() < NOWHERE:
-            sharp.append(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR))
-            continue
-        soft = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
-        regression = regress_on_colour(
-            guide, soft, weights, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON
-        )
-        sharp.append(predict_from_colour(resized(regression, height, width), colour))
-    planes = np.clip(np.stack(sharp), 0, 1).astype(np.float32)
+def sharpen(
+    probability: Array,  # [K, h, w]
+    colour: Array,  # [H, W, 3]
+    device: torch.device = CPU,
+) -> Array:  # [K, H, W]
+    """Probabilities at the photo's size, their borders on the photo's edges.
+
+    Only the filter, which takes nearly all of the time, is the device's work.
+    """
+    there = (torch.from_numpy(array).to(device) for array in (probability, colour))
+    planes = _along_edges(*there).cpu().numpy()
     if planes[SKY].max() > 0.5:
         sky = planes[SKY] > 0.5
         planes[SKY] *= ~(thin_things(sky, colour) | unlike_sky(sky, colour))
     planes[[WATER, FALLS]] *= np.where(dark_falls(planes, colour), 0.5, 1.0)
     return planes.astype(np.float32)
+
+
+def _along_edges(probability: Tensor, colour: Tensor) -> Tensor:  # [H, W, 3] -> [K, H, W]
+    """The guided filter, plane by plane."""
+    height, width = colour.shape[:2]
+    scale = min(1.0, GUIDE_SIDE / max(height, width))
+    small = max(1, round(height * scale)), max(1, round(width * scale))
+    guide = shrunk(colour, *small)
+    weights = torch.ones_like(guide[..., 0])
+    sharp = []
+    for plane in probability:
+        if float(plane.max()) < NOWHERE:
+            sharp.append(enlarged(plane, height, width))
+            continue
+        soft = enlarged(plane, *small)
+        regression = regress_on_colour(
+            guide, soft, weights, radius=GUIDE_RADIUS, epsilon=GUIDE_EPSILON
+        )
+        sharp.append(predict_from_colour(resized(regression, height, width), colour))
+    return torch.stack(sharp).clamp(0, 1)
 
 
 def dark_falls(planes: Array, colour: Array) -> Mask:  # [K, H, W], [H, W, 3] -> [H, W]
