@@ -20,7 +20,7 @@ from cine3d_core.depth.refine import DepthParams, with_sky, with_sky_where_far
 from cine3d_core.depth.sources import DepthSource, KeptDepth, open_depth_source
 from cine3d_core.depth.strokes import mend_depth
 from cine3d_core.depth.surface import SurfaceParams, smooth_surfaces
-from cine3d_core.device import choose_device
+from cine3d_core.device import choose_device, on_device
 from cine3d_core.files.drawing.depth_strokes import read_depth_strokes
 from cine3d_core.files.drawing.drawing import read_drawing
 from cine3d_core.files.models.networks import Networks
@@ -336,6 +336,7 @@ def scene_from_parts(
     does with true depth and true motion.
     """
     networks = networks or Networks()
+    parts = on_device(parts, device)
     progress("cutting into layers", 0.5)
     margin = round(params.margin * max(parts.rgb.shape[1:]))
     canvas = extend_canvas(parts.rgb, parts.depth.depth, margin)
@@ -360,4 +361,5 @@ def scene_from_parts(
     if params.features:
         progress("reading features", 0.95)
         scene = with_features(scene, networks, device)
+    scene = on_device(scene, CPU)  # once, whole: as it goes to a file
     return with_decoder(scene, networks) if params.decoder else scene

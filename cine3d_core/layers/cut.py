@@ -36,7 +36,7 @@ def disparity_cuts(
     params: LayeringParams,
 ) -> Tensor:
     """Disparities that separate the layers: [L-1], descending (near to far)."""
-    values = disparity.reshape(-1).double().cpu().numpy()
+    values = disparity.reshape(-1).cpu().double().numpy()
     low, high = float(values.min()), float(values.max())
     if high - low < 1e-6 * high:
         return disparity.new_empty(0)

@@ -109,9 +109,9 @@ def inpaint_layers(
         wanted = band.hole | band.fringe
         if not band.hole.any() or not band.context.any():
             continue
-        surface = _like(_surface_depth(stack, band, index), stack)
-        filled = fill(stack.rgb, surface, _like(band.context), _like(wanted))
-        mixed = _foreground_in_fringe(stack.rgb, filled.rgb, band, params)
+        planes = _surface_depth(stack, band, index), band.context, wanted
+        filled = fill(stack.rgb, *(_there(plane, stack)[None] for plane in planes))
+        mixed = _foreground_in_fringe(stack, filled.rgb, band, params)
         _give_to_foreground(stack, mixed, band.covers)
         hidden = band.hole | mixed | band.skirt
         _store(stack, filled, hidden, index, params=params, same_surface=jump / 2)
@@ -214,7 +214,7 @@ def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
 
 
 def _foreground_in_fringe(
-    photo: Tensor, filled: Tensor, band: _Band, params: InpaintParams
+    stack: _Stack, filled: Tensor, band: _Band, params: InpaintParams
 ) -> Mask:
     """Fringe pixels whose colour is on the way from the filled background's to the foreground's.
 
@@ -225,15 +225,15 @@ def _foreground_in_fringe(
     if not band.fringe.any():
         return mixed
     radius = 2 * _pixels(params.fringe, mixed)
-    part = window_around(_like(band.fringe), radius)
-    covers, photo, filled = band.covers[part], photo[:, *part], filled[:, *part]
-    foreground = context_mean(photo, _like(covers), radius)
+    part = window_around(torch.from_numpy(band.fringe)[None], radius)
+    covers, photo, filled = band.covers[part], stack.rgb[:, *part], filled[:, *part]
+    foreground = context_mean(photo, _there(covers, stack)[None], radius)
     towards = foreground - filled
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
     # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
     needed = params.fringe_share * band.distance[part] / _pixels(params.fringe, mixed)
     # A line on the whole, and not half the pixels of a texture.
-    usual = context_mean(share[None], _like(band.fringe[part]), radius)[0]
+    usual = context_mean(share[None], _there(band.fringe[part], stack)[None], radius)[0]
     halo = (torch.maximum(share, usual) < -HALO).cpu().numpy()
     some: Mask = band.fringe[part] & ((share.cpu().numpy() > needed + 0.05) | halo)
     # Only what hangs together with the foreground is part of it; specks are texture.
@@ -248,17 +248,17 @@ def _give_to_foreground(stack: _Stack, mixed: Mask, covers: Mask) -> None:
         return
     _, nearest = nearest_pixel(covers)
     source, target = nearest[mixed], np.flatnonzero(mixed)
-    at = torch.from_numpy(target)
-    old = torch.from_numpy(stack.layer.flat[target])
+    at = _there(target, stack)
+    old = _there(stack.layer.flat[target], stack)
     stack.layers_rgba[old, :, at] = 0
     stack.layers_depth[old, at] = 0
     stack.layer.flat[target] = stack.layer.flat[source]
     stack.depth.flat[target] = stack.depth.flat[source]
-    new = torch.from_numpy(stack.layer.flat[target])
+    new = _there(stack.layer.flat[target], stack)
     # Whatever had been invented there makes room for what is seen.
     stack.layers_rgba[new, :3, at] = stack.rgb.flatten(1)[:, at].T
     stack.layers_rgba[new, 3, at] = 1
-    stack.layers_depth[new, at] = torch.from_numpy(stack.depth.flat[target]).to(stack.layers_depth)
+    stack.layers_depth[new, at] = _there(stack.depth.flat[target], stack)
     stack.inpainted[new, at] = False
 
 
@@ -273,15 +273,15 @@ def _store(
 ) -> None:
     """Write fills behind what covers them; not where the same surface goes on already."""
     target = np.flatnonzero(where)
-    at = torch.from_numpy(target)
-    front = torch.from_numpy(stack.depth.flat[target]).to(stack.layers_depth)
+    at = _there(target, stack)
+    front = _there(stack.depth.flat[target], stack)
     depth = torch.maximum(filled.depth.flatten()[at], front * (1 + params.clearance))
     present = stack.layers_rgba[:, 3, at] > 0
     same = (1.0 / stack.layers_depth[:, at].clamp(min=1e-6) - 1.0 / depth).abs() < same_surface
     taken = (same & present & stack.inpainted[:, at]).any(dim=0)
     # The first free layer from its own on, and behind what is visible there.
-    least = torch.from_numpy(np.maximum(index, stack.layer.flat[target] + 1))
-    free = ~present & (torch.arange(len(present))[:, None] >= least)
+    least = _there(np.maximum(index, stack.layer.flat[target] + 1), stack)
+    free = ~present & (torch.arange(len(present), device=at.device)[:, None] >= least)
     kept = free.any(dim=0) & ~taken
     layer, at, depth = free.to(torch.uint8).argmax(dim=0)[kept], at[kept], depth[kept]
     stack.layers_rgba[layer, :3, at] = filled.rgb.flatten(1)[:, at].T
@@ -300,7 +300,7 @@ def _window_max(values: Array, radius: int) -> Array:
     return cv2.dilate(values, np.ones((size, size), np.uint8), borderType=cv2.BORDER_REPLICATE)
 
 
-def _like(image: Array, stack: _Stack | None = None) -> Tensor:
-    """[H, W] -> [1, H, W]; with dtype and device of the stack's colours, when given."""
-    tensor = torch.from_numpy(image)[None]
-    return tensor if stack is None else tensor.to(stack.rgb)
+def _there(values: Array, stack: _Stack) -> Tensor:
+    """On the device of the stack's colours, and in their precision if it has one."""
+    tensor = torch.from_numpy(values)
+    return tensor.to(stack.rgb if tensor.is_floating_point() else stack.rgb.device)

@@ -144,7 +144,7 @@ def _comparable(answer: Tensor) -> Tensor:  # [1, 9, h, w] -> the same
     disparity = answer[:, :1] - answer[:, :1].median()
     disparity = disparity / disparity.abs().mean().clamp(min=1e-6)
     way = answer[:, -2:]
-    way = way / way.norm(dim=1, keepdim=True).clamp(min=1.0)
+    way = way / torch.linalg.vector_norm(way, dim=1, keepdim=True).clamp(min=1.0)
     return torch.cat((disparity, answer[:, 1:-2].softmax(1), way), dim=1)
 
 

@@ -27,6 +27,7 @@ BEHIND = 0.05
 BESIDE_PX = 2
 MOMENTS = 8  # of a cycle at which gaps are looked for
 LANDED = 0.7  # points of one cloud for each pixel, below which it may show what lies behind
+SHARE_UNIT = 2**16  # of a point, in whole numbers; 2**15 of them may land on one pixel
 COLOUR_RADIUS = 0.02  # of the long side: over which the bed's colour is a mean
 
 
@@ -141,7 +142,7 @@ def _walk(motion: MotionField, pixel: Tensor, period: float, *, backward: bool) 
     keys = displacement_keys(
         start_px, motion.velocity[None], int(np.ceil(period)), backward=backward
     )
-    left, all_left, all_bare = torch.zeros(len(pixel), dtype=torch.bool), [], []
+    left, all_left, all_bare = torch.zeros_like(pixel, dtype=torch.bool), [], []
     for moment in range(MOMENTS + 1):
         at = start_px + displacement_at(keys, period * moment / MOMENTS)
         column, row = at.floor().long().unbind(dim=1)
@@ -157,15 +158,18 @@ def _landed(at: Tensor, height: int, width: int) -> Tensor:
     """How many points [N, 2] px there are at each pixel, shared among the next four: [H * W]."""
     corner = (at - 0.5).floor()
     share = at - 0.5 - corner
-    count = at.new_zeros(height * width)
+    # A card adds in any order, which whole numbers do not show.
+    unit = 1 if at.device.type == "cpu" else SHARE_UNIT
+    count = at.new_zeros(height * width, dtype=at.dtype if unit == 1 else torch.int32)
     for right in (0, 1):
         for below in (0, 1):
             column, row = corner[:, 0].long() + right, corner[:, 1].long() + below
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             across = share[:, 0] if right else 1 - share[:, 0]
             down = share[:, 1] if below else 1 - share[:, 1]
-            count.index_add_(0, (row * width + column)[inside], (across * down)[inside])
-    return count
+            landed = (across * down * unit)[inside].to(count.dtype)
+            count.index_add_(0, (row * width + column)[inside], landed)
+    return count / unit
 
 
 def _beside(mask: Tensor) -> Tensor:

@@ -142,7 +142,7 @@ def _flows_across(velocity: Tensor, axis: int) -> Tensor:
     """
     count = velocity.shape[axis] - 1
     pair = velocity.narrow(axis, 0, count), velocity.narrow(axis, 1, count)
-    speeds = [half.norm(dim=0, keepdim=True) for half in pair]
+    speeds = [torch.linalg.vector_norm(half, dim=0, keepdim=True) for half in pair]
     agreement = (pair[0] * pair[1]).sum(dim=0, keepdim=True)
     channel = 2 - axis  # x of columns, y of rows
     across = [half[channel : channel + 1].abs() for half in pair]

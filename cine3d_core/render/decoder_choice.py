@@ -85,7 +85,7 @@ def with_features(
     assert isinstance(network, FeatureNetwork), type(network)
     _, _, height, width = scene.velocity.shape
     features = features_of_points(network, on_device(scene.cloud, device), height, width)
-    cloud = replace(scene.cloud, features=features.half().float().cpu())
+    cloud = replace(scene.cloud, features=features.half().float().to(scene.cloud.rgb))
     return replace(scene, cloud=cloud, models=scene.models | loaded.checksums)
 
 
