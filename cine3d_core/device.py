@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from cine3d_core.errors import InputError
+from cine3d_core.imaging.card_facts import card_facts
 from cine3d_core.scene import Camera
 
 Record = TypeVar("Record")
@@ -28,7 +29,11 @@ def choose_device(name: str) -> torch.device:
         return torch.device(next(kind for kind, there in available.items() if there))
     if not available.get(name.split(":")[0], False):
         usable = ", ".join(kind for kind, there in available.items() if there)
-        raise InputError(f"device '{name}' is not available on this machine; use one of: {usable}")
+        problem = card_facts().problem if name.startswith("cuda") else None
+        why = "" if problem is None else f": {problem}"
+        raise InputError(
+            f"device '{name}' is not available on this machine{why}; use one of: {usable}"
+        )
     try:
         return torch.device(name)
     except RuntimeError as error:  # such as "cuda:two"

@@ -12,8 +12,10 @@ from pathlib import Path
 import torch
 
 from cine3d_core.build import compact_scene, read_inputs
+from cine3d_core.device import choose_device
 from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.photo import Photo
+from cine3d_core.imaging.card_facts import card_errors_told
 from cine3d_core.official.frame import DECODER as OFFICIAL_DECODER
 from cine3d_core.official.frame import frames_of_official
 from cine3d_core.official.from_photo import official_scene
@@ -105,6 +107,8 @@ def scene_of_photo(
 
     Raises:
         InputError: as `build_scene`.
+        DeviceError: a card failed.
     """
     check_loop(settings.frames, settings.fps)
-    return FAMILIES[settings.models].build(photo, drawing, settings, networks, progress)
+    with card_errors_told(choose_device(settings.device)):
+        return FAMILIES[settings.models].build(photo, drawing, settings, networks, progress)

@@ -21,6 +21,7 @@ from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.scene.camera_path import read_camera_path
 from cine3d_core.files.scene.ply import cloud_vertices
 from cine3d_core.files.video.writer import FrameWriter
+from cine3d_core.imaging.card_facts import card_errors_told
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
 from cine3d_core.output.hand_over import FrameDrawer, Promise
 from cine3d_core.progress import Progress
@@ -157,8 +158,10 @@ def frame_drawer(
 
     Raises:
         InputError: the scene needs a network that is not installed.
+        DeviceError: a card failed, then or when it draws.
     """
-    draw = family_of(scene).frames(scene, networks or Networks(), device, decoder)
+    with card_errors_told(device):
+        draw = family_of(scene).frames(scene, networks or Networks(), device, decoder)
     # two sizes of a scene at most, or as much again that is worked out of it
     return FrameDrawer(draw, device, held_bytes=2 * bytes_of(scene))
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from cine3d_core.device import on_device
 from cine3d_core.imaging import launch
+from cine3d_core.imaging.card_facts import card_errors_told
 from cine3d_core.render.animation import Shot
 from cine3d_core.scene import RenderedFrame
 
 DrawOnDevice = Callable[[Shot, float, bool], RenderedFrame]  # camera, frame, with vectors
 Promise = Callable[[], RenderedFrame]  # the frame, on the CPU
+
+Kept = TypeVar("Kept")
 
 _CPU = torch.device("cpu")
 
@@ -43,10 +47,19 @@ class FrameDrawer:
         """A frame that is drawn while the caller does other things.
 
         With `colours_only` a card hands over bytes (`rgb` is uint8) and nothing else.
+
+        Raises:
+            DeviceError: a card failed; also raised by the promise.
         """
+
+        def told(work: Callable[[], Kept]) -> Kept:
+            with card_errors_told(self.device):
+                return work()
+
         if self.device.type != "cuda":
-            return lambda: on_device(self._draw(shot, frame, motion_vectors), _CPU)
-        return self._begin_on_card(shot, frame, motion_vectors, colours_only)
+            return lambda: told(lambda: on_device(self._draw(shot, frame, motion_vectors), _CPU))
+        promise = told(lambda: self._begin_on_card(shot, frame, motion_vectors, colours_only))
+        return lambda: told(promise)
 
     def _begin_on_card(
         self, shot: Shot, frame: float, motion_vectors: bool, colours_only: bool
