@@ -30,6 +30,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from cine3d_core.imaging import launch
 
 CARD = torch.device("cuda:0")
+APPLE = torch.device("mps:0")
 _CPU = torch.device("cpu")
 _CONVERSIONS = ("aten::_to_copy", "aten::to")
 _MAY_MIX = (*_CONVERSIONS, "aten::copy_", "aten::lift_fresh", "aten::index", "aten::index_put_")
@@ -46,7 +47,9 @@ _WAITING = (
 
 
 class _State:
+    card = CARD
     waits: list[str] = []
+    operations = 0  # of torch, on the card
     limit: int | None = None
     gradients: int | None = None  # the latest pass of gradients that the card had a part in
 
@@ -55,8 +58,9 @@ class CardTensor(Tensor):
     """A tensor that says it lies on the card."""
 
     inner: Tensor
-    device = property(lambda self: CARD)  # type: ignore[assignment]
-    is_cuda = property(lambda self: True)  # type: ignore[assignment]
+    device = property(lambda self: _State.card)  # type: ignore[assignment]
+    is_cuda = property(lambda self: _State.card.type == "cuda")  # type: ignore[assignment]
+    is_mps = property(lambda self: _State.card.type == "mps")  # type: ignore[assignment]
     is_cpu = property(lambda self: False)  # type: ignore[assignment]
     __torch_function__ = torch._C._disabled_torch_function_impl
 
@@ -64,6 +68,8 @@ class CardTensor(Tensor):
     def __new__(cls, inner: Tensor) -> CardTensor:
         if _State.limit is not None and inner.numel() * inner.element_size() > _State.limit:
             raise torch.OutOfMemoryError("CUDA out of memory (pretended)")
+        if _State.card.type == "mps" and inner.dtype in (torch.float64, torch.complex128):
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype (pretended)")
         return Tensor._make_wrapper_subclass(
             cls,
             inner.size(),
@@ -125,7 +131,7 @@ class CardTensor(Tensor):
         raise RuntimeError("cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors can be")
 
     def new_tensor(self, data: Any, **kwargs: Any) -> Tensor:
-        return _moved(torch.tensor(data, dtype=kwargs.get("dtype", self.dtype)), CARD)
+        return _moved(torch.tensor(data, dtype=kwargs.get("dtype", self.dtype)), _State.card)
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
         return _moved(self, *args, **kwargs)
@@ -149,13 +155,14 @@ def _moved(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             device = torch.device(value)
         elif isinstance(value, bool):
             kwargs[names[position - 1 - sum(isinstance(a, bool) for a in args[:position])]] = value
-    was = CARD if isinstance(tensor, CardTensor) else _CPU
+    was = _State.card if isinstance(tensor, CardTensor) else _CPU
     will = was if device is None else torch.device(device)
     kwargs.pop("memory_format", None)
     same = will.type == was.type and dtype in (None, tensor.dtype)
     if same and not kwargs.get("copy", False):
         return tensor
-    return _Conversion.apply(tensor, will.type == "cuda", dtype, kwargs.get("non_blocking", False))  # type: ignore[return-value]
+    there, free = will.type == _State.card.type, kwargs.get("non_blocking", False)
+    return _Conversion.apply(tensor, there, dtype, free)  # type: ignore[return-value]
 
 
 class _Conversion(torch.autograd.Function):
@@ -216,7 +223,8 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         kwargs = {**kwargs, "device": _CPU}
     kwargs = {**kwargs, "pin_memory": False} if kwargs.get("pin_memory") else kwargs
     result = func(*tree_map(_inner, args), **tree_map(_inner, kwargs))
-    on_card = bool(there) if wanted is None else wanted.type == "cuda"
+    on_card = bool(there) if wanted is None else wanted.type == _State.card.type
+    _State.operations += on_card and not getattr(func, "is_view", False)
     on_card = on_card or (backward and (bool(there) or not tensors))  # see above
     if name.startswith("aten::_local_scalar") or not on_card:
         return result
@@ -254,14 +262,14 @@ def _picks_by_mask(name: str, args: Any) -> bool:
 
 
 def _converted(tensor: Tensor, wanted: torch.device | None, kwargs: dict[str, Any]) -> Tensor:
-    was = CARD if _is_there(tensor) else _CPU
+    was = _State.card if _is_there(tensor) else _CPU
     will = wanted or was
     if will.type != was.type and not kwargs.get("non_blocking"):
-        _State.waits.append("copy to the card" if will.type == "cuda" else "copy from the card")
+        _State.waits.append("copy from the card" if will.type == "cpu" else "copy to the card")
     inner = _inner(tensor).to(kwargs.get("dtype") or tensor.dtype, copy=True)
     if kwargs.get("memory_format") not in (None, torch.preserve_format):
         inner = inner.contiguous(memory_format=kwargs["memory_format"])
-    return CardTensor(inner) if will.type == "cuda" else inner
+    return CardTensor(inner) if will.type == _State.card.type else inner
 
 
 def _copied(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
@@ -327,6 +335,26 @@ def _memory_of(tensor: Tensor) -> Tensor:
         return tensor.detach().inner
     finally:
         _State.limit = limit
+
+
+def operations() -> int:
+    """How many operations of torch the card was given so far; looks at the same memory are none."""
+    return _State.operations
+
+
+@contextmanager
+def pretended_apple() -> Iterator[list[str]]:
+    """As `pretended_card`, but Apple's: mps:0, without our kernels, and without doubles.
+
+    Which operations Apple's backend lacks, and how it rounds, is not pretended.
+    """
+    apples = {"is_available": lambda: False, "device_count": lambda: 0}
+    with pretended_card(kernels=False) as waits, ExitStack() as stack:
+        for attribute, value in apples.items():
+            stack.enter_context(patch.object(torch.cuda, attribute, value))
+        stack.enter_context(patch.object(torch.backends.mps, "is_available", lambda: True))
+        stack.enter_context(patch.object(_State, "card", APPLE))
+        yield waits
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cine3d_core.cameras import move_camera
-from cine3d_core.errors import InputError
+from cine3d_core.errors import DeviceError, InputError
 from cine3d_core.files.models.networks import Networks
 from cine3d_core.imaging import launch
 from cine3d_core.output.clip import CameraPath, frame_drawer, render_clip
@@ -21,7 +21,14 @@ from cine3d_core.render.decode import LearnedDecoder
 from cine3d_core.render.decoder_choice import open_decoder, with_decoder, with_features
 from cine3d_core.render.frame import render_frame
 from cine3d_core.scene import CinemagraphScene, RenderedFrame, resized_camera
-from tests.pretended_card import CARD, CardTensor, pretended_card, pretended_limit
+from tests.pretended_card import (
+    APPLE,
+    CARD,
+    CardTensor,
+    pretended_apple,
+    pretended_card,
+    pretended_limit,
+)
 from tests.river import river_motion, river_scene
 
 CPU = torch.device("cpu")
@@ -70,6 +77,13 @@ def test_a_frame_is_the_cpus_and_waits_only_for_its_last_copy(kernels, motion_ve
         assert begun == ["item"] * 3 and waits == [*begun, "event"]
     assert len(begun) <= MOST_WAITS
     assert_alike(frame, wanted)
+
+
+def test_an_apple_draws_as_the_cpu():
+    scene = scene_with_decoder()
+    wanted = frame_drawer(scene, CPU)(shot(scene), 3, True)
+    with pretended_apple():
+        assert_alike(frame_drawer(scene, APPLE)(shot(scene), 3, True), wanted)
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
@@ -132,6 +146,46 @@ class CountingDrawer(FrameDrawer):
     def begin(self, *arguments, **choices):
         self.had.append(len(self.writer.frames))
         return super().begin(*arguments, **choices)
+
+
+class LostCard(FrameDrawer):
+    """A card that is gone from the third frame on, when asked for it or when waited for."""
+
+    def lose(self, when: str) -> LostCard:
+        self.when, self.begun = when, 0
+        return self
+
+    def _begin_on_card(self, *arguments):
+        self.begun += 1
+        promise = super()._begin_on_card(*arguments)
+        if self.begun < 3:
+            return promise
+        return gone() if self.when == "asked" else gone
+
+
+def gone(*_: object) -> RenderedFrame:
+    raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might")
+
+
+@pytest.mark.parametrize("when", ["asked", "waited for"])
+def test_a_card_that_is_lost_in_a_clip_says_so_in_a_sentence(when: str, monkeypatch):
+    camera = resized_camera(river_scene().camera, 36, 64)
+    path, writer = CameraPath(lambda _: camera, None, 36, 64), Pictures(False)
+    one = torch.zeros(1, 36, 64)
+
+    def draw(*_) -> RenderedFrame:
+        plane = one.to(CARD)
+        return RenderedFrame(plane.expand(3, -1, -1), plane, plane, plane.expand(4, -1, -1), plane)
+
+    with pretended_card(kernels=False):
+        lost = LostCard(draw, CARD).lose(when)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", gone)  # it answers nothing any more
+        monkeypatch.setattr(torch.cuda, "get_device_capability", gone)
+        with pytest.raises(DeviceError, match="launch failure.*start the computer again.*to cpu"):
+            render_clip(
+                lost, path, range(9), writer, motion_vectors=False, progress=ignore_progress
+            )
+    assert list(writer.frames) == ([0] if when == "asked" else [0, 2])  # what had come before
 
 
 def clip_drawn_on(scene, path, where, colours_only) -> dict[int, RenderedFrame]:

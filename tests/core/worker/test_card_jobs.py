@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cine3d_core.cli.doctor import examine
-from cine3d_core.errors import InputError
+from cine3d_core.device import choose_device
+from cine3d_core.errors import DeviceError, InputError
 from cine3d_core.families import build_scene
 from cine3d_core.files.scene.scene_file import save_scene
 from cine3d_core.imaging import card_facts, launch
@@ -18,6 +21,7 @@ from cine3d_core.official.frame import official_frames
 from cine3d_core.output.hand_over import FrameDrawer
 from cine3d_core.progress import ignore_progress
 from cine3d_core.render.animation import Shot
+from cine3d_core.scene import CinemagraphScene
 from cine3d_core.settings import BuildSettings
 from cine3d_core.worker import check as check_job
 from cine3d_core.worker import jobs, kept, requests
@@ -27,7 +31,13 @@ from tests.card_check import checks
 from tests.command_line import HINTS, PHOTO
 from tests.core.layers.test_fill_learned import half_covered, picture, trained
 from tests.core.official import test_build as published
-from tests.pretended_card import CARD, CardTensor, pretended_card
+from tests.pretended_card import (
+    CARD,
+    CardTensor,
+    pretended_apple,
+    pretended_card,
+    pretended_limit,
+)
 from tests.river import river_scene
 
 CPU = torch.device("cpu")
@@ -50,17 +60,42 @@ def job(**arguments: object) -> JobInput:
     return JobInput(arguments, {}, ignore_progress)
 
 
-def test_a_scene_is_built_with_the_card_as_without(fresh_networks):
-    scenes = []
-    for where in ("cpu", "cuda:0"):
-        with pretended_card():
-            settings = BuildSettings(hints=HINTS, size=128, frames=4, device=where)
-            scenes.append(build_scene(PHOTO, settings))
-    wanted, found = scenes
+def built_on(device: str, **choices: Any) -> CinemagraphScene:
+    settings = BuildSettings(hints=HINTS, size=96, frames=4, device=device, **choices)
+    return build_scene(PHOTO, settings)
+
+
+@pytest.fixture(scope="module")
+def built_by_the_cpu() -> CinemagraphScene:
+    return built_on("cpu")
+
+
+CARDS = {
+    "kernels": (pretended_card, "cuda:0"),
+    "torch": (partial(pretended_card, kernels=False), "cuda:0"),
+    "Apple": (pretended_apple, "mps"),
+}
+
+
+@pytest.mark.parametrize("kind", [pytest.param("kernels", marks=needs_kernels), "torch", "Apple"])
+def test_a_scene_is_built_with_the_card_as_without(fresh_networks, built_by_the_cpu, kind: str):
+    wanted, (card, device) = built_by_the_cpu, CARDS[kind]
+    with card():
+        found = built_on(device)
+    assert type(found.cloud.rgb) is torch.Tensor  # ready for a file
     assert found.layer_depth.shape == wanted.layer_depth.shape
     torch.testing.assert_close(found.layer_depth, wanted.layer_depth, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(found.cloud.rgb, wanted.cloud.rgb, atol=1 / 255, rtol=0)
+    torch.testing.assert_close(found.cloud.features, wanted.cloud.features, atol=1e-2, rtol=0)
     torch.testing.assert_close(found.velocity, wanted.velocity, atol=1e-2, rtol=0)
+    assert torch.equal(found.cloud.pixel, wanted.cloud.pixel)
+    assert torch.equal(found.cloud.layer, wanted.cloud.layer)
+
+
+def test_a_build_that_a_card_has_no_memory_for_says_what_to_do(fresh_networks):
+    with pretended_card(kernels=False), pretended_limit(20_000):
+        with pytest.raises(DeviceError, match="too little memory.*smaller size.*--device to cpu"):
+            built_on("cuda:0")
 
 
 @needs_kernels
@@ -150,12 +185,17 @@ def test_a_card_that_this_pytorch_cannot_use_says_why(monkeypatch):
     facts = card_facts.card_facts()
     assert facts.name == "Old Card" and facts.problem is not None
     assert "PyTorch" in facts.problem
+    with pytest.raises(InputError, match=f"'cuda' is not available.*{facts.problem[:20]}.*cpu"):
+        choose_device("cuda")
     checked, _ = jobs.JOBS["check"](job(device="auto"))
     assert checked["device"] == "cpu" and facts.problem in checked["card"]
     with pretended_card(), monkeypatch.context() as patch:
         patch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_90", "sm_100a"])
         problem = card_facts.card_facts().problem
         assert problem is not None and "too old" in problem
+        with pytest.raises(DeviceError, match="no kernel image.*too old.*--device to cpu"):
+            with card_facts.card_errors_told(CARD):
+                raise RuntimeError("CUDA error: no kernel image is available for execution")
 
 
 def test_scenes_are_kept_as_long_as_memory_allows():
