@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
 
 def _all_parts(bench: Bench, told: list[str]) -> tuple[list[str], list[str]]:
     """The report's lines, and the names of the parts that failed."""
-    from tests.card_check import checks, times  # import Warp, which may not be there
+    from tests.card_check import building, checks, times  # import Warp, which may not be there
 
     parts: dict[str, Callable[[Bench], list[str]]] = {
         "The card alone": times.ceilings,
@@ -73,6 +73,7 @@ def _all_parts(bench: Bench, told: list[str]) -> tuple[list[str], list[str]]:
         "Too little memory": checks.strips,
         "One training step of every network": checks.training,
         "What a frame moves and multiplies": times.stages,
+        "Every stage of a build against the CPU": building.parity,
         "Building a scene": times.build,
         "The official networks": times.official,
     }

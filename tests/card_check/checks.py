@@ -39,7 +39,13 @@ def parity(bench: Bench) -> list[str]:
     """Every stage of a frame, and whole frames, on the card against the CPU."""
     size = next(iter(bench.sizes.values()))
     shot, params = bench.shot(size), animation_of(bench.scene)
-    found, wanted = (list(_stages(bench, shot, params, where)) for where in (CARD, CPU))
+    return compared(*(list(_stages(bench, shot, params, where)) for where in (CARD, CPU)))
+
+
+def compared(
+    found: list[tuple[str, torch.Tensor]], wanted: list[tuple[str, torch.Tensor]]
+) -> list[str]:
+    """A table of stages by name, on the card and on the CPU."""
     lines = ["| stage | largest difference | share beyond 1/255 |", "|---|---|---|"]
     bad = []
     for (name, here), (_, truth) in zip(found, wanted, strict=True):
