@@ -17,7 +17,9 @@ SOLID = {  # left, top, right, bottom
     "left cupola": (422, 138, 438, 165),
     "right cupola": (530, 92, 548, 118),
     "boat": (900, 610, 1180, 720),
+    "ball over the right cupola": (534, 55, 542, 66),
 }
+STILL_WRONG = {"ball over the right cupola"}  # taken for sky, so frames double it
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +30,15 @@ def moving() -> Tensor:  # [H, W] bool
     return guess_mask(photo.rgb, estimated.depth).mask[0] > 0.5
 
 
-@pytest.mark.parametrize("name", SOLID)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.xfail(strict=True)] * (name in STILL_WRONG))
+        for name in SOLID
+    ],
+)
 def test_what_is_solid_rests(moving: Tensor, name: str) -> None:
-    """Fault 6: both cupolas, flag and masts of the bridge were doubled."""
+    """Fault 6: frames doubled both cupolas, flag and masts of the bridge."""
     left, top, right, bottom = SOLID[name]
     height, width = moving.shape
     rows = slice(top * height // SIZE[0], bottom * height // SIZE[0])
