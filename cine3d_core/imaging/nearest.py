@@ -18,7 +18,7 @@ def nearest_pixel(
 
     The distance is that of a 5x5 chamfer (Borgefors 1986), within 2 % of the Euclidean one.
     """
-    answer: tuple[Array, Array] = cv2.distanceTransformWithLabels(  # type: ignore[assignment]
+    answer: tuple[Array, Array] = cv2.distanceTransformWithLabels(
         (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     distance, labels = answer

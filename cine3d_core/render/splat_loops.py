@@ -33,7 +33,7 @@ EMPTY_BITS = np.uint32(0x7F800000)  # of the depth of an unused fragment, infini
 class FragmentArrays(NamedTuple):
     """`Fragments` for compiled functions, pixel after pixel and nearest first."""
 
-    index: np.ndarray  # [H * W, K] int32
+    points: np.ndarray  # [H * W, K] int32, which point
     bits: np.ndarray  # [H * W, K] uint32: depth, infinite where there is no fragment
     weight: np.ndarray  # [H * W, K] float32
 
@@ -103,7 +103,7 @@ def compose(
     alpha: np.ndarray,  # [H * W] float32
 ) -> None:
     """Sums of what the fragments carry, not divided by their coverage, and coverage."""
-    area, room = fragments.index.shape
+    area, room = fragments.points.shape
     one = np.float32(1.0)
     for worker in prange(workers):
         lists = Lists(np.empty(room, np.uint64), np.empty(room, np.float32), np.empty(1, np.uint8))
@@ -113,7 +113,7 @@ def compose(
         )
         for pixel in range(worker * area // workers, (worker + 1) * area // workers):
             load(fragments, pixel, 0, lists)
-            end = np.int64(lists.filled[0])
+            end = int(lists.filled[0])
             count, covered, _ = share_out(lists.keys, lists.weights, 0, end, style, shares)
             add_up(out, 0, out.shape[0], pixel, rows, shares, count, one)
             alpha[pixel] = covered
