@@ -63,13 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fitting.add_argument("--threads", type=int, default=1)
     writing = steps.add_parser("export", help="write the model folder")
     writing.add_argument("checkpoint", type=Path)
+    writing.add_argument("--before", type=Path, help="checkpoint of the round before, mixed in")
+    writing.add_argument("--share", type=float, default=1.0, help="of the last round's weights")
     writing.add_argument("--out", type=Path, required=True)
 
 
 def run(args: argparse.Namespace) -> None:
     """Does the chosen step."""
     if args.step == "export":
-        export(args.checkpoint, args.out)
+        export(args.checkpoint, args.out, before=args.before, share=args.share)
     elif args.step == "scenes":
         count = make_scenes(args.photos, args.data, range(*args.seeds), args.seed)
         print(f"{count} scenes in {args.data}")

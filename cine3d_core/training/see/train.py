@@ -153,11 +153,27 @@ class SeeTrainer(Trainer[SeeTrainingConfig, networks.SeeNetwork, Terms]):
         return terms_of(answer, batch, self.config.weights)
 
 
-def export(checkpoint: Path, out: Path) -> None:
-    """Writes the mean weights of a checkpoint as a model folder."""
+def export(checkpoint: Path, out: Path, *, before: Path | None = None, share: float = 1.0) -> None:
+    """Writes the mean weights of a checkpoint as a model folder.
+
+    Args:
+        checkpoint: of the last round.
+        out: the folder.
+        before: checkpoint of the round before, whose weights are mixed in (Wortsman et al.,
+            "Robust fine-tuning of zero-shot models", CVPR 2022).
+        share: of the last round's weights in that mixture, in [0, 1].
+    """
+    network = shipped(checkpoint, networks.build())
+    if before is not None:
+        earlier = shipped(before, networks.build()).state_dict()
+        mixed = {
+            name: torch.lerp(earlier[name], value, share) if value.is_floating_point() else value
+            for name, value in network.state_dict().items()
+        }
+        network.load_state_dict(mixed)
     save_network(
         out,
-        shipped(checkpoint, networks.build()),
+        network,
         kind="see",
         architecture={},
         license="GPL-3.0-or-later; the encoder started from EfficientNet-Lite2, Apache-2.0",
