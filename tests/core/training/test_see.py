@@ -305,7 +305,7 @@ def test_small_and_doubtful_regions_are_dropped():
     probability = np.zeros((5, 100, 100), np.float32)
     probability[0, :30] = 0.95
     probability[1, 60:63, 60:63] = 0.99
-    probability[3, 70:95, :30] = 0.52
+    probability[1, 70:95, :30] = 0.55
     kind = kinds_of(probability)
     assert (kind[:30] == SKY).all() and not kind[30:].any()
 
