@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 
-def modifier_input(modifier: bpy.types.NodesModifier, name: str) -> tuple[object, str]:
+def modifier_input(modifier: bpy.types.NodesModifier, name: str) -> tuple[Any, str]:
     """Owner and property of a node modifier's input, as `layout.prop` wants them.
 
     Blender 5.2 moved the inputs from custom properties of the modifier to real properties.

@@ -151,7 +151,7 @@ def _take_region(region: CINE3D_PG_region, entry: dict[str, Any], size: tuple[in
     region.rests = entry.get("rests", False)
     for key in ("amplitude", "wavelength"):
         setattr(region, key, (entry.get(key) or 0.0) * 100 / max(size))
-    said = {value: name for name, value in _PERSPECTIVE.items()}
+    said: dict[bool | None, str] = {value: name for name, value in _PERSPECTIVE.items()}
     region.perspective = said.get(entry.get("perspective"), "AUTO")
 
 

@@ -66,9 +66,10 @@ def inside(place: Place) -> Place:
 def long_side_px(context: bpy.types.Context, root: bpy.types.Object) -> float:
     """Pixels of the region that the photo's long side takes."""
     corners = [pixel_of(context, root, place) for place in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))]
-    if None in corners:
+    seen = [pixel for pixel in corners if pixel is not None]
+    if len(seen) < len(corners):
         return 1.0
-    corner, right, lower = corners
+    corner, right, lower = seen
     return max((right - corner).length, (lower - corner).length, 1.0)
 
 

@@ -122,6 +122,7 @@ def receive() -> bool:
     except WorkerError as error:
         state.problem = str(error)
         return True
+    assert state.asked is not None  # the job is what was asked for
     state.waited = time.monotonic() - state.started
     state.motion = Motion(
         uid=state.asked[0],

@@ -175,7 +175,7 @@ class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
 
     def _finish(self, context, root: bpy.types.Object) -> str:
         """Put the stroke into the drawing; the name of the undo step, empty for none yet."""
-        if self._kind == "HANDLE":
+        if self._kind == "HANDLE" and self._handle is not None:
             return move_handle(root, self._handle, Stroke.places[-1]) if self._dragged else ""
         if self._kind == "ERASE":
             size = tuple(root.cine3d.photo_size)

@@ -71,6 +71,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
         left, bottom, width, height = render_region(scene.render)
         if depsgraph.view_layer.cine3d.use_pass_moving:
             self.add_pass(MOVING_PASS, 1, "X", layer=depsgraph.view_layer.name)
+        drawn: list[tuple[dict[str, Any], dict[str, np.ndarray]]] = []
         for view in self._views(scene.render):
             if view:
                 self.active_view_set(view)

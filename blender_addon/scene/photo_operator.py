@@ -10,7 +10,7 @@ from ..worker import jobs
 from . import photo_scene
 
 
-class PhotoOperator:
+class PhotoOperator(jobs.Mixed):
     """Mix-in for operators on the photo at hand."""
 
     if_linked: ClassVar[str] = ""  # told where the photo is linked; "": they work there as well

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
@@ -148,7 +148,13 @@ def _sentence(plan: Plan | None, error: Exception) -> str:
     return text[:1].upper() + text[1:]
 
 
-class WorkerOperator:
+if TYPE_CHECKING:
+    Mixed = bpy.types.Operator  # what mix-ins of operators may count on
+else:
+    Mixed = object
+
+
+class WorkerOperator(Mixed):
     """Mix-in for operators whose work is one job of the worker.
 
     They have neither REGISTER nor UNDO: Blender repeats operators with these flags behind their

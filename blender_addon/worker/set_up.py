@@ -151,6 +151,7 @@ class Installation:
             self.error = f"{self.stage} failed: {error}"
             return False
         with self._process as process:
+            assert process.stdout is not None  # a pipe was asked for
             for line in process.stdout:
                 self.log.append(line.rstrip())
         if process.returncode and not self.cancelled:

@@ -6,6 +6,8 @@ widths of the picture.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .cutouts import blades, conifers, leaves, ridge
@@ -399,7 +401,7 @@ def valley_view(site: Site) -> tuple[float, float]:
         return np.maximum(near, slope + 0.25 * np.sin(0.4 * x) * np.sin(0.31 * z))
 
     terrain(site, height, "grass", patch=3.4, rough=0.05)
-    options = {"half_width": 3.2, "length": 75.0, "speed": 0.085, "calm": 60.0}
+    options: dict[str, Any] = {"half_width": 3.2, "length": 75.0, "speed": 0.085, "calm": 60.0}
     river(site, way, "blue water", mirror=0.4, **options)
     for x, z, tall in ((5.5, 15, 2.0), (-7, 26, 2.2), (13, 24, 2.4), (-13, 36, 3)):
         card(
