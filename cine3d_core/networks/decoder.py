@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cine3d_core.networks.features import LATTICE
+from cine3d_core.networks.features import GRID_CHANNELS
 
 BASE_PLANES = 6  # R, G, B with holes filled, coverage, disparity, share of moving surface
 DETAIL_GAIN = 8.0
-MEAN_STRENGTH = 1 / 3  # of a splatted lattice, squared, over all positions between points
+MEAN_STRENGTH = 1 / 3  # of a splatted pixel grid, squared, over all positions between points
 MULTIPLE = 4  # the sides must be multiples of this
 
 
@@ -40,7 +40,7 @@ class ResidualDecoder(nn.Module):
     def __init__(self, features: int, fine: int, coarse: int, *, gated: bool) -> None:
         super().__init__()
         self.num_features, self.gated = features, gated
-        looked_at = features - LATTICE if gated else features
+        looked_at = features - GRID_CHANNELS if gated else features
         self.enter = nn.Conv2d(4 * (BASE_PLANES + 3 + looked_at), fine, 3, padding=1)
         self.before = nn.Conv2d(fine, fine, 3, padding=1)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
@@ -74,7 +74,7 @@ class ResidualDecoder(nn.Module):
         x = torch.cat([x, detail], dim=1)
         correction = F.pixel_shuffle(self.leave(x), 2)
         if self.gated:
-            correction = correction * _blur(planes[:, -LATTICE:])
+            correction = correction * _blur(planes[:, -GRID_CHANNELS:])
         return correction
 
     def _looked_at(self, planes: Tensor) -> list[Tensor]:
@@ -83,8 +83,8 @@ class ResidualDecoder(nn.Module):
         if self.num_features == 0:
             return [colours, rest]
         if self.gated:
-            return [colours, rest[:, :-LATTICE]]
-        return [colours, rest[:, :-LATTICE], rest[:, -LATTICE:].abs()]
+            return [colours, rest[:, :-GRID_CHANNELS]]
+        return [colours, rest[:, :-GRID_CHANNELS], rest[:, -GRID_CHANNELS:].abs()]
 
 
 def _active(x: Tensor) -> Tensor:
@@ -99,11 +99,11 @@ def _detail(colours: Tensor) -> Tensor:  # [B, 3, H, W]
     return (colours - mean) * DETAIL_GAIN
 
 
-def _blur(lattice: Tensor) -> Tensor:  # [B, 2, H, W] -> [B, 1, H, W]
+def _blur(grid: Tensor) -> Tensor:  # [B, 2, H, W] -> [B, 1, H, W]
     """How much a splat has blurred, 0 where points lie on pixels, 1 on average.
 
     Half-way between two points, where a tent averages both, their pixel grid cancels. Its square
     averages 1/3 over all positions.
     """
-    strength = lattice.square().clamp(max=1).mean(dim=1, keepdim=True)
+    strength = grid.square().clamp(max=1).mean(dim=1, keepdim=True)
     return (1 - strength) / (1 - MEAN_STRENGTH)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cine3d_core.scene import FeaturePointCloud
 
 PLANES = 5  # of a layer: RGB, whether a point is there, whether it is invented
-LATTICE = 2  # channels of the lattice, the last ones of a point's features
+GRID_CHANNELS = 2  # channels of the pixel grid, the last ones of a point's features
 REACH = 4  # px around a point that its features may depend on
 
 
@@ -29,7 +29,7 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, width: int, learned: int) -> None:
         super().__init__()
-        self.num_features = learned + LATTICE
+        self.num_features = learned + GRID_CHANNELS
         self.first = nn.Conv2d(4 * PLANES, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 1)
         self.last = nn.Conv2d(width, 4 * learned, 1)
@@ -37,17 +37,17 @@ class FeatureNetwork(nn.Module):
     def forward(
         self,
         layers: Tensor,  # [L, 5, H, W]; PLANES, zero where there is no point
-    ) -> Tensor:  # [L, learned + LATTICE, H, W]
+    ) -> Tensor:  # [L, learned + GRID_CHANNELS, H, W]
         """The upper left pixel must lie at even coordinates of the canvas."""
         height, width = layers.shape[-2:]
         even = F.pad(layers, (0, width % 2, 0, height % 2))
         cells = F.pixel_unshuffle(even, 2).contiguous(memory_format=torch.channels_last)
         x = F.relu(self.second(F.relu(self.first(cells))))
         learned = torch.tanh(F.pixel_shuffle(self.last(x), 2))[..., :height, :width]
-        return torch.cat([learned, lattice(layers).to(learned)], dim=1)
+        return torch.cat([learned, pixel_grid(layers).to(learned)], dim=1)
 
 
-def lattice(layers: Tensor) -> Tensor:  # [L, C, H, W] -> [L, 2, H, W]
+def pixel_grid(layers: Tensor) -> Tensor:  # [L, C, H, W] -> [L, 2, H, W]
     """+1 and -1 in turn, along x and along y."""
     height, width = layers.shape[-2:]
     columns = 1 - 2 * (torch.arange(width, device=layers.device) % 2).to(layers)
@@ -56,7 +56,7 @@ def lattice(layers: Tensor) -> Tensor:  # [L, C, H, W] -> [L, 2, H, W]
     return both.expand(len(layers), -1, -1, -1)
 
 
-def lattice_of_points(cloud: FeaturePointCloud, width: int) -> Tensor:  # [N, 2]
+def pixel_grid_of_points(cloud: FeaturePointCloud, width: int) -> Tensor:  # [N, 2]
     """The pixel grid alone, which needs no network; `width` is the canvas's."""
     place = torch.stack([cloud.pixel % width, cloud.pixel // width], dim=1)
     return 1 - 2 * (place % 2).to(cloud.rgb)

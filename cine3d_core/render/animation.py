@@ -43,7 +43,7 @@ class AnimationParams:
     invented_weight: float = 0.05
     # `SplatParams.max_stretch` of what moves: a flow that grows faster is one surface all the same.
     flow_stretch: float = 3.0
-    restore_detail: bool = True  # that the splat blurs, where points carry their lattice
+    restore_detail: bool = True  # that the splat blurs, where points carry their pixel grid
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from cine3d_core.geometry import pixel_centres, unproject
-from cine3d_core.networks.features import LATTICE, lattice_of_points
+from cine3d_core.networks.features import GRID_CHANNELS, pixel_grid_of_points
 from cine3d_core.render.animation import behind_surface
 from cine3d_core.scene import Camera, CinemagraphScene, FeaturePointCloud
 
@@ -141,11 +141,11 @@ def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
         pixel=pixel,
         inpainted=invented,
     )
-    if cloud.features.shape[1] < LATTICE:
+    if cloud.features.shape[1] < GRID_CHANNELS:
         return merged
-    learned = merged.features[:, :-LATTICE]  # means; the lattice is that of the blocks
+    learned = merged.features[:, :-GRID_CHANNELS]  # means; the pixel grid is that of the blocks
     return replace(
-        merged, features=torch.cat([learned, lattice_of_points(merged, canvas.width)], dim=1)
+        merged, features=torch.cat([learned, pixel_grid_of_points(merged, canvas.width)], dim=1)
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.networks.decoder import MEAN_STRENGTH, MULTIPLE, ResidualDecoder
-from cine3d_core.networks.features import LATTICE
+from cine3d_core.networks.features import GRID_CHANNELS
 from cine3d_core.render.blend import SplatChannels
 from cine3d_core.scene import SplatImage
 
@@ -57,7 +57,7 @@ def decoder_planes(image: SplatImage, channels: SplatChannels, num_features: int
     features = image.features[channels.features]
     if len(features) == 0:
         features = image.alpha.new_zeros(num_features, *image.alpha.shape[1:])
-        features[-LATTICE:] = MEAN_STRENGTH**0.5  # blurred as on average
+        features[-GRID_CHANNELS:] = MEAN_STRENGTH**0.5  # blurred as on average
     assert len(features) == num_features, (len(features), num_features)
     moving = image.features[channels.moving : channels.moving + 1]
     alpha = image.alpha.clamp(0, 1)

@@ -18,10 +18,10 @@ from cine3d_core.layers.fill_learned import foreign_fill, learned_fill
 from cine3d_core.layers.uncover import FillFunction
 from cine3d_core.networks.decoder import ResidualDecoder
 from cine3d_core.networks.features import (
-    LATTICE,
+    GRID_CHANNELS,
     FeatureNetwork,
     features_of_points,
-    lattice_of_points,
+    pixel_grid_of_points,
 )
 from cine3d_core.networks.inpainting import InpaintingNetwork
 from cine3d_core.networks.layout import channels_last
@@ -75,9 +75,9 @@ def with_features(
     Features are rounded as a scene file stores them, so that saving changes nothing.
     """
     decoder = networks.info(DECODER)
-    if decoder is not None and decoder.architecture.get("features") == LATTICE:
-        lattice = lattice_of_points(scene.cloud, scene.velocity.shape[-1])
-        return replace(scene, cloud=replace(scene.cloud, features=lattice))
+    if decoder is not None and decoder.architecture.get("features") == GRID_CHANNELS:
+        grid = pixel_grid_of_points(scene.cloud, scene.velocity.shape[-1])
+        return replace(scene, cloud=replace(scene.cloud, features=grid))
     loaded = networks.opened(FEATURES)
     if loaded is None:
         return scene

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cine3d_core.imaging.compiled import compiled
 from cine3d_core.imaging.launch import may_launch
-from cine3d_core.networks.features import LATTICE
+from cine3d_core.networks.features import GRID_CHANNELS
 from cine3d_core.render.blend import SplatChannels
 from cine3d_core.scene import SplatImage
 
@@ -30,21 +30,21 @@ def restore_detail(image: SplatImage, channels: SplatChannels) -> SplatImage:
     No colour leaves the range of those around it, so that edges get no halo.
     """
     end = channels.features.stop
-    if end - channels.features.start < LATTICE:
+    if end - channels.features.start < GRID_CHANNELS:
         return image
     features = image.features
-    lattice = features[end - LATTICE : end]
+    grid = features[end - GRID_CHANNELS : end]
     if may_launch(features) and not features.requires_grad:
         from cine3d_core.render.card import picture  # imports Warp, see `launch`
 
-        colours = picture.sharpened(features[channels.rgb], lattice, image.alpha, SOLID)
+        colours = picture.sharpened(features[channels.rgb], grid, image.alpha, SOLID)
     elif features.device.type != "cpu" or features.requires_grad:
-        colours = sharpened_torch(features[channels.rgb], lattice, image.alpha)
+        colours = sharpened_torch(features[channels.rgb], grid, image.alpha)
     else:
         colours = torch.empty_like(features[channels.rgb])
         _sharpen(
             features[channels.rgb].contiguous().numpy(),
-            lattice.contiguous().numpy(),
+            grid.contiguous().numpy(),
             image.alpha[0].contiguous().numpy(),
             colours.numpy(),
         )
@@ -57,11 +57,11 @@ def restore_detail(image: SplatImage, channels: SplatChannels) -> SplatImage:
 
 def sharpened_torch(
     rgb: Tensor,  # [3, H, W]
-    lattice: Tensor,  # [2, H, W] along x, along y, in [-1, 1]
+    grid: Tensor,  # [2, H, W] along x, along y, in [-1, 1]
     alpha: Tensor,  # [1, H, W]
 ) -> Tensor:  # [3, H, W]
     """`_sharpen` in torch operations: any device, differentiable."""
-    between = (1 - lattice.square()) / 8  # f (1 - f) / 2
+    between = (1 - grid.square()) / 8  # f (1 - f) / 2
     wide = F.pad(rgb[None], (1, 1, 1, 1), mode="replicate")
     rows, columns = wide[0, :, :, 1:-1], wide[0, :, 1:-1]
     along_x = columns[..., 2:] + columns[..., :-2] - 2 * rgb
@@ -75,7 +75,7 @@ def sharpened_torch(
 @compiled()
 def _sharpen(
     rgb: np.ndarray,  # [3, H, W]
-    lattice: np.ndarray,  # [2, H, W]
+    grid: np.ndarray,  # [2, H, W]
     alpha: np.ndarray,  # [H, W]
     out: np.ndarray,  # [3, H, W]
 ) -> None:
@@ -98,7 +98,7 @@ def _sharpen(
             high[0], high[width + 1] = high[1], high[width]
             for x in range(width):
                 value = plane[row, x]
-                across, down = lattice[0, row, x], lattice[1, row, x]
+                across, down = grid[0, row, x], grid[1, row, x]
                 along_x = plane[row, max(x - 1, 0)] + plane[row, min(x + 1, width - 1)]
                 along_y = plane[above, x] + plane[below, x]
                 sharp = value - (one - across * across) * eighth * (along_x - two * value)

@@ -179,8 +179,8 @@ def stirred_sky(rng: Generator, size: Size) -> Surface:
     focal = rng.uniform(0.8, 1.4) * size.long_side
     plane = Plane(horizon, 0.5 * size.width, focal, turned=True)
     right, forward = plane.world(x, y)
-    lattice = gaussian_filter(rng.normal(size=(256, 256)), 6, mode="wrap")
-    curl_z, curl_x = np.gradient(lattice)
+    noise = gaussian_filter(rng.normal(size=(256, 256)), 6, mode="wrap")
+    curl_z, curl_x = np.gradient(noise)
     stir = np.zeros((*x.shape, 2))
     unit = np.percentile(np.abs(right), 70) + 1e-9
     for octave in range(3):

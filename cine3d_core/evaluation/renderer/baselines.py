@@ -30,7 +30,7 @@ from torch import Tensor
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.imaging.push_pull import push_pull
 from cine3d_core.motion.direct import still_motion
-from cine3d_core.networks.features import lattice_of_points
+from cine3d_core.networks.features import pixel_grid_of_points
 from cine3d_core.points.assemble import assemble_scene
 from cine3d_core.render.animation import (
     AnimationParams,
@@ -121,8 +121,8 @@ def animate_2d(
     # A picture's own camera stands at the origin, wherever the picture was seen from.
     camera = replace(camera, world_to_camera=torch.eye(4, dtype=torch.float64))
     scene = naive_scene(SceneParts(rgb, flat, motion, camera), clip)
-    lattice = lattice_of_points(scene.cloud, camera.width)
-    prepared = prepare(replace(scene, cloud=replace(scene.cloud, features=lattice)))
+    grid = pixel_grid_of_points(scene.cloud, camera.width)
+    prepared = prepare(replace(scene, cloud=replace(scene.cloud, features=grid)))
     resting = Shot(camera, camera, camera)
 
     def frame_of(frame: int) -> Tensor:

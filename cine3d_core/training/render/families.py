@@ -33,7 +33,7 @@ class CompactRenderer(nn.Module):
         """The pictures as decoded, not clamped."""
         maps = [self.features(layers).float() for layers in batch.layers]
         splats = _splats(maps, batch) * kept[:, None, None, None]
-        unseen = splats.shape[1] - self.decoder.num_features  # all but the lattice, or none
+        unseen = splats.shape[1] - self.decoder.num_features  # all but the pixel grid, or none
         planes = torch.cat([batch.planes, splats[:, unseen:]], dim=1)
         return self.decoder(planes).float()
 

@@ -21,11 +21,11 @@ from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.motion.direct import still_motion
 from cine3d_core.networks.decoder import BASE_PLANES
 from cine3d_core.networks.features import (
-    LATTICE,
+    GRID_CHANNELS,
     PLANES,
     REACH,
-    lattice_of_points,
     layer_planes,
+    pixel_grid_of_points,
 )
 from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, prepare
 from cine3d_core.render.blend import blend_share
@@ -102,7 +102,7 @@ def splatted(sight: Sight) -> Splatted:
     invented = torch.cat([scene.cloud.inpainted, later.cloud.inpainted])
     alpha = drawn.image.alpha.clamp(0, 1)
     seen = (shares.share * ~invented[shares.point]).sum(dim=-1)[None] * alpha
-    planes = decoder_planes(drawn.image, drawn.channels, LATTICE)[:BASE_PLANES]
+    planes = decoder_planes(drawn.image, drawn.channels, GRID_CHANNELS)[:BASE_PLANES]
     return Splatted(planes, shares, seen)
 
 
@@ -238,13 +238,13 @@ def _scene(
     params: PairParams,
 ) -> PreparedScene:
     parts = SceneParts(rgb, DepthMap(depth, torch.zeros_like(depth)), motion, camera)
-    return with_lattice(scene_from_parts(parts, stages, num_frames=params.num_frames, fps=25.0))
+    return with_pixel_grid(scene_from_parts(parts, stages, num_frames=params.num_frames, fps=25.0))
 
 
-def with_lattice(scene: CinemagraphScene) -> PreparedScene:
+def with_pixel_grid(scene: CinemagraphScene) -> PreparedScene:
     """The scene as it is drawn in use; what else its points may carry a pair holds itself."""
-    lattice = lattice_of_points(scene.cloud, scene.canvas_camera.width)
-    return prepare(replace(scene, cloud=replace(scene.cloud, features=lattice)))
+    grid = pixel_grid_of_points(scene.cloud, scene.canvas_camera.width)
+    return prepare(replace(scene, cloud=replace(scene.cloud, features=grid)))
 
 
 def patches(

@@ -15,7 +15,7 @@ from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams
 from cine3d_core.synthetic.truth_folder import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.training.render.data import SCENE_PREFIX, RenderPair, write_pair
-from cine3d_core.training.render.pairs import PairParams, Sight, patches, splatted, with_lattice
+from cine3d_core.training.render.pairs import PairParams, Sight, patches, splatted, with_pixel_grid
 
 # Fluid that is carried farther than this share of the picture within a loop shows, in mid-loop,
 # hardly anything of the still: there is little to learn from it.
@@ -29,7 +29,7 @@ def pairs_of_scene(
     parts = SceneParts(truth.rgb, truth.depth, truth.motion, truth.camera)
     stages = replace(PRESETS["default"], features=False, decoder=False)
     scene = scene_from_parts(parts, stages, num_frames=truth.num_frames, fps=truth.fps)
-    prepared = with_lattice(scene)
+    prepared = with_pixel_grid(scene)
     for moment in truth.moments:
         sight = Sight(prepared, prepared, truth.shot(moment), moment.frame, AnimationParams())
         frame, true = splatted(sight), read_frame(truth, moment)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import save_network
-from cine3d_core.networks.features import LATTICE
+from cine3d_core.networks.features import GRID_CHANNELS
 from cine3d_core.training.adversarial import Critic, Eq8Terms, PatchDiscriminator
 from cine3d_core.training.loop import rate_at
 from cine3d_core.training.perceptual import ImagenetFeatures
@@ -64,7 +64,7 @@ class RenderTrainingConfig:
     seed: int = 7
     # of networks.features.build and networks.decoder.build, or of the official ones
     architecture: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {"decoder": {"features": LATTICE, "gated": True}}
+        default_factory=lambda: {"decoder": {"features": GRID_CHANNELS, "gated": True}}
     )
 
 

@@ -132,7 +132,7 @@ def test_the_flow_carries_points_as_on_the_cpu_bit_for_bit(backward: bool):
 
 
 def pair_of_pictures(height: int, width: int) -> tuple[SplatImage, SplatImage]:
-    """Half moving, with holes and a lattice."""
+    """Half moving, with holes and a pixel grid."""
     generator = torch.Generator().manual_seed(7)
     pictures = []
     for _ in range(2):

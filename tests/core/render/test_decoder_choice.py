@@ -136,7 +136,7 @@ def test_features_do_not_depend_on_where_a_layer_is_cut_out():
 
 
 def test_the_lattice_alternates_along_both_axes():
-    signs = features.lattice(torch.zeros(1, 1, 3, 4))[0]
+    signs = features.pixel_grid(torch.zeros(1, 1, 3, 4))[0]
     assert signs[0].tolist() == [[1, -1, 1, -1]] * 3
     assert signs[1].tolist() == [[1] * 4, [-1] * 4, [1] * 4]
 

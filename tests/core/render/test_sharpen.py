@@ -18,9 +18,9 @@ def waves(height: int, width: int, shift: float) -> Tensor:
     return torch.stack(planes)
 
 
-def splat(rgb: Tensor, lattice: Tensor) -> SplatImage:
+def splat(rgb: Tensor, grid: Tensor) -> SplatImage:
     features = torch.zeros(CHANNELS.moving + 1, *rgb.shape[1:])
-    features[CHANNELS.rgb], features[CHANNELS.features] = rgb, lattice
+    features[CHANNELS.rgb], features[CHANNELS.features] = rgb, grid
     return SplatImage(features, torch.ones_like(rgb[:1]), torch.ones_like(rgb[:1]))
 
 
@@ -28,8 +28,8 @@ def splat(rgb: Tensor, lattice: Tensor) -> SplatImage:
 def test_what_linear_interpolation_loses_comes_back(share: float):
     truth = waves(40, 60, share)
     linear = torch.lerp(waves(40, 60, 0.0), waves(40, 60, 1.0), share)
-    lattice = torch.stack([torch.full((40, 60), 1 - 2 * share), torch.ones(40, 60)])
-    restored = restore_detail(splat(linear, lattice), CHANNELS).features[CHANNELS.rgb]
+    grid = torch.stack([torch.full((40, 60), 1 - 2 * share), torch.ones(40, 60)])
+    restored = restore_detail(splat(linear, grid), CHANNELS).features[CHANNELS.rgb]
     inner = (slice(None), slice(2, -2), slice(2, -2))
     before, after = ((p - truth)[inner].abs().mean() for p in (linear, restored))
     assert float(after) < 0.25 * float(before)
@@ -51,11 +51,11 @@ def test_no_colour_leaves_the_range_of_its_surroundings():
 def test_the_compiled_loop_equals_torch():
     generator = np.random.default_rng(3)
     rgb = torch.from_numpy(generator.random((3, 33, 47), np.float32))
-    lattice = torch.from_numpy(generator.uniform(-1, 1, (2, 33, 47)).astype(np.float32))
-    image = splat(rgb, lattice)
+    grid = torch.from_numpy(generator.uniform(-1, 1, (2, 33, 47)).astype(np.float32))
+    image = splat(rgb, grid)
     image.alpha[:] = torch.from_numpy(generator.random((1, 33, 47), np.float32)) > 0.03
     restored = restore_detail(image, CHANNELS)
-    expected = sharpened_torch(rgb, lattice, image.alpha)
+    expected = sharpened_torch(rgb, grid, image.alpha)
     torch.testing.assert_close(restored.features[CHANNELS.rgb], expected, atol=1e-6, rtol=0)
     assert torch.equal(restored.features[3:], image.features[3:])
 

@@ -12,7 +12,7 @@ import torch
 from cine3d_core.errors import InputError
 from cine3d_core.files.models.store import load_network
 from cine3d_core.files.pictures.flow import write_flow
-from cine3d_core.networks.features import lattice
+from cine3d_core.networks.features import pixel_grid
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.training.render import clips, families, stand_ins, train
 from cine3d_core.training.render import data as render_data
@@ -135,7 +135,7 @@ def test_points_and_shares_of_a_pair_give_its_splat():
     for pair in river_pairs():
         batch = render_data.to_batch([pair])
         colours = render_data.splat_features(batch.layers[0][:, :3], batch.point[0], batch.share[0])
-        marks = lattice(batch.layers[0])
+        marks = pixel_grid(batch.layers[0])
         strength = render_data.splat_features(marks, batch.point[0], batch.share[0]).abs()
         resting = (batch.planes[0, 5] == 0) & (batch.weight[0, 0] > 0.99)
         sharp = resting & (strength.amin(dim=0) > 0.8)  # elsewhere the plane has more detail
