@@ -20,7 +20,7 @@ from torch import Tensor
 from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.motion.segment_classical import (
     WORK_SIZE,
-    Clues,
+    PhotoEvidence,
     enlarge,
     find_sky,
     find_water,
@@ -65,9 +65,9 @@ def guess_mask(
         kind = _kinds(mask[0].cpu().numpy().astype(bool), _planes(depth))
         return _described(kind, "the mask is as drawn", rgb)
     if depth.fluid is None:
-        clues = _clues(rgb, depth)
-        sky = find_sky(clues)
-        small = np.where(sky, SKY, np.where(find_water(clues, sky), WATER, 0)).astype(np.uint8)
+        evidence = _evidence(rgb, depth)
+        sky = find_sky(evidence)
+        small = np.where(sky, SKY, np.where(find_water(evidence, sky), WATER, 0)).astype(np.uint8)
         found = _enlarged(small, _image(rgb)) if not hints else small
     else:
         found = kinds_of(_planes(depth))
@@ -102,11 +102,11 @@ def _offer(region: Doubtful) -> str:
     )
 
 
-def _clues(rgb: Tensor, depth: DepthMap) -> Clues:
+def _evidence(rgb: Tensor, depth: DepthMap) -> PhotoEvidence:
     height, width = rgb.shape[1:]
     scale = min(1.0, WORK_SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return Clues(
+    return PhotoEvidence(
         colour=cv2.resize(_image(rgb), size, interpolation=cv2.INTER_AREA),
         sky=cv2.resize(_plane(depth.sky), size, interpolation=cv2.INTER_AREA),
         disparity=cv2.resize(_nearness(depth), size, interpolation=cv2.INTER_AREA),

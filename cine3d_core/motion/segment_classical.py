@@ -32,11 +32,11 @@ MIN_SKY_AREA = 0.01  # share of the picture
 MIN_WATER_AREA = 0.06
 MIN_WATER_WIDTH = 0.15
 WATER_SEED, WATER_EDGE = 0.55, 0.2  # scores
-LEVEL_SHORE = 0.5  # share of a water's upper border that must lie at one height
+LEVEL_BORDER = 0.5  # share of a water's upper border that must lie at one height
 
 
 @dataclass(frozen=True)
-class Clues:
+class PhotoEvidence:
     """A photo and what is known of it, small."""
 
     colour: Array  # [h, w, 3] sRGB in [0, 1]
@@ -44,9 +44,9 @@ class Clues:
     disparity: Array  # [h, w] in [0, 1], 1 is nearest
 
 
-def find_sky(clues: Clues) -> Mask:  # [h, w]
+def find_sky(evidence: PhotoEvidence) -> Mask:  # [h, w]
     """Sky: likely, far, open to the top, and of a sky's colour; nothing where in doubt."""
-    likely = clues.sky if clues.sky.any() else _sky_by_position(clues)
+    likely = evidence.sky if evidence.sky.any() else _sky_by_position(evidence)
     sure = likely > SURE_SKY
     if sure.mean() < MIN_SKY_AREA:
         return np.zeros_like(sure)
@@ -54,8 +54,9 @@ def find_sky(clues: Clues) -> Mask:  # [h, w]
     label[likely > LIKELY_SKY] = cv2.GC_PR_FGD
     label[sure] = cv2.GC_FGD
     label[likely < NO_SKY] = cv2.GC_BGD
-    sky = _components(grab_cut(clues.colour, label), _is_sky, likely)
-    if sky.any() and (~sky).any() and clues.disparity[sky].mean() > clues.disparity[~sky].mean():
+    sky = _components(grab_cut(evidence.colour, label), _is_sky, likely)
+    disparity = evidence.disparity
+    if sky.any() and (~sky).any() and disparity[sky].mean() > disparity[~sky].mean():
         return np.zeros_like(sky)  # a bright, blurred background of a close-up
     return sky
 
@@ -70,18 +71,18 @@ def _is_sky(region: Mask, likely: Array) -> bool:
     )
 
 
-def _sky_by_position(clues: Clues) -> Array:  # [h, w]
+def _sky_by_position(evidence: PhotoEvidence) -> Array:  # [h, w]
     """For depth sources that know nothing of sky: what is farthest and smooth from the top down."""
-    far = clues.disparity < 0.02
-    smooth = _texture(clues.colour)[0] < 0.02
+    far = evidence.disparity < 0.02
+    smooth = _texture(evidence.colour)[0] < 0.02
     _, label = connected_regions(far & smooth)
     top = np.unique(label[0])
     return np.isin(label, top[top > 0]).astype(np.float32)
 
 
-def find_water(clues: Clues, sky: Mask) -> Mask:  # [h, w]
+def find_water(evidence: PhotoEvidence, sky: Mask) -> Mask:  # [h, w]
     """Still or slowly running water under a horizon; nothing where in doubt."""
-    score = water_score(clues, sky)
+    score = water_score(evidence, sky)
     seeds = score > WATER_SEED
     if seeds.mean() < MIN_WATER_AREA:
         return np.zeros_like(seeds)
@@ -89,21 +90,21 @@ def find_water(clues: Clues, sky: Mask) -> Mask:  # [h, w]
     label[seeds] = cv2.GC_PR_FGD
     label[np.asarray(ndimage.binary_erosion(seeds, iterations=3), bool)] = cv2.GC_FGD
     label[(score < WATER_EDGE) | sky] = cv2.GC_BGD
-    water = grab_cut(clues.colour, label) & (score > WATER_EDGE)
+    water = grab_cut(evidence.colour, label) & (score > WATER_EDGE)
     water = np.asarray(ndimage.binary_opening(water, iterations=2), bool)
     return _components(water, _is_water, score)
 
 
 def _is_water(region: Mask, score: Array) -> bool:
-    """Large, wide, likely, and with a far shore: most of its upper border lies at one height."""
+    """Large, wide, likely, and most of its upper border lies at one height, as a far bank does."""
     columns = region.any(0)
     top = region.argmax(0)[columns]
-    shore = np.abs(top - np.percentile(top, 15)) <= 0.03 * len(region)
+    level = np.abs(top - np.percentile(top, 15)) <= 0.03 * len(region)
     large = columns.mean() > MIN_WATER_WIDTH and region.mean() > MIN_WATER_AREA
-    return bool(large and shore.mean() > LEVEL_SHORE and score[region].mean() > WATER_SEED)
+    return bool(large and level.mean() > LEVEL_BORDER and score[region].mean() > WATER_SEED)
 
 
-def water_score(clues: Clues, sky: Mask) -> Array:  # [h, w] in [0, 1]
+def water_score(evidence: PhotoEvidence, sky: Mask) -> Array:  # [h, w] in [0, 1]
     """Product of: under the horizon, of the sky's light, flat or rippled along."""
     height = len(sky)
     if sky.mean() < MIN_SKY_AREA:
@@ -111,7 +112,8 @@ def water_score(clues: Clues, sky: Mask) -> Array:  # [h, w] in [0, 1]
     horizon = np.percentile(np.nonzero(sky)[0], 98)
     rows = np.arange(height, dtype=np.float32)[:, None]
     below = np.clip((rows - horizon) / (0.02 * height), 0, 1) * ~sky
-    return (below * _colour_score(clues.colour, sky) * _ripple_score(clues.colour)).astype("f4")
+    colour = evidence.colour
+    return (below * _colour_score(colour, sky) * _ripple_score(colour)).astype("f4")
 
 
 def _colour_score(colour: Array, sky: Mask) -> Array:

@@ -57,7 +57,7 @@ def evaluate_scene(
         return found
     perceptual = spread_moments(scene.moments, settings.perceptual_frames)
     judged = judged_frames(scene, network, perceptual)
-    shown = sheets.telling_moment(judged)
+    shown = sheets.most_different_moment(judged)
     write_rgb(_picture(out, "truth", scene), _truth_of(judged, shown))
     bench = Bench(scene)
     for row in rows:

@@ -22,16 +22,16 @@ _CAPTION = 22  # px
 _COLUMNS = 4
 
 
-def telling_moment(judged: Sequence[JudgedFrame]) -> Moment:
+def most_different_moment(judged: Sequence[JudgedFrame]) -> Moment:
     """The view with most to invent: disoccluded pixels first, then those that flow."""
 
-    def tells(one: JudgedFrame) -> float:
+    def invented(one: JudgedFrame) -> float:
         regions = one.truth.regions
         hidden = float((regions == DISOCCLUDED).float().mean())
-        # In mid-loop both clouds are far from rest.
+        # In mid-loop both clouds are far from their start.
         return hidden + 0.01 * float((regions == FLUID).float().mean())
 
-    return max(judged, key=tells).moment
+    return max(judged, key=invented).moment
 
 
 def contact_sheet(pictures: Mapping[str, Tensor]) -> Tensor:
