@@ -33,7 +33,7 @@ RIM = 2  # px of the answer
 
 
 @dataclass(frozen=True)
-class Sight:
+class Prediction:
     """What the network says of one photograph, at network resolution."""
 
     disparity: Tensor  # [h, w] relative inverse depth in [0, 1], near = 1
@@ -99,7 +99,7 @@ def build(
 
 
 @torch.no_grad()
-def predict(network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (448,)) -> Sight:
+def predict(network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (448,)) -> Prediction:
     """What the network sees in one photograph; the same input gives the same bits.
 
     Mean of the answers at each size and for the mirrored picture, at half the largest size.
@@ -122,7 +122,7 @@ def predict(network: nn.Module, rgb: Tensor, *, long_sides: Sequence[int] = (448
     mean = torch.cat(raised).mean(0)
     disparity = mean[0] - mean[0].amin()
     # a flat answer has no spread to stretch
-    return Sight(disparity / disparity.amax().clamp(min=1e-6), mean[1:-2], mean[-2:])
+    return Prediction(disparity / disparity.amax().clamp(min=1e-6), mean[1:-2], mean[-2:])
 
 
 def _without_rim(answer: Tensor) -> Tensor:  # [B, 9, h, w] -> the same

@@ -72,9 +72,11 @@ def draw_scene(
 
 def estimated_nearness(network: nn.Module, rgb: Tensor) -> Tensor:  # [3, H, W] -> [1, H, W]
     """Disparity of a picture in [0, 1] as the bundled network sees it."""
-    sight = predict(network, rgb, long_sides=(NEARNESS_SIDE,))
+    prediction = predict(network, rgb, long_sides=(NEARNESS_SIDE,))
     disparity = torch.nn.functional.interpolate(
-        (sight.disparity * (1 - sight.classes[1]))[None, None], rgb.shape[1:], mode="bilinear"
+        (prediction.disparity * (1 - prediction.classes[1]))[None, None],
+        rgb.shape[1:],
+        mode="bilinear",
     )[0]
     return stretched(disparity)
 

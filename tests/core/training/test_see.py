@@ -84,13 +84,13 @@ def test_the_answer_is_half_as_large_and_complete(network):
 
 def test_a_mirrored_photo_gives_the_mirrored_answer(network):
     rgb = torch.rand(3, 64, 96, generator=torch.Generator().manual_seed(1))
-    sight = networks.predict(network, rgb, long_sides=(96,))
+    prediction = networks.predict(network, rgb, long_sides=(96,))
     back = networks.predict(network, rgb.flip(2), long_sides=(96,))
-    assert torch.allclose(sight.classes.sum(0), torch.ones(32, 48), atol=1e-5)
-    assert torch.allclose(back.classes.flip(2), sight.classes, atol=1e-5)
-    assert torch.allclose(back.disparity.flip(1), sight.disparity, atol=1e-4)
-    assert torch.allclose(back.direction[0].flip(1), -sight.direction[0], atol=1e-5)
-    assert torch.allclose(back.direction[1].flip(1), sight.direction[1], atol=1e-5)
+    assert torch.allclose(prediction.classes.sum(0), torch.ones(32, 48), atol=1e-5)
+    assert torch.allclose(back.classes.flip(2), prediction.classes, atol=1e-5)
+    assert torch.allclose(back.disparity.flip(1), prediction.disparity, atol=1e-4)
+    assert torch.allclose(back.direction[0].flip(1), -prediction.direction[0], atol=1e-5)
+    assert torch.allclose(back.direction[1].flip(1), prediction.direction[1], atol=1e-5)
 
 
 def test_the_same_photo_gives_the_same_bits_and_disparity_is_stretched(network):
@@ -102,9 +102,9 @@ def test_the_same_photo_gives_the_same_bits_and_disparity_is_stretched(network):
 
 
 def test_the_rim_of_the_answer_goes_on_from_inside(network):
-    sight = networks.predict(network, torch.rand(3, 64, 96), long_sides=(96,))
-    assert torch.equal(sight.classes[:, 0], sight.classes[:, 2])
-    assert torch.equal(sight.disparity[:, -1], sight.disparity[:, -3])
+    prediction = networks.predict(network, torch.rand(3, 64, 96), long_sides=(96,))
+    assert torch.equal(prediction.classes[:, 0], prediction.classes[:, 2])
+    assert torch.equal(prediction.disparity[:, -1], prediction.disparity[:, -3])
 
 
 def test_a_picture_of_another_shape_is_refused(network):
