@@ -32,7 +32,7 @@ from cine3d_core.geometry import photo_camera
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.scene import MotionField
 from cine3d_core.training.render.data import RenderPair, write_pair
-from cine3d_core.training.render.pairs import PairParams, Sight, patches, splatted
+from cine3d_core.training.render.pairs import FrameSetup, PairParams, patches, splatted
 
 MOVING_SHARE = 0.1  # of the mean speed: what is slower counts as resting (published)
 LONGEST_CLIP = 60  # frames between start and end, at most
@@ -127,8 +127,8 @@ def pairs_of_clip(
             for picture in (rgb[0], rgb[2])
         ]
         shot = Shot(camera, camera, camera)
-        sight = Sight(scenes[0], scenes[1], shot, middle - start, AnimationParams())
-        yield from patches(sight, splatted(sight), rgb[1], params, generator)
+        setup = FrameSetup(scenes[0], scenes[1], shot, middle - start, AnimationParams())
+        yield from patches(setup, splatted(setup), rgb[1], params, generator)
 
 
 def drawn_triplet(count: int, generator: np.random.Generator) -> tuple[int, int, int]:

@@ -66,7 +66,7 @@ class PairParams:
 
 
 @dataclass(frozen=True)
-class Sight:
+class FrameSetup:
     """One splatted frame, and how it came about; both clouds may be of one scene."""
 
     forward: PreparedScene
@@ -85,17 +85,17 @@ class Splatted:
     seen: Tensor  # [1, H, W] share of what is not invented
 
 
-def splatted(sight: Sight) -> Splatted:
+def splatted(setup: FrameSetup) -> Splatted:
     """The frame as `render_frame` would decode it."""
-    scene, later = sight.forward.scene, sight.backward.scene
+    scene, later = setup.forward.scene, setup.backward.scene
     drawn = splat_frame(
-        sight.forward, sight.shot, sight.frame, sight.params, backward=sight.backward
+        setup.forward, setup.shot, setup.frame, setup.params, backward=setup.backward
     )
-    shares = point_shares(sight.forward, sight.shot, sight.frame, sight.params, backward=False)
-    phase = sight.frame / scene.num_frames
-    if sight.frame % scene.num_frames != 0:  # frame 0 is the forward cloud alone
-        other = point_shares(sight.backward, sight.shot, sight.frame, sight.params, backward=True)
-        spread, blend = scene.disparity_range, sight.params.blend
+    shares = point_shares(setup.forward, setup.shot, setup.frame, setup.params, backward=False)
+    phase = setup.frame / scene.num_frames
+    if setup.frame % scene.num_frames != 0:  # frame 0 is the forward cloud alone
+        other = point_shares(setup.backward, setup.shot, setup.frame, setup.params, backward=True)
+        spread, blend = scene.disparity_range, setup.params.blend
         weight = blend_share(drawn.forward, drawn.backward, drawn.channels, phase, spread, blend)
         other = replace(other, point=other.point + len(scene.cloud.pixel))
         shares = blended(shares, other, weight)
@@ -157,10 +157,10 @@ def pairs_of_photograph(
     photo = open_photograph(path, width)
     for _ in range(frames):
         window = _random_window(photo, params, generator)
-        sight = random_sight(photo, window, params, generator)
+        setup = random_setup(photo, window, params, generator)
         top, left, height, width = window
         fine = photo.fine[2 * top : 2 * (top + height), 2 * left : 2 * (left + width)]
-        yield from patches(sight, splatted(sight), averaged_down(fine), params, generator)
+        yield from patches(setup, splatted(setup), averaged_down(fine), params, generator)
 
 
 def _random_window(photo: Photograph, params: PairParams, generator: np.random.Generator) -> Window:
@@ -172,9 +172,9 @@ def _random_window(photo: Photograph, params: PairParams, generator: np.random.G
     return Window(top, int(generator.integers(width - columns + 1)), rows, columns)
 
 
-def random_sight(
+def random_setup(
     photo: Photograph, window: Window, params: PairParams, generator: np.random.Generator
-) -> Sight:
+) -> FrameSetup:
     """The window splatted from stand-ins of another view and, maybe, other times."""
     size = (photo.depth.shape[1], photo.depth.shape[2])
     move = tuple(float(v) for v in generator.uniform(-1, 1, 3) * params.reach)
@@ -189,7 +189,7 @@ def random_sight(
     if generator.random() >= params.moving_share:
         rgb = averaged_down(view.fine)
         scene = _scene(rgb, view.depth, still_motion(rgb), camera, stages, params)
-        return Sight(scene, scene, target, 0, drawing)
+        return FrameSetup(scene, scene, target, 0, drawing)
     longest = float(generator.uniform(0.1, 1.0)) * params.longest * max(size)
     motion = random_flow(view.depth, longest, params.num_frames, generator, Blobs())
     frame = int(generator.integers(1, params.num_frames))
@@ -197,7 +197,7 @@ def random_sight(
     for steps in (frame, frame - params.num_frames):
         rgb = averaged_down(flowed(view, motion, steps))
         ends.append(_scene(rgb, view.depth, motion, camera, stages, params))
-    return Sight(ends[0], ends[1], target, frame, drawing)
+    return FrameSetup(ends[0], ends[1], target, frame, drawing)
 
 
 def window_params(scale: float) -> tuple[StageParams, AnimationParams]:
@@ -248,7 +248,7 @@ def with_pixel_grid(scene: CinemagraphScene) -> PreparedScene:
 
 
 def patches(
-    sight: Sight,
+    setup: FrameSetup,
     frame: Splatted,
     target: Tensor,  # [3, H, W]
     params: PairParams,
@@ -259,7 +259,7 @@ def patches(
     side = params.patch
     spare = (height % side or side * (height > side), width % side or side * (width > side))
     top, left = (int(generator.integers(max(1, s + 1))) if s < side else 0 for s in spare)
-    sources = _layers_of(sight)
+    sources = _layers_of(setup)
     for y in range(top, height - side + 1, side):
         for x in range(left, width - side + 1, side):
             part = (slice(y, y + side), slice(x, x + side))
@@ -281,11 +281,11 @@ class _Sources:
     place: Tensor  # [N] index into S * Hc * Wc
 
 
-def _layers_of(sight: Sight) -> _Sources:
+def _layers_of(setup: FrameSetup) -> _Sources:
     planes, places, count = [], [], 0
-    scenes = [sight.forward.scene]
-    if sight.backward is not sight.forward:
-        scenes.append(sight.backward.scene)
+    scenes = [setup.forward.scene]
+    if setup.backward is not setup.forward:
+        scenes.append(setup.backward.scene)
     for scene in scenes:
         layers, _, height, width = scene.velocity.shape
         planes += [layer_planes(scene.cloud, layer, height, width) for layer in range(layers)]

@@ -15,7 +15,13 @@ from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.render.animation import AnimationParams
 from cine3d_core.synthetic.truth_folder import DISOCCLUDED, OUTSIDE, TruthScene, read_frame
 from cine3d_core.training.render.data import SCENE_PREFIX, RenderPair, write_pair
-from cine3d_core.training.render.pairs import PairParams, Sight, patches, splatted, with_pixel_grid
+from cine3d_core.training.render.pairs import (
+    FrameSetup,
+    PairParams,
+    patches,
+    splatted,
+    with_pixel_grid,
+)
 
 # Fluid that is carried farther than this share of the picture within a loop shows, in mid-loop,
 # hardly anything of the still: there is little to learn from it.
@@ -31,8 +37,8 @@ def pairs_of_scene(
     scene = scene_from_parts(parts, stages, num_frames=truth.num_frames, fps=truth.fps)
     prepared = with_pixel_grid(scene)
     for moment in truth.moments:
-        sight = Sight(prepared, prepared, truth.shot(moment), moment.frame, AnimationParams())
-        frame, true = splatted(sight), read_frame(truth, moment)
+        setup = FrameSetup(prepared, prepared, truth.shot(moment), moment.frame, AnimationParams())
+        frame, true = splatted(setup), read_frame(truth, moment)
         unknown = (true.regions == DISOCCLUDED) | (true.regions == OUTSIDE)
         known = frame.seen * ~unknown
         if _is_fast(truth):
@@ -40,7 +46,7 @@ def pairs_of_scene(
         frame = replace(frame, seen=known)
         # The truth is complete also where the still shows nothing: patches need to show less.
         lenient = replace(params, least_seen=0.5)
-        yield from patches(sight, frame, true.rgb, lenient, generator)
+        yield from patches(setup, frame, true.rgb, lenient, generator)
 
 
 def _is_fast(truth: TruthScene) -> bool:

@@ -17,7 +17,7 @@ from cine3d_core.render.animation import AnimationParams, Shot, prepare
 from cine3d_core.training.render import clips, families, stand_ins, train
 from cine3d_core.training.render import data as render_data
 from cine3d_core.training.render import pairs as render_pairs
-from cine3d_core.training.render.pairs import PairParams, Sight
+from cine3d_core.training.render.pairs import FrameSetup, PairParams
 from cine3d_core.training.render.scores import score
 from cine3d_core.training.trainer import shipped
 from tests.river import HEIGHT, WIDTH, river_depth, river_scene, texture
@@ -52,9 +52,9 @@ def photograph() -> stand_ins.Photograph:
 def river_pairs() -> list[render_data.RenderPair]:
     prepared = prepare(river_scene())
     camera = prepared.scene.camera
-    sight = Sight(prepared, prepared, Shot(camera, camera, camera), 5, AnimationParams())
-    frame, target = render_pairs.splatted(sight), texture(HEIGHT, WIDTH, seed=3)
-    return list(render_pairs.patches(sight, frame, target, PARAMS, np.random.default_rng(0)))
+    setup = FrameSetup(prepared, prepared, Shot(camera, camera, camera), 5, AnimationParams())
+    frame, target = render_pairs.splatted(setup), texture(HEIGHT, WIDTH, seed=3)
+    return list(render_pairs.patches(setup, frame, target, PARAMS, np.random.default_rng(0)))
 
 
 def written(folder: Path) -> Path:
@@ -117,11 +117,11 @@ def test_random_flow_keeps_off_jumps_and_within_its_length():
     assert not (motion.moving[0, :, 1:] & jump).any()
 
 
-def test_a_random_sight_gives_pairs_near_the_photograph():
+def test_a_random_setup_gives_pairs_near_the_photograph():
     photo = photograph()
     generator = np.random.default_rng(2)
-    sight = render_pairs.random_sight(photo, stand_ins.Window(4, 8, 40, 64), PARAMS, generator)
-    frame = render_pairs.splatted(sight)
+    setup = render_pairs.random_setup(photo, stand_ins.Window(4, 8, 40, 64), PARAMS, generator)
+    frame = render_pairs.splatted(setup)
     target = stand_ins.averaged_down(photo.fine[8:88, 16:144])
     seen = frame.seen[0] > 0.95
     assert seen.float().mean() > 0.3
