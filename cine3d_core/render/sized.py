@@ -71,7 +71,7 @@ def draw_sized(
     drawn = render_frame(
         level_of(factor), larger, frame, decoder=decoder, motion_vectors=motion_vectors
     )
-    return _brought_down(drawn, shot.camera.height, shot.camera.width)
+    return _reduced(drawn, shot.camera.height, shot.camera.width)
 
 
 def _work_size(camera: Camera, scene: CinemagraphScene) -> tuple[int, tuple[int, int]]:
@@ -91,7 +91,7 @@ def _work_size(camera: Camera, scene: CinemagraphScene) -> tuple[int, tuple[int,
     return factor, (height, width)
 
 
-def _brought_down(frame: RenderedFrame, height: int, width: int) -> RenderedFrame:
+def _reduced(frame: RenderedFrame, height: int, width: int) -> RenderedFrame:
     """A frame at a smaller size: every plane is averaged over areas, depth as disparity."""
     solid = (frame.depth > 0).to(frame.depth)
     disparity = _smaller(solid / frame.depth.clamp(min=1e-6), height, width)

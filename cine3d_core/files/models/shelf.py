@@ -66,7 +66,7 @@ def add(
     Raises:
         InputError: files are missing, or are others than the entry's.
     """
-    found = {file: _brought(file, entry, sources) for file in entry.files}
+    found = {file: _offered(file, entry, sources) for file in entry.files}
     for path in found.values():
         check_kind(path)
     part = _part_folder(entry)
@@ -244,7 +244,7 @@ def _put_in_place(
     return Installed(entry, target, tuple(stored), commit, came)
 
 
-def _brought(file: ShelfFile, entry: ShelfEntry, sources: Sequence[Path]) -> Path:
+def _offered(file: ShelfFile, entry: ShelfEntry, sources: Sequence[Path]) -> Path:
     """Where a person's folder or files hold one of an entry's files."""
     name = file.path.rpartition("/")[2]
     for source in sources:

@@ -131,7 +131,7 @@ def _check_possible(image: Image.Image, path: Path, what: str) -> None:
         )
 
 
-def brought_down(image: Image.Image, max_side: int) -> Image.Image:
+def reduced(image: Image.Image, max_side: int) -> Image.Image:
     """A large picture made smaller while it is decoded, its long side still `max_side` px or more.
 
     JPEG is decoded at half, a quarter or an eighth of its size; everything else is decoded as it is
@@ -162,7 +162,7 @@ def _room_for(size: tuple[int, int], max_side: int) -> tuple[int, int]:
 
 
 def decoding_bytes(image: Image.Image, max_side: int) -> int:
-    """About how much memory `brought_down` needs."""
+    """About how much memory `reduced` needs."""
     width, height = image.size
     if image.format in ("JPEG", "MPO"):
         while max(width, height) >= 2 * max_side and width * 8 > image.width:

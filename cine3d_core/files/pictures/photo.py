@@ -28,9 +28,9 @@ from cine3d_core.files.pictures.decoding import (
     REDUCED,
     USUAL,
     Bounds,
-    brought_down,
     decoding_bytes,
     opened_picture,
+    reduced,
 )
 from cine3d_core.files.pictures.exif import focal_share
 from cine3d_core.files.pictures.panorama import (
@@ -132,7 +132,7 @@ def _read_picture(path: str | Path, max_side: int | None, view: ViewChoice) -> _
         notes = (_FIRST,) if _is_animated(image) else ()
         if max_side is not None and not _is_usual(image):
             notes += (f"the photo's {width}x{height} pixels are made fewer while they are read",)
-            image = brought_down(image, _side_needed(image, max_side, view))
+            image = reduced(image, _side_needed(image, max_side, view))
         values = srgb_samples(path, image)
     if (values.shape[0] > values.shape[1]) != (height > width):  # turned by EXIF
         width, height = height, width
