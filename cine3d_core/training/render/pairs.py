@@ -1,6 +1,6 @@
 """Training pairs of the renderer out of photographs and out of scenes whose views are known.
 
-photograph -> stand-ins elsewhere and at other times -> scenes -> splat back -> patches
+photograph -> warped views elsewhere and at other times -> scenes -> splat back -> patches
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from cine3d_core.render.frame import splat_frame
 from cine3d_core.scene import Camera, CinemagraphScene, DepthMap, MotionField
 from cine3d_core.training.render.data import RenderPair, without_rare_layers, write_pair
 from cine3d_core.training.render.shares import PointShares, blended, point_shares
-from cine3d_core.training.render.stand_ins import (
+from cine3d_core.training.render.warped_views import (
     Blobs,
     Photograph,
     Window,
@@ -62,7 +62,7 @@ class PairParams:
     max_points: int = 6  # kept in each pixel
     layer_side: int = 208  # px, parts of layers larger than this are left out with their patch
     least_layer: float = 0.05  # share of a patch below which a layer is left out
-    least_seen: float = 0.7  # share of a patch that the stand-in shows
+    least_seen: float = 0.7  # share of a patch that the warped view shows
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _random_window(photo: Photograph, params: PairParams, generator: np.random.G
 def random_setup(
     photo: Photograph, window: Window, params: PairParams, generator: np.random.Generator
 ) -> FrameSetup:
-    """The window splatted from stand-ins of another view and, maybe, other times."""
+    """The window splatted from views of another camera and, maybe, other times."""
     size = (photo.depth.shape[1], photo.depth.shape[2])
     move = tuple(float(v) for v in generator.uniform(-1, 1, 3) * params.reach)
     move = (move[0], move[1], -abs(move[2]) if generator.random() < 0.8 else abs(move[2]) / 3)

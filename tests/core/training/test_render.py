@@ -1,4 +1,4 @@
-"""Training of the renderer: stand-ins, pairs, losses, a few steps of both families."""
+"""Training of the renderer: warped views, pairs, losses, a few steps of both families."""
 
 import csv
 from dataclasses import replace
@@ -14,7 +14,7 @@ from cine3d_core.files.models.store import load_network
 from cine3d_core.files.pictures.flow import write_flow
 from cine3d_core.networks.features import pixel_grid
 from cine3d_core.render.animation import AnimationParams, Shot, prepare
-from cine3d_core.training.render import clips, families, stand_ins, train
+from cine3d_core.training.render import clips, families, train, warped_views
 from cine3d_core.training.render import data as render_data
 from cine3d_core.training.render import pairs as render_pairs
 from cine3d_core.training.render.pairs import FrameSetup, PairParams
@@ -44,9 +44,9 @@ class Judge(torch.nn.Module):
         return (a - b).square().mean()
 
 
-def photograph() -> stand_ins.Photograph:
+def photograph() -> warped_views.Photograph:
     fine = texture(2 * HEIGHT, 2 * WIDTH, seed=5).permute(1, 2, 0)
-    return stand_ins.Photograph((fine * 255).round().byte().numpy(), river_depth())
+    return warped_views.Photograph((fine * 255).round().byte().numpy(), river_depth())
 
 
 def river_pairs() -> list[render_data.RenderPair]:
@@ -71,12 +71,12 @@ def data(tmp_path: Path) -> Path:
     return written(tmp_path)
 
 
-# stand-ins
+# warped views
 
 
 def test_a_camera_that_does_not_move_sees_the_photograph():
     photo = photograph()
-    view = stand_ins.view_from(photo, stand_ins.Window(4, 8, 40, 64), (0.0, 0.0, 0.0))
+    view = warped_views.view_from(photo, warped_views.Window(4, 8, 40, 64), (0.0, 0.0, 0.0))
     assert np.abs(view.fine.astype(int) - photo.fine[8:88, 16:144]).max() <= 1
     away = (view.depth - photo.depth[:, 4:44, 8:72]).abs() / view.depth
     assert (away < 0.02).float().mean() > 0.9  # all but what the median has smoothed
@@ -86,10 +86,10 @@ def test_what_is_farther_moves_less():
     photo = photograph()
     near = replace(photo, depth=torch.full_like(photo.depth, 2.0))
     far = replace(photo, depth=torch.full_like(photo.depth, 8.0))
-    window, move = stand_ins.Window(4, 8, 40, 64), (0.1, 0.0, 0.0)
+    window, move = warped_views.Window(4, 8, 40, 64), (0.1, 0.0, 0.0)
     shifts = []
     for one in (near, far):
-        seen = stand_ins.view_from(one, window, move).fine[:, 20:100].astype(int)
+        seen = warped_views.view_from(one, window, move).fine[:, 20:100].astype(int)
         errors = [np.abs(seen - one.fine[8:88, 36 + s : 116 + s]).mean() for s in range(12)]
         shifts.append(int(np.argmin(errors)))
     assert shifts == [8, 2]  # 0.1 * 160 px / depth, on the fine picture
@@ -97,18 +97,18 @@ def test_what_is_farther_moves_less():
 
 def test_a_flow_brings_the_earlier_picture_to_the_present_one():
     photo = photograph()
-    view = stand_ins.view_from(photo, stand_ins.Window(0, 0, HEIGHT, WIDTH), (0.0, 0.0, 0.0))
+    view = warped_views.view_from(photo, warped_views.Window(0, 0, HEIGHT, WIDTH), (0.0, 0.0, 0.0))
     moving = torch.ones(1, HEIGHT, WIDTH, dtype=torch.bool)
     velocity = torch.zeros(2, HEIGHT, WIDTH)
     velocity[0] = 1.0
-    motion = stand_ins.MotionField(velocity, moving, moving.to(torch.int16))
-    earlier = stand_ins.flowed(view, motion, 3).astype(int)
+    motion = warped_views.MotionField(velocity, moving, moving.to(torch.int16))
+    earlier = warped_views.flowed(view, motion, 3).astype(int)
     assert np.abs(earlier[:, 8:100] - view.fine[:, 14:106]).max() <= 1
 
 
 def test_random_flow_keeps_off_jumps_and_within_its_length():
-    motion = stand_ins.random_flow(
-        river_depth(), 6.0, 12, np.random.default_rng(1), stand_ins.Blobs()
+    motion = warped_views.random_flow(
+        river_depth(), 6.0, 12, np.random.default_rng(1), warped_views.Blobs()
     )
     speed = motion.velocity.norm(dim=0)
     assert speed.max() <= 0.5 + 1e-5
@@ -120,9 +120,9 @@ def test_random_flow_keeps_off_jumps_and_within_its_length():
 def test_a_random_setup_gives_pairs_near_the_photograph():
     photo = photograph()
     generator = np.random.default_rng(2)
-    setup = render_pairs.random_setup(photo, stand_ins.Window(4, 8, 40, 64), PARAMS, generator)
+    setup = render_pairs.random_setup(photo, warped_views.Window(4, 8, 40, 64), PARAMS, generator)
     frame = render_pairs.splatted(setup)
-    target = stand_ins.averaged_down(photo.fine[8:88, 16:144])
+    target = warped_views.averaged_down(photo.fine[8:88, 16:144])
     seen = frame.seen[0] > 0.95
     assert seen.float().mean() > 0.3
     assert (frame.planes[:3] - target)[:, seen].abs().mean() < 0.1

@@ -1,9 +1,9 @@
-"""Stand-in photographs: what a camera elsewhere, or at another time, would have seen.
+"""Warped views of a photograph: what a camera elsewhere, or at another time, would have seen.
 
 A training pair of the renderer asks for a photograph back (warp away and restore). A camera move
 takes the photograph to another view; a smooth flow takes that view to an earlier and a later time.
-Splatting these stand-ins back must give the photograph. Colours are sampled at twice the
-resolution and averaged down, so that the stand-in is as sharp as a photograph: from a blurred one
+Splatting these views back must give the photograph. Colours are sampled at twice the
+resolution and averaged down, so that a view is as sharp as a photograph: from a blurred one
 the network would learn to sharpen too much.
 """
 
