@@ -86,8 +86,8 @@ def guess_directions(rgb: Tensor, depth: DepthMap, guess: MaskGuess) -> Directio
             said.append(sentence)
     large = cv2.resize(calm, rgb.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
     wet = (guess.kind == WATER) | (guess.kind == FALLS)
-    resting = _whole_bodies(wet[0].cpu().numpy(), large > 0)
-    still = torch.from_numpy(resting)[None].to(guess.mask.device)
+    calm_bodies = _whole_bodies(wet[0].cpu().numpy(), large > 0)
+    still = torch.from_numpy(calm_bodies)[None].to(guess.mask.device)
     return DirectionGuess(tuple(hints), still, ", ".join(said))
 
 

@@ -209,13 +209,13 @@ def _assembled(
     depth = _lifted_depth(clamped_depth(layers.depth), seen, solid)
     moving = (flow != 0).any(1, keepdim=True)
     points = layer_points(depth, seen, solid, moving)
-    at_rest = moved_points(points, torch.zeros_like(flow), integer_centred(camera.intrinsics))
-    disparity = 1 / at_rest.positions[:, 2]
+    unmoved = moved_points(points, torch.zeros_like(flow), integer_centred(camera.intrinsics))
+    disparity = 1 / unmoved.positions[:, 2]
     return CinemagraphScene(
         camera=camera,
         canvas_camera=camera,
         cloud=FeaturePointCloud(
-            positions=at_rest.positions,
+            positions=unmoved.positions,
             rgb=layers.rgba[:, :3].flatten(2)[points.layer, :, points.pixel],
             features=_features_of_points(features, seen.to(flow.dtype), points.layer, points.pixel),
             layer=points.layer.to(torch.int16),

@@ -33,8 +33,8 @@ class ViewportPoints:
 
 def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[ViewportPoints]:
     """All points of a scene: the static ones first, then one entry per number of cycles."""
-    resting = torch.zeros((0, len(prepared.static), 3))
-    entries = [_points(prepared, prepared.static, 0, resting, resting)]
+    unmoved = torch.zeros((0, len(prepared.static), 3))
+    entries = [_points(prepared, prepared.static, 0, unmoved, unmoved)]
     for cycles in sorted({group.cycles for group in prepared.groups}):
         # Keys are keys: what moves in place goes with what flows through as many cycles.
         same = [group for group in prepared.groups if group.cycles == cycles]

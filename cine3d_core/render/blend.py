@@ -38,7 +38,7 @@ class SplatChannels:
 
     rgb: slice
     features: slice
-    phase: int  # cross-fade weight of moving points in [0, 1]; 0 for resting ones
+    phase: int  # cross-fade weight of moving points in [0, 1]; 0 for static ones
     moving: int
     motion: slice  # px to the previous frame (x, y), to the next (x, y)
 
@@ -143,11 +143,11 @@ def blend_share(
 ) -> Tensor:
     """The backward cloud's share of each pixel: [1, H, W] in [0, 1]."""
     weights = []
-    for image, other, resting_phase in (
+    for image, other, static_phase in (
         (forward, backward, 1 - loop_phase),
         (backward, forward, loop_phase),
     ):
-        weight = _weight(image, channels, resting_phase, disparity_range, params)
+        weight = _weight(image, channels, static_phase, disparity_range, params)
         if params.weights != "eq4":
             weight = weight * _no_gap(image, other, channels)
         weights.append(weight)
@@ -160,13 +160,13 @@ def blend_share(
 def _weight(
     image: SplatImage,
     channels: SplatChannels,
-    resting_phase: float,
+    static_phase: float,
     disparity_range: tuple[float, float],
     params: BlendParams,
 ) -> Tensor:
     moving = image.features[channels.moving : channels.moving + 1]
     own_phase = image.features[channels.phase : channels.phase + 1] / moving.clamp(min=1e-3)
-    phase = torch.where(moving > 1e-3, own_phase, resting_phase)
+    phase = torch.where(moving > 1e-3, own_phase, static_phase)
     if params.weights == "eq4":
         return phase * image.alpha * torch.exp(-1 / image.disparity.clamp(min=1e-6))
     low, high = disparity_range
@@ -277,7 +277,7 @@ def _restored(a: Tensor, b: Tensor, share: Tensor, moving: Tensor, step: int) ->
     missing, present = _local_mean(energies, step).split(1)
     # A deviation of one 8-bit level is noise: a flat sky is not amplified.
     gain = (1 + missing / (present + 1 / 255**2)).clamp(1.0, 2.0).sqrt()
-    # Resting pixels beside the water, and pixels that are not mixed, have nothing to gain.
+    # Static pixels beside the water, and pixels that are not mixed, have nothing to gain.
     mixing = moving * (16 * share * (1 - share)).clamp(max=1)
     growth = (gain - 1) * mixing * deviation
     mixed_brightness = mixed.mean(dim=0, keepdim=True).clamp(min=1 / 255)

@@ -127,7 +127,7 @@ def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     depth = torch.where(hidden, depth * farthest.flatten(1)[layer, pixel], depth)
     rgb = _means(cloud.rgb, block, len(kinds))
     front = ~invented & (layer == _nearest_layer(layer[~invented], pixel[~invented], area)[pixel])
-    front &= _at_rest(scene, block, len(kinds))
+    front &= _is_static(scene, block, len(kinds))
     seen = ~cloud.inpainted
     shown = _means(cloud.rgb[seen], place[seen], area)
     rgb[front] = shown[pixel[front]]
@@ -161,7 +161,7 @@ def _nearest_layer(layer: Tensor, place: Tensor, places: int) -> Tensor:
     return nearest.scatter_reduce(0, place, layer, "amin")
 
 
-def _at_rest(scene: CinemagraphScene, block: Tensor, blocks: int) -> Tensor:
+def _is_static(scene: CinemagraphScene, block: Tensor, blocks: int) -> Tensor:
     """Blocks [blocks] none of whose points moves: no colour of a bank goes with the water."""
     layer, pixel = scene.cloud.layer.long(), scene.cloud.pixel
     speed = scene.velocity.abs().sum(dim=1).flatten(start_dim=1)

@@ -118,11 +118,11 @@ def stages(scene: CinemagraphScene, shot: animation.Shot, repeats: int) -> Figur
     }
 
 
-def splat_bytes(resting: int, moving: int, camera: Camera) -> int:
+def splat_bytes(static: int, moving: int, camera: Camera) -> int:
     """What a splat of both clouds has to move once: points in and placed, planes out."""
     point = 12 + 8 + 2 * 16 + 16  # position, neighbours, placed and read again, what it carries
     planes = 2 * (3 + 2 + 2 + 1 + 1)  # colour, pixel grid, tags, disparity, coverage of both clouds
-    return (resting + moving) * point + planes * 4 * camera.height * camera.width
+    return (static + moving) * point + planes * 4 * camera.height * camera.width
 
 
 def decoder_flop(decoder, image: blending.SplatImage, channels: blending.SplatChannels) -> int:

@@ -220,9 +220,9 @@ def test_the_way_to_the_next_frame_is_the_way_back(prepared: PreparedScene, move
 def test_resting_surface_has_no_motion_under_a_still_camera(prepared: PreparedScene) -> None:
     path = open_camera_path(prepared.scene, "still", None)
     frame = render_frame(prepared, shot_of(path, 2), 2, motion_vectors=True)
-    resting = (frame.moving == 0)[0]
-    assert resting.float().mean() > 0.2
-    assert frame.motion[:, resting].abs().max() < 1e-4  # px
+    static = (frame.moving == 0)[0]
+    assert static.float().mean() > 0.2
+    assert frame.motion[:, static].abs().max() < 1e-4  # px
 
 
 def test_motion_vectors_follow_the_arrows(prepared: PreparedScene) -> None:

@@ -47,7 +47,7 @@ class Split:
     scenes: int
     size: tuple[int, int]  # width, height
     samples: int  # rays per pixel
-    source_frames: int  # true frames from the resting camera
+    source_frames: int  # true frames from the fixed camera
     views: Callable[[np.random.Generator, int], list[View]]  # of a loop's length
 
 

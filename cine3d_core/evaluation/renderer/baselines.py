@@ -123,10 +123,10 @@ def animate_2d(
     scene = naive_scene(SceneParts(rgb, flat, motion, camera), clip)
     grid = pixel_grid_of_points(scene.cloud, camera.width)
     prepared = prepare(replace(scene, cloud=replace(scene.cloud, features=grid)))
-    resting = Shot(camera, camera, camera)
+    fixed = Shot(camera, camera, camera)
 
     def frame_of(frame: int) -> Tensor:
-        return render_frame(prepared, resting, frame, decoder=pass_through, params=EQ4).rgb
+        return render_frame(prepared, fixed, frame, decoder=pass_through, params=EQ4).rgb
 
     return frame_of
 
@@ -157,7 +157,7 @@ def view_then_animation(parts: SceneParts, clip: Clip, *, moving_average: bool) 
     """Novel view synthesis -> 2D animation, with the flow of one view or of three averaged."""
     prepared = prepare(_layered(parts, clip))
 
-    @lru_cache(maxsize=1)  # a resting camera sees one view all the time
+    @lru_cache(maxsize=1)  # a fixed camera sees one view all the time
     def animation(poses: tuple[bytes, ...]) -> Callable[[int], Tensor]:
         cameras = [_posed(parts.camera, pose) for pose in poses]
         view = _view(prepared, cameras[0])
@@ -188,9 +188,9 @@ def _layered(parts: SceneParts, clip: Clip) -> CinemagraphScene:
 
 def _view(prepared: PreparedScene, camera: Camera) -> RenderedFrame:
     """The still from another place, and how what is seen there moves: `motion` without camera."""
-    resting = Shot(camera, camera, camera)
+    fixed = Shot(camera, camera, camera)
     return render_frame(
-        prepared, resting, 0, decoder=pass_through, params=AnimationParams(), motion_vectors=True
+        prepared, fixed, 0, decoder=pass_through, params=AnimationParams(), motion_vectors=True
     )
 
 

@@ -49,7 +49,7 @@ def score_loop(frames: Mapping[int, Tensor], motion: MotionField, num_frames: in
     contrasts = [texture_contrast(frames[moment], fluid) for moment in moments]
     steps = {k: (frames[k + 1] - frames[k]).abs().mean(dim=0, keepdim=True) for k in pairs}
     means = {k: float(step.mean()) for k, step in steps.items()}
-    resting = [masked_mean(step, still) for step in steps.values()]
+    changes = [masked_mean(step, still) for step in steps.values()]
     flowing = [
         masked_mean(along_flow(frames[k + 1], frames[k], motion), fluid & stays(fluid, motion))
         for k in pairs
@@ -58,7 +58,7 @@ def score_loop(frames: Mapping[int, Tensor], motion: MotionField, num_frames: in
         seam=float((frames[num_frames] - frames[0]).abs().max()),
         seam_step=means[num_frames - 1] / max(median(means.values()), 1e-9),
         pulsing=min(contrasts) / max(*contrasts, 1e-9),
-        static_error=sum(resting) / len(resting),
+        static_error=sum(changes) / len(changes),
         static_worst=max(float((step * still).max()) for step in steps.values()),
         fluid_error=sum(flowing) / len(flowing),
     )

@@ -123,11 +123,11 @@ def score_row(
         seconds.append(time.process_time() - started)
         pictures[one.moment] = rgb
         frames.append(compare(rgb, one, network))
-    loop = score_loop(_resting_frames(draw, scene), scene.motion, scene.num_frames)
+    loop = score_loop(_fixed_camera_frames(draw, scene), scene.motion, scene.num_frames)
     return SceneScores(tuple(frames), loop, median(seconds), 0.0), pictures
 
 
-def _resting_frames(draw: Draw, scene: TruthScene) -> dict[int, Tensor]:
+def _fixed_camera_frames(draw: Draw, scene: TruthScene) -> dict[int, Tensor]:
     moments, pairs = loop_frames(scene.num_frames)
     wanted = {*moments, *pairs, *(k + 1 for k in pairs), 0}
     shot = Shot(scene.camera, scene.camera, scene.camera)

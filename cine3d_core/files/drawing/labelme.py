@@ -23,7 +23,7 @@ from cine3d_core.files.drawing.points import Point, checked_list, checked_points
 from cine3d_core.scene import Drawing, MotionHint, Stroke
 
 _CIRCLE_CORNERS = 64
-_RESTING = ("rest", "still", "freeze")
+_STATIC = ("rest", "still", "freeze")
 _HATCHES = 100  # strokes that cover an area which rests
 _SCRIBBLE_PX = 12.0
 _MASK_PIXELS = 100_000_000
@@ -44,14 +44,14 @@ def labelme_directions(content: dict[str, Any], path: str | Path) -> Drawing:
         if label.startswith("ignore"):
             continue
         points = checked_points(shape.get("points"), name, path)
-        resting = label.startswith(_RESTING)
+        static = label.startswith(_STATIC)
         if label.startswith("hint"):
             hints.append(_labelme_hint(points, name, path))
         elif shape.get("shape_type") in ("point", "points", "line", "linestrip") and points:
-            (rests if resting else moves).append(Stroke(points, _SCRIBBLE_PX))
+            (rests if static else moves).append(Stroke(points, _SCRIBBLE_PX))
         else:
             areas = _labelme_areas(shape, points, name, path)
-            if resting:
+            if static:
                 freeze += [stroke for area in areas for stroke in _hatched(area)]
             else:
                 polygons += areas

@@ -34,7 +34,7 @@ from cine3d_core.scene import MotionField
 from cine3d_core.training.render.data import RenderPair, write_pair
 from cine3d_core.training.render.pairs import FrameSetup, PairParams, patches, splatted
 
-MOVING_SHARE = 0.1  # of the mean speed: what is slower counts as resting (published)
+MOVING_SHARE = 0.1  # of the mean speed: what is slower counts as static (published)
 LONGEST_CLIP = 60  # frames between start and end, at most
 
 

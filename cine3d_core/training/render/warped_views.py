@@ -147,7 +147,7 @@ def flowed(view: View, motion: MotionField, steps: float) -> Picture:  # [2h, 2w
     centres = pixel_centres(height, width, like=view.depth)
     displacement = integrate(centres, velocity, abs(steps)).view(height, width, 2)
     fine = cv2.resize(displacement.numpy(), (2 * width, 2 * height)) * 2  # px of the fine picture
-    # Flow stops at the border of what moves, there must be no blend of moved and resting.
+    # Flow stops at the border of what moves, there must be no blend of moved and static pixels.
     moving = motion.moving[0].repeat_interleave(2, 0).repeat_interleave(2, 1)
     fine[~moving.numpy()] = 0
     own = pixel_centres(2 * height, 2 * width, like=view.depth).view(2 * height, 2 * width, 2)

@@ -59,10 +59,10 @@ def test_water_passes_behind_whatever_rests_in_the_photo():
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted
     photo = (layers.depth * visible).sum(dim=0)
     flowing = (motion.velocity != 0).any(dim=3).any(dim=2).any(dim=1)  # [L]
-    resting = ~field.moving
-    assert bool(flowing.any()) and bool(resting.any())
+    static = ~field.moving
+    assert bool(flowing.any()) and bool(static.any())
     for depth in motion.depth[flowing]:
-        assert bool((depth[resting] > 1.02 * photo[resting]).all())
+        assert bool((depth[static] > 1.02 * photo[static]).all())
 
 
 def test_water_goes_on_behind_the_post():

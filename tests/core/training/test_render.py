@@ -137,8 +137,8 @@ def test_points_and_shares_of_a_pair_give_its_splat():
         colours = render_data.splat_features(batch.layers[0][:, :3], batch.point[0], batch.share[0])
         marks = pixel_grid(batch.layers[0])
         strength = render_data.splat_features(marks, batch.point[0], batch.share[0]).abs()
-        resting = (batch.planes[0, 5] == 0) & (batch.weight[0, 0] > 0.99)
-        sharp = resting & (strength.amin(dim=0) > 0.8)  # elsewhere the plane has more detail
+        static = (batch.planes[0, 5] == 0) & (batch.weight[0, 0] > 0.99)
+        sharp = static & (strength.amin(dim=0) > 0.8)  # elsewhere the plane has more detail
         away = (colours - batch.planes[0, :3]).abs().amax(dim=0)[sharp]
         assert sharp.any()
         assert away.quantile(0.95) < 0.02
