@@ -356,7 +356,7 @@ def scene_from_parts(
         photo_sha256="",
         models=filled_by,
         parameters={"stages": asdict(params)},
-        bed=params.bed,
+        backing_layer=params.bed,
     )
     if params.features:
         progress("reading features", 0.95)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
 from cine3d_core.layers.border import continued
-from cine3d_core.points.backing import with_bed, with_hidden_bed
+from cine3d_core.points.backing import with_backing_layer, with_hidden_backing
 from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.scene import (
     Camera,
@@ -36,7 +36,7 @@ def assemble_scene(
     models: dict[str, str],
     parameters: dict[str, Any],
     source: Tensor | None = None,
-    bed: bool = False,
+    backing_layer: bool = False,
 ) -> CinemagraphScene:
     """A scene from inpainted layers of the canvas and the motion of the photo.
 
@@ -52,7 +52,7 @@ def assemble_scene(
         parameters: JSON-able record of how the scene was made.
         source: from `border_source`, which of the photo's pixels the canvas shows; needed where
             there is a margin.
-        bed: whether what flows covers what lies behind it also where it flows away (`backing`).
+        backing_layer: whether what flows covers what lies behind it also where it flows away.
     """
     canvas_camera = padded_camera(camera, margin_px)
     extended = motion
@@ -61,9 +61,9 @@ def assemble_scene(
         extended = extend_motion(motion, margin_px, source)
     layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
-    if bed:
-        cloud = with_bed(cloud, layers, extended, canvas_camera, num_frames)
-        cloud = with_hidden_bed(cloud, layers, layer_motion, canvas_camera)
+    if backing_layer:
+        cloud = with_backing_layer(cloud, layers, extended, canvas_camera, num_frames)
+        cloud = with_hidden_backing(cloud, layers, layer_motion, canvas_camera)
     disparity = 1 / cloud.positions[:, 2]
     return CinemagraphScene(
         camera=camera,

@@ -1,9 +1,9 @@
-"""The bed: what shows where flow has left its own place and none has come from elsewhere.
+"""The backing layer: what shows where flow has left its place and none has come from elsewhere.
 
 Near a bank or a brink both clouds of a frame may have flowed away from a pixel: what is there by
 then comes from outside what the photo shows. What lies behind, a bank or the sky, must not be seen
-through such gaps, for the photo says that water is there. So the water gets a resting copy of its
-own mean colour right behind it, which the photo's own camera sees nowhere else.
+through such gaps, for the photo says that water is there. So the water gets a static copy in its
+mean colour right behind it, which the photo's own camera sees nowhere else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cine3d_core.motion.euler import displacement_at, displacement_keys
 from cine3d_core.points.layer_motion import LayerMotion
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 
-# Share of its depth by which the bed lies behind; more than the splatter takes for one surface, and
+# Share of its depth by which it lies behind; more than the splatter takes for one surface, and
 # even where flow passes behind the banks (`layer_motion.BEHIND`).
 BEHIND = 0.05
 BESIDE_PX = 2
@@ -31,14 +31,14 @@ SHARE_UNIT = 2**16  # of a point, in whole numbers; 2**15 of them may land on on
 COLOUR_RADIUS = 0.02  # of the long side: over which the bed's colour is a mean
 
 
-def with_bed(
+def with_backing_layer(
     cloud: FeaturePointCloud,
     layers: LayeredDepthImage,
     motion: MotionField,
     canvas_camera: Camera,
     num_frames: int,
 ) -> FeaturePointCloud:
-    """The cloud with bed points after its own.
+    """The cloud, and after its points those of the backing layer.
 
     Args:
         cloud: of the layers.
@@ -59,17 +59,17 @@ def with_bed(
     _, height, width = rgb.shape
     radius = max(BESIDE_PX + 1, round(COLOUR_RADIUS * max(height, width)))
     colour = context_mean(rgb, motion.moving, radius)
-    bed = _Bed(pixel, _layer_of(visible, pixel), depth, colour.flatten(1).T[pixel])
-    return _joined(cloud, bed, canvas_camera)
+    backing = _Backing(pixel, _layer_of(visible, pixel), depth, colour.flatten(1).T[pixel])
+    return _joined(cloud, backing, canvas_camera)
 
 
-def with_hidden_bed(
+def with_hidden_backing(
     cloud: FeaturePointCloud,
     layers: LayeredDepthImage,
     layer_motion: LayerMotion,
     canvas_camera: Camera,
 ) -> FeaturePointCloud:
-    """The cloud with resting copies right behind what flows hidden, in its own colours.
+    """The cloud with static copies right behind hidden flowing points, in their colours.
 
     A camera that looks behind something finds it covered, although the flow has left.
     """
@@ -80,12 +80,12 @@ def with_hidden_bed(
         return cloud
     depth = layers.depth.flatten(1)[layer, pixel] * (1 + BEHIND)
     rgb = layers.rgba[:, :3].flatten(2)[layer, :, pixel]
-    return _joined(cloud, _Bed(pixel, layer, depth, rgb), canvas_camera)
+    return _joined(cloud, _Backing(pixel, layer, depth, rgb), canvas_camera)
 
 
 @dataclass(frozen=True)
-class _Bed:
-    """Points that rest behind others."""
+class _Backing:
+    """Static points behind others."""
 
     pixel: Tensor  # [n] of the canvas, row-major
     layer: Tensor  # [n]
@@ -93,18 +93,20 @@ class _Bed:
     rgb: Tensor  # [n, 3]
 
 
-def _joined(cloud: FeaturePointCloud, bed: _Bed, canvas_camera: Camera) -> FeaturePointCloud:
+def _joined(
+    cloud: FeaturePointCloud, backing: _Backing, canvas_camera: Camera
+) -> FeaturePointCloud:
     height, width = canvas_camera.height, canvas_camera.width
-    places = pixel_centres(height, width, like=bed.depth)[bed.pixel]
-    unknown = bed.depth.new_zeros(len(bed.pixel), cloud.features.shape[1])
+    places = pixel_centres(height, width, like=backing.depth)[backing.pixel]
+    unknown = backing.depth.new_zeros(len(backing.pixel), cloud.features.shape[1])
     return replace(
         cloud,
-        positions=torch.cat([cloud.positions, unproject(places, bed.depth, canvas_camera)]),
-        rgb=torch.cat([cloud.rgb, bed.rgb]),
+        positions=torch.cat([cloud.positions, unproject(places, backing.depth, canvas_camera)]),
+        rgb=torch.cat([cloud.rgb, backing.rgb]),
         features=torch.cat([cloud.features, unknown]),
-        layer=torch.cat([cloud.layer, bed.layer.to(cloud.layer)]),
-        pixel=torch.cat([cloud.pixel, bed.pixel]),
-        inpainted=torch.cat([cloud.inpainted, torch.ones_like(bed.pixel, dtype=torch.bool)]),
+        layer=torch.cat([cloud.layer, backing.layer.to(cloud.layer)]),
+        pixel=torch.cat([cloud.pixel, backing.pixel]),
+        inpainted=torch.cat([cloud.inpainted, torch.ones_like(backing.pixel, dtype=torch.bool)]),
     )
 
 
@@ -114,7 +116,7 @@ def gaps(motion: MotionField, num_frames: int) -> Tensor:
     The forward cloud covers a pixel as long as walking against the flow for the time that has
     passed stays on what moves, and as long as its points do land there: where flow spreads out or
     is stopped they may not. The backward cloud as long as the same holds with the flow for the
-    rest.
+    remaining time.
     """
     found = torch.zeros_like(motion.moving)
     for count in torch.unique(motion.cycles[motion.moving]).tolist():

@@ -115,7 +115,7 @@ def _no_inpainting(bench: Bench) -> Draw:
     return _shipped(prepare(bench.scene(params)))
 
 
-def _no_bed(bench: Bench) -> Draw:
+def _no_backing_layer(bench: Bench) -> Draw:
     params = replace(PRESETS["default"], bed=False)
     return _shipped(prepare(bench.scene(params)))
 
@@ -257,7 +257,7 @@ ROWS: dict[str, Row] = {
     "no-decoder": Row("ours without decoder", _no_decoder, _FILL),
     "no-features": Row("ours without features", _no_features, _DRAWN),
     "no-inpainting": Row("ours without inpainting", _no_inpainting, _DRAWN),
-    "no-bed": Row("ours without the backing layer", _no_bed, _DRAWN),
+    "no-bed": Row("ours without the backing layer", _no_backing_layer, _DRAWN),
     "no-symmetric": Row("ours without symmetric animation", _no_symmetric, _DRAWN),
     "no-surface-flow": Row("ours without surface-following flow", _no_surface_flow, _DRAWN),
     "eq4": Row("ours with the blend of Eq. 4", _eq4, _DRAWN),

@@ -4,7 +4,7 @@ from torch import Tensor
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.geometry import photo_camera
 from cine3d_core.points.assemble import assemble_scene
-from cine3d_core.points.backing import gaps, with_hidden_bed
+from cine3d_core.points.backing import gaps, with_hidden_backing
 from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.render.animation import Shot, prepare
 from cine3d_core.render.coarse import smaller_scene
@@ -23,7 +23,7 @@ def pool(speed: float) -> MotionField:
     return MotionField(velocity, moving, torch.ones(1, SIDE, SIDE, dtype=torch.int16))
 
 
-def scene(motion: MotionField, *, bed: bool) -> CinemagraphScene:
+def scene(motion: MotionField, *, backing_layer: bool) -> CinemagraphScene:
     rgb = texture(SIDE, SIDE, seed=2)
     layers = LayeredDepthImage(
         rgba=torch.cat([rgb, torch.ones(1, SIDE, SIDE)])[None],
@@ -42,7 +42,7 @@ def scene(motion: MotionField, *, bed: bool) -> CinemagraphScene:
         photo_sha256="",
         models={},
         parameters={},
-        bed=bed,
+        backing_layer=backing_layer,
     )
 
 
@@ -67,31 +67,32 @@ def test_more_cycles_leave_fewer_gaps():
     assert not gaps(motion, 20).any()
 
 
-def test_the_bed_lies_right_behind_the_water_in_its_colour_and_rests():
+def test_the_backing_layer_lies_right_behind_the_water_in_its_colour():
     motion = pool(2.0)
-    plain, with_bed = scene(motion, bed=False).cloud, scene(motion, bed=True).cloud
+    plain = scene(motion, backing_layer=False).cloud
+    backed = scene(motion, backing_layer=True).cloud
     count = len(plain.pixel)
-    assert torch.equal(with_bed.positions[:count], plain.positions)
+    assert torch.equal(backed.positions[:count], plain.positions)
     added = slice(count, None)
-    assert torch.equal(with_bed.pixel[added], torch.nonzero(motion.moving.flatten())[:, 0])
-    torch.testing.assert_close(with_bed.positions[added, 2], torch.full((24 * 24,), 3 * 1.05))
-    assert bool(with_bed.inpainted[added].all())
+    assert torch.equal(backed.pixel[added], torch.nonzero(motion.moving.flatten())[:, 0])
+    torch.testing.assert_close(backed.positions[added, 2], torch.full((24 * 24,), 3 * 1.05))
+    assert bool(backed.inpainted[added].all())
     # a mean over the neighbours in the water: less spread than the water's own colours
     water = plain.rgb[motion.moving.flatten()]
-    assert float(with_bed.rgb[added].std()) < float(water.std())
-    assert float(with_bed.rgb[added].max()) < float(water.max())
+    assert float(backed.rgb[added].std()) < float(water.std())
+    assert float(backed.rgb[added].max()) < float(water.max())
 
 
-def test_bed_points_do_not_move():
-    built = scene(pool(2.0), bed=True)
+def test_points_of_the_backing_layer_do_not_move():
+    built = scene(pool(2.0), backing_layer=True)
     prepared = prepare(built)
     moving = torch.cat([group.index for group in prepared.groups])
     assert len(built.cloud.pixel) == SIDE * SIDE + 24 * 24
-    assert int(moving.max()) < SIDE * SIDE  # the bed comes after all pixels
+    assert int(moving.max()) < SIDE * SIDE  # the backing layer comes after all pixels
 
 
-def test_water_above_a_bed_moves_in_a_preview_too():
-    small = smaller_scene(scene(pool(2.0), bed=True), 2)
+def test_water_before_a_backing_layer_moves_in_a_preview_too():
+    small = smaller_scene(scene(pool(2.0), backing_layer=True), 2)
     moving = torch.cat([group.index for group in prepare(small).groups])
     assert not small.cloud.inpainted[moving].any()
     places = small.cloud.pixel[moving]
@@ -111,7 +112,7 @@ def test_at_rest_the_picture_is_the_photo():
 
 
 def test_what_flows_hidden_leaves_a_resting_copy_behind_it():
-    whole = scene(pool(1.0), bed=False)
+    whole = scene(pool(1.0), backing_layer=False)
     hidden = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
     hidden[..., 20:30] = True
     rgb = texture(SIDE, SIDE, seed=2)
@@ -123,7 +124,7 @@ def test_what_flows_hidden_leaves_a_resting_copy_behind_it():
     moving = water.moving & ~hidden[0]
     field = MotionField(water.velocity * moving, moving, water.cycles)
     layer_motion = motion_of_layers(layers, field)
-    more = with_hidden_bed(whole.cloud, layers, layer_motion, whole.canvas_camera)
+    more = with_hidden_backing(whole.cloud, layers, layer_motion, whole.canvas_camera)
     count = len(whole.cloud.pixel)
     added = more.pixel[count:]
     flows = (layer_motion.velocity[1] != 0).any(dim=0) & hidden[0, 0]
