@@ -64,7 +64,7 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     field = _only_moving(field, component > 0)
     # What flows on over a bank would flood what the photo shows there, which never moves.
     banks = ~field.moving & ~swinging
-    shore = _largest(banks.to(depth), 1) > 0
+    bank = _largest(banks.to(depth), 1) > 0
     # As far as the banks around, too: a point reaches over its pixel, past the edge of a rock. Not
     # so the water beside them, behind which there may be something else.
     bank_depth = torch.where(banks, _largest(depth * banks, FOOTPRINT_PX), depth)
@@ -82,7 +82,7 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
         cycles.append(_continue_cycles(field, domain))
         continued = _continue_depth(layers, layer, domain, depth)
         behind = torch.maximum(continued, bank_depth * (1 + BEHIND))
-        depths.append(torch.where(shore, behind, continued))
+        depths.append(torch.where(bank, behind, continued))
     # What is hidden rests: it is uncovered where what stands before it bends away.
     in_place = {kind: planes[None] * visible for kind, planes in field.in_place.items()}
     layer_cycles = torch.where(swinging & visible, swinging_cycles, torch.stack(cycles))

@@ -137,13 +137,13 @@ def sea(rng: Generator, size: Size) -> Surface:
     flow = plane.flow(x, y, strength * np.cos(angle + bend), strength * np.sin(angle + bend))
     inside = plane.below(y) > rng.uniform(0.0, 0.03) * size.height
     for _ in range(rng.integers(0, 3)):
-        inside &= ~_shore(rng, size)
+        inside &= ~_bank(rng, size)
     right, forward = plane.world(x, y)
     texture = np.stack([right, forward], -1) * rng.uniform(0.3, 2)
     return Surface(inside, flow, WATER, "sea", texture, plane.nearness(y, size))
 
 
-def _shore(rng: Generator, size: Size) -> Mask:
+def _bank(rng: Generator, size: Size) -> Mask:
     """Land that comes in from a side of the picture."""
     x, y = size.grid()
     angle = rng.uniform(0, 2 * np.pi)

@@ -1,4 +1,4 @@
-"""Contact sheets: what each row made of one view, small, and a telling part of it enlarged."""
+"""Contact sheets: what each row made of one view, small, and the hardest part of it enlarged."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 LONG_SIDES = (1280, 960)  # px of the photographs when they are covered
 CROP = 192  # px
 HOLE_WIDTHS = (4, 72)  # px: how far a camera may look behind a silhouette, drawn evenly in octaves
-FRINGE = 6  # px at most left out beside a silhouette, as the build leaves out mixed colours
+MIXED_COLOURS = 6  # px at most left out beside a silhouette, as the build leaves out mixed colours
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def cover(foreground: Mask, seed: int) -> Covered:
     width = np.exp(generator.uniform(low, high))
     inward = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 3)
     outward = cv2.distanceTransform((~foreground).astype(np.uint8), cv2.DIST_L2, 3)
-    fringe = generator.uniform(0, FRINGE)
-    context = ~foreground & (outward > fringe)
+    mixed = generator.uniform(0, MIXED_COLOURS)
+    context = ~foreground & (outward > mixed)
     return Covered(context=context, hole=~context & (inward <= width))
 
 

@@ -52,21 +52,21 @@ def with_lake(rgb: Array, classes: ClassMap, random: Generator) -> Labelled:
     horizon = np.percentile(np.nonzero(sky)[0], 98) / height if sky.any() else 0.3
     if horizon > 0.75:
         return rgb, classes
-    shore = int(random.uniform(horizon + 0.02, 0.85) * height)
+    far_bank = int(random.uniform(horizon + 0.02, 0.85) * height)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    below = np.maximum(rows - shore, 0)
+    below = np.maximum(rows - far_bank, 0)
     ripple = streaks((height, width), random, along_x=random.uniform(4, 25), along_y=1.2)
     swell = random.uniform(0, 0.1) * below * ripple + random.uniform(0, 1.5) * ripple
-    source = np.clip(shore - below * random.uniform(0.75, 1.3) + swell, 0, height - 1)
+    source = np.clip(far_bank - below * random.uniform(0.75, 1.3) + swell, 0, height - 1)
     mirrored = cv2.remap(rgb, columns, source, cv2.INTER_LINEAR)
     mirrored = cv2.GaussianBlur(mirrored, (0, 0), sigmaX=random.uniform(0.5, 5), sigmaY=0.7)
     tint = np.array(random.choice([(0.3, 0.4, 0.5), (0.35, 0.33, 0.25), (0.2, 0.3, 0.3)]), "f4")
     clear = random.uniform(0.5, 0.95)
     glint = random.uniform(0, 0.06) * ripple[..., None]
     water = clear * mirrored + (1 - clear) * tint * mirrored.mean() * 2 + glint
-    inside = rows >= shore
-    if random.random() < 0.6:  # a near shore
-        edge = shore + (height - shore) * random.uniform(0.25, 0.9)
+    inside = rows >= far_bank
+    if random.random() < 0.6:  # a near bank
+        edge = far_bank + (height - far_bank) * random.uniform(0.25, 0.9)
         edge += random.uniform(-0.2, 0.2) * (columns - width / 2)
         inside &= rows < edge + random.uniform(2, 12) * cloudy_noise((1, width), random)
     return _over(rgb, classes, water, (inside & ~sky).astype(np.float32), WATER)
