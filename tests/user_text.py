@@ -1,7 +1,8 @@
 """All text that users read: pages, options, messages, and what Blender shows.
 
 Pages are split into sentences; source is read as a syntax tree, and every string that looks like
-words counts, since any of them may come to be shown.
+words counts, since any of them may come to be shown. For those who read the code there are also
+its public docstrings and the names that it gives.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ SOURCES = [
     *sorted((ROOT / "cine3d_core").rglob("*.py")),
     *sorted(p for p in (ROOT / "blender_addon").rglob("*.py") if "development" not in p.parts),
 ]
+CODE = [*SOURCES, *sorted((ROOT / "blender_addon" / "development").rglob("*.py"))]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,32 @@ def source_text(path: Path) -> Iterator[Text]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if id(node) not in hidden:
                 yield from _worded(name, node.lineno, node.value)
+
+
+def docstrings(path: Path) -> Iterator[Text]:
+    """Docstrings of a module and of all that is public in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            public = isinstance(node, ast.Module) or not node.name.startswith("_")
+            words = ast.get_docstring(node)
+            if public and words:
+                line = getattr(node, "lineno", 1)
+                yield Text(f"{path.relative_to(ROOT).as_posix()}:{line}", " ".join(words.split()))
+
+
+def names_given(path: Path) -> Iterator[Text]:
+    """The module's name, and every name that it gives to something, its words apart."""
+    place = path.relative_to(ROOT).as_posix()
+    yield Text(place, path.stem)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.arg(arg=name):
+                pass
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                pass
+            case _:
+                continue
+        yield Text(f"{place}:{node.lineno}", name)
 
 
 def _shown_class(node: ast.AST) -> bool:
