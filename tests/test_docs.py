@@ -62,6 +62,9 @@ def test_every_make_target_and_module_exists(page: Path):
                     importlib.util.find_spec(name.split(".")[0]) is not None and path.parent == ROOT
                 )
             ), words
+        for word in words:
+            if word.startswith(("tests/", "docs/", ".ci/", "cine3d_core/")):
+                assert (ROOT / word).exists(), words
 
 
 def test_the_python_page_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
