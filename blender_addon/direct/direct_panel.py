@@ -122,7 +122,7 @@ class CINE3D_OT_region_add(masks.NeedsPhoto, bpy.types.Operator):
 
     mode: EnumProperty(
         name="Motion",
-        description="How it moves",
+        description="How the region moves",
         items=[(kind.name, kind.label, kind.description) for kind in KINDS.values()],
         options={"SKIP_SAVE"},
     )

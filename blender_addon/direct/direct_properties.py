@@ -109,7 +109,7 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
 
     colour: FloatVectorProperty(
         name="Colour",
-        description="Of the region over the photo",
+        description="Colour of the region over the photo",
         subtype="COLOR",
         size=3,
         min=0,
@@ -129,16 +129,18 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
         name="Photo",
         description="The whole photo: areas outside all regions, corrected by strokes",
     )
-    place: EnumProperty(name="Where", description="What belongs to it", items=PLACES, **_FIXED)
+    place: EnumProperty(
+        name="Where", description="Which part of the photo it is", items=PLACES, **_FIXED
+    )
     fluid: EnumProperty(
         name="Kind",
-        description="What is looked for in the photo",
+        description="Kind of area to find in the photo",
         items=[(name, name.capitalize(), f"All {name} that is found") for name in FLUIDS],
         **_FIXED,
     )
     picture: StringProperty(
         name="Picture",
-        description="Mask of the photo's shape; white belongs to the region",
+        description="Mask with the photo's proportions; white areas belong to the region",
         subtype="FILE_PATH",
         options=RELATIVE_PATH,
     )
@@ -149,14 +151,14 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     arrows: StringProperty(name="Arrows", override=_OVERRIDABLE)
     mode: EnumProperty(
         name="Motion",
-        description="How it moves",
+        description="How the region moves",
         items=[(kind.name, kind.label, kind.description) for kind in KINDS.values()],
         override=_OVERRIDABLE,
         **_FIXED,
     )
     speed: FloatProperty(
         name="Speed",
-        description="Factor of what the arrows say; in place, of how far it moves",
+        description="Multiplies the speed of the arrows, or the width of a sway or shimmer",
         default=1.0,
         min=0.01,
         max=100,
@@ -175,7 +177,7 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     )
     amplitude: FloatProperty(
         name="Amplitude",
-        description="Percent of the photo's long side to either side of the middle; 0 chooses",
+        description="Percent of the photo's long side to either side (0 = automatic)",
         min=0,
         max=10,
         soft_max=2,
@@ -185,7 +187,7 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     )
     wavelength: FloatProperty(
         name="Wavelength",
-        description="Percent of the photo's long side from crest to crest; 0 chooses",
+        description="Percent of the photo's long side from crest to crest (0 = automatic)",
         min=0,
         max=1000,
         soft_max=100,
@@ -195,7 +197,7 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     )
     perspective: EnumProperty(
         name="Perspective",
-        description="Whether what is farther flows slower",
+        description="Distant parts flow slower",
         items=(
             ("AUTO", "Automatic", "Where the depth shows a receding plane"),
             ("ON", "On", "Always, by the plane fitted to its depth"),
@@ -205,7 +207,7 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
     )
     direction: FloatProperty(
         name="Direction",
-        description="Of the first arrow; the others turn with it. 0 is right, 90 degrees up",
+        description="Direction of the first arrow; the others turn with it (0 is right, 90 up)",
         subtype="ANGLE",
         get=_direction,
         set=_turn,
@@ -242,11 +244,15 @@ class CINE3D_PG_stroke(bpy.types.PropertyGroup):
     """A line of the brush, or a pin: a line of one point."""
 
     label: EnumProperty(
-        name="Means", description="What it says", items=(*LABELS, *MENDINGS), **_FIXED
+        name="Means", description="What the stroke does", items=(*LABELS, *MENDINGS), **_FIXED
     )
     points: StringProperty(name="Points", override=_OVERRIDABLE)
     width: FloatProperty(
-        name="Width", description="Share of the photo's long side", default=0.02, min=0, max=1
+        name="Width",
+        description="Width as a share of the photo's long side",
+        default=0.02,
+        min=0,
+        max=1,
     )
 
     def point_list(self) -> Points:

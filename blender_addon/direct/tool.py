@@ -61,13 +61,13 @@ class CINE3D_PG_tool(bpy.types.PropertyGroup):
     )
     to_edges: BoolProperty(
         name="To Edges",
-        description="Painting means what is like this, up to the picture's edges, "
-        "and corrects what was found in the photo",
+        description="Painting selects similar pixels, up to edges in the photo, "
+        "and corrects the detection",
         **_FIXED,
     )
     mend: EnumProperty(
         name="Depth",
-        description="Drags mend the depth of what they go over instead of drawing arrows",
+        description="Drags correct the depth under them instead of drawing arrows",
         items=(("NONE", "As It Is", "Drags draw arrows"), *MENDINGS),
         **_FIXED,
     )
@@ -104,7 +104,7 @@ class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
     bl_label = "Direct Motion"
     bl_options: set[str] = set()  # undo steps are its own: Blender must not repeat a stroke
 
-    action: EnumProperty(name="Action", description="What a stroke says", items=ACTIONS)
+    action: EnumProperty(name="Action", description="What the stroke does", items=ACTIONS)
 
     def invoke(self, context, event):
         root = hand.photo_looked_through(context)

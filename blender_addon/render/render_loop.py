@@ -31,7 +31,9 @@ class CINE3D_OT_render_loop(PhotoWorkerOperator, bpy.types.Operator):
     bl_options: set[str] = set()
     needs_camera = True
 
-    file_format: EnumProperty(name="Format", description="What is written", items=FORMATS)
+    file_format: EnumProperty(
+        name="Format", description="Video or pictures to write", items=FORMATS
+    )
     loops: IntProperty(
         name="Loops",
         description="Number of times the loop plays in a video; a GIF always repeats",

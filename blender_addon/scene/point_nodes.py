@@ -39,7 +39,14 @@ Socket = bpy.types.NodeSocket
 LOOKS = ("Point Size", "Viewport Density", "Render Density")
 # Modifier inputs: name, socket type, default, minimum, maximum, description.
 _COMMON_INPUTS = (
-    ("Point Size", "NodeSocketFloat", 1.0, 0.0, 10.0, "Radius; 1 closes the gaps of the photo"),
+    (
+        "Point Size",
+        "NodeSocketFloat",
+        1.0,
+        0.0,
+        10.0,
+        "Radius; 1 leaves no gaps seen from the photo",
+    ),
     ("Viewport Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points shown"),
     ("Render Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points rendered"),
     (PLAYING, "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the shown points while playing"),

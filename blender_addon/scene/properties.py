@@ -169,7 +169,7 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
     )
     speed: FloatProperty(
         name="Speed",
-        description="Factor for the speed of all arrows of this photo",
+        description="Multiplies the speed of all arrows of this photo",
         default=1.0,
         min=0.01,
         soft_max=5.0,
@@ -223,7 +223,7 @@ class CINE3D_PG_root(bpy.types.PropertyGroup):
     )
     photo_sha256: StringProperty(name="Photo Checksum")
     scene_sha256: StringProperty(name="Scene Checksum", override=_OVERRIDABLE)
-    models: StringProperty(name="Networks", description="Networks that took part in the build")
+    models: StringProperty(name="Networks", description="Networks used in the build")
     num_frames: IntProperty(name="Loop Length", description="Frames until the picture repeats")
     first_frame: IntProperty(
         name="First Frame",
@@ -287,7 +287,9 @@ class CINE3D_PG_points(bpy.types.PropertyGroup):
     cycles: IntProperty(
         name="Cycles", description="How many times the points flow per loop, 0 for static points"
     )
-    photo_sha256: StringProperty(name="Photo Checksum", description="Of which photo this is a part")
+    photo_sha256: StringProperty(
+        name="Photo Checksum", description="Checksum of the photo that this belongs to"
+    )
 
 
 class CINE3D_PG_move(bpy.types.PropertyGroup):
@@ -306,7 +308,7 @@ class CINE3D_PG_arrow(bpy.types.PropertyGroup):
     is_arrow: BoolProperty(name="Directs the Motion")
     speed: FloatProperty(
         name="Speed",
-        description="Factor for the speed that the arrow's length says",
+        description="Multiplies the speed given by the arrow's length",
         default=1.0,
         min=0.01,
         soft_max=5.0,

@@ -34,14 +34,14 @@ class CINE3D_OT_export_ply(PhotoWorkerOperator, bpy.types.Operator, ExportHelper
 
     filename_ext = ".ply"
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
-    frames: EnumProperty(name="Frames", description="What is written", items=_RANGES)
+    frames: EnumProperty(name="Frames", description="Frames to write", items=_RANGES)
     apply_transform: BoolProperty(
         name="Apply Transform",
-        description="Write the points where the photo's object stands in the world",
+        description="Apply the location, rotation and scale of the photo's object",
         default=True,
     )
     ascii_text: BoolProperty(
-        name="ASCII", description="Text that people can read; large", default=False
+        name="ASCII", description="Write readable text; files are large", default=False
     )
 
     bl_options: set[str] = set()

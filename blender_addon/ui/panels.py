@@ -224,7 +224,11 @@ class CINE3D_OT_points_look(PhotoOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     point_size: bpy.props.FloatProperty(
-        name="Point Size", description="1 closes the gaps of the photo", default=1.0, min=0, max=10
+        name="Point Size",
+        description="Radius; 1 leaves no gaps seen from the photo",
+        default=1.0,
+        min=0,
+        max=10,
     )
     viewport_density: bpy.props.FloatProperty(
         name="Viewport Density",

@@ -138,7 +138,7 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 class CINE3D_OT_models_list(jobs.WorkerOperator, bpy.types.Operator):
-    """Show which better networks there are, and which are here; nothing is downloaded"""
+    """List the available networks and which are installed; downloads nothing"""
 
     bl_idname = "cine3d.models_list"
     bl_label = "List Networks"
@@ -154,7 +154,7 @@ def _what_is_here(value: dict[str, Any]) -> str:
 
 
 class CINE3D_OT_models_get(jobs.WorkerOperator, bpy.types.Operator):
-    """Download a network, after asking; it is used from then on. Esc stops, Go On continues"""
+    """Download a network after a confirmation; it is then used. Esc stops, Go On continues"""
 
     bl_idname = "cine3d.models_get"
     bl_label = "Get Network"
@@ -192,7 +192,7 @@ class CINE3D_OT_models_get(jobs.WorkerOperator, bpy.types.Operator):
 
 
 class CINE3D_OT_models_add(jobs.WorkerOperator, bpy.types.Operator):
-    """Take a network from a folder that was downloaded elsewhere; its checksums are compared"""
+    """Install a network from a folder of downloaded files, after checking them"""
 
     bl_idname = "cine3d.models_add"
     bl_label = "Add Network"
@@ -212,7 +212,7 @@ class CINE3D_OT_models_add(jobs.WorkerOperator, bpy.types.Operator):
 
 
 class CINE3D_OT_models_remove(jobs.WorkerOperator, bpy.types.Operator):
-    """Delete a network from this machine; what it does is done in the simpler way again"""
+    """Delete a network; Cine3D then uses the next best one"""
 
     bl_idname = "cine3d.models_remove"
     bl_label = "Remove Network"

@@ -54,7 +54,7 @@ def read_json(path: str | Path, what: str) -> dict[str, Any]:
     """
     place = input_file(path, what)
     if place.stat().st_size > _JSON_BYTES:
-        raise InputError(f"the {what} {path} is larger than 256 MiB; that cannot be one")
+        raise InputError(f"the {what} {path} is larger than 256 MiB; check its name")
     return parse_json(place.read_bytes(), f"the {what} {path}")
 
 

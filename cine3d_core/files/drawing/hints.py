@@ -181,7 +181,7 @@ def _own_region(
     misplaced = [key for key in _KIND_KEYS if key in entry and key not in KINDS[mode].keys]
     if misplaced:
         raise InputError(
-            f'"{misplaced[0]}" of {name} in the hints file {path} means nothing to the mode '
+            f'"{misplaced[0]}" of {name} in the hints file {path} has no effect in the mode '
             f'"{mode}"; remove it or change the mode'
         )
     side = float(max(size))
@@ -316,7 +316,7 @@ def _check_polygon(polygon: tuple[Point, ...], size: Size, name: str) -> None:
         raise InputError(f"{name} encloses nothing; its points lie on one line")
     reach = 10 * max(height, width)
     if max(map(abs, xs + ys)) > reach:
-        raise InputError(f"{name} reaches over {reach} px away from the picture; draw it again")
+        raise InputError(f"{name} lies over {reach} px outside the picture; draw it again")
 
 
 def _is_on_a_line(polygon: tuple[Point, ...]) -> bool:

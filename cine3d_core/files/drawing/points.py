@@ -19,7 +19,7 @@ def checked_list(value: object, name: str, path: str | Path) -> list[Any]:
         raise InputError(f"{name} in the hints file {path} must be a list")
     if len(value) > _MAX_ENTRIES:
         raise InputError(
-            f"{name} in the hints file {path} has over {_MAX_ENTRIES} entries; use less"
+            f"{name} in the hints file {path} has over {_MAX_ENTRIES} entries; use fewer"
         )
     return value
 

@@ -277,7 +277,7 @@ def find_entry(name: str) -> ShelfEntry:
     """The entry of that name; InputError, naming those there are, if there is none."""
     entries = {entry.name: entry for entry in shelf_entries()}
     if name not in entries:
-        raise InputError(f"there is no {name!r} on the shelf; there are {', '.join(entries)}")
+        raise InputError(f"there is no network {name!r}; choose one of {', '.join(entries)}")
     return entries[name]
 
 

@@ -108,18 +108,18 @@ def check_offer(said: HubFile, url: str, *, largest: int, sha256: str | None) ->
     name = urllib.parse.unquote(url.rsplit("/", 1)[1])
     if said.size > largest:
         raise InputError(
-            f"{_host(url)} offers {said.size} bytes as {name}, at most {largest} were agreed to; "
-            "a newer Cine3D may know it"
+            f"{name} at {_host(url)} has {said.size} bytes, more than the {largest} that this "
+            "version of Cine3D expects; update Cine3D"
         )
     if sha256 and said.sha256 and sha256 != said.sha256:
         raise InputError(
-            f"{_host(url)} has another {name} than the one this Cine3D knows (another checksum), "
-            "so nothing was fetched; a newer Cine3D may know it"
+            f"{name} at {_host(url)} has another checksum than this version of Cine3D expects, so "
+            "nothing was downloaded; update Cine3D"
         )
     if not (sha256 or said.sha256 or said.git_sha1):
         raise InputError(
-            f"{_host(url)} gives no checksum of {name}, so that it could not be checked; use "
-            "another mirror"
+            f"{_host(url)} states no checksum of {name}, so it cannot be checked; use another "
+            "mirror"
         )
 
 
@@ -157,8 +157,8 @@ def checked(part: Path, said: HubFile, sha256: str | None, *, tick: Tick) -> str
         part.unlink()
         _note(part).unlink(missing_ok=True)
         raise InputError(
-            f"what came of {part.name} is damaged (wrong checksum) and was thrown away; try "
-            "again, perhaps over another connection"
+            f"the download of {part.name} is damaged (wrong checksum) and was deleted; try again, "
+            "perhaps over another connection"
         )
     return found.hexdigest()
 
@@ -270,7 +270,7 @@ def _answer(
         raise _Broken(str(error) or type(error).__name__) from error
     except ValueError as error:  # an address or a proxy that is none
         raise InputError(
-            f"{_host(url)} cannot be asked ({error}); check HF_ENDPOINT and HTTPS_PROXY"
+            f"{_host(url)} cannot be reached ({error}); check HF_ENDPOINT and HTTPS_PROXY"
         ) from error
 
 
@@ -279,7 +279,9 @@ def _onward(place: str, response: http.client.HTTPResponse, url: str) -> str:
     onward = urllib.parse.urljoin(place, response.headers.get("Location", ""))
     safe = ("https",) if place.startswith("https:") else ("https", "http")
     if urllib.parse.urlsplit(onward).scheme not in safe:
-        raise InputError(f"{_host(url)} leads to {onward[:80]!r}, which is not safe to follow")
+        raise InputError(
+            f"{_host(url)} redirects to {onward[:80]!r}, which is not safe; use another mirror"
+        )
     return onward
 
 
@@ -313,7 +315,7 @@ def _said(facts: dict[str, str], url: str) -> HubFile:
     etag = (facts.get("x-linked-etag") or facts.get("etag", "")).removeprefix("W/").strip('"')
     size = facts.get("x-linked-size") or facts.get("content-length", "")
     if not re.fullmatch(r"[0-9]{1,15}", size):
-        raise InputError(f"{_host(url)} does not say how large {url} is; use another mirror")
+        raise InputError(f"{_host(url)} does not state how large {url} is; use another mirror")
     return HubFile(
         commit=facts.get("x-repo-commit", ""),
         size=int(size),

@@ -95,8 +95,8 @@ def chosen(task: Task, name: str | None) -> Installed | None:
     if entry.task != task:
         fitting = [one.name for one in shelf_entries() if one.task == task]
         raise InputError(
-            f"{entry.title} is for {entry.task}, not for {task}; there are {BUNDLED}, "
-            f"{', '.join(fitting)}"
+            f"{entry.title} is for {entry.task}, not for {task}; choose one of "
+            f"{BUNDLED}, {', '.join(fitting)}"
         )
     return find_installed(entry)
 
@@ -163,7 +163,7 @@ def _read_record(entry: ShelfEntry, folder: Path) -> Installed:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the record {folder / RECORD} is damaged; get it again") from error
     if {file.path for file in files} != {file.path for file in entry.files} or came not in CAME:
-        raise InputError(f"the record {folder / RECORD} is of another entry; get it again")
+        raise InputError(f"the record {folder / RECORD} belongs to another network; get it again")
     return Installed(entry, folder, files, commit, came)
 
 

@@ -322,5 +322,5 @@ def _lock(descriptor: int, entry: ShelfEntry) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise InputError(
-            f"{entry.title} is being got by another Cine3D already; wait for it"
+            f"{entry.title} is already being downloaded by another Cine3D; wait for it"
         ) from error

@@ -197,7 +197,7 @@ def test_written_regions_and_strokes_come_back(tmp_path: Path) -> None:
         ({"regions": [{**REGION, "color": 1}]}, 'region 1 .* holds "color"'),
         ({"regions": [3]}, "not an object"),
         ({"regions": [{"mode": "fly"}]}, '"flow" or "sway"'),
-        ({"regions": [{"amplitude": 3}]}, 'means nothing to the mode "flow"'),
+        ({"regions": [{"amplitude": 3}]}, 'has no effect in the mode "flow"'),
         ({"regions": [{"mode": "sway", "perspective": True}]}, 'the mode "sway"'),
         ({"regions": [{"speed": 0}]}, "from 0.01 to 100"),
         ({"regions": [{"speed": True}]}, "give a number"),
