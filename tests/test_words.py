@@ -65,24 +65,11 @@ OLD_DOCSTRINGS = {
     "cine3d_core/build.py",
     "cine3d_core/layers/uncover.py",
     "cine3d_core/motion/direct.py",
-    "cine3d_core/render/animation.py",
-    "cine3d_core/render/card/fragments.py",
-    "cine3d_core/render/card/room.py",
-    "cine3d_core/render/card/splat.py",
-    "cine3d_core/render/splat.py",
-    "cine3d_core/render/splat_pair.py",
-    "cine3d_core/render/splat_pair_kernels.py",
     "cine3d_core/worker/direct_jobs.py",
     "cine3d_core/worker/kept.py",
 }
 OLD_NAMES = {
     "cine3d_core/layers/uncover.py",
-    "cine3d_core/official/frame.py",
-    "cine3d_core/render/animation.py",
-    "cine3d_core/render/card/draw.py",
-    "cine3d_core/render/card/splat.py",
-    "cine3d_core/render/splat_pair.py",
-    "cine3d_core/render/splat_pair_kernels.py",
     "cine3d_core/see/look.py",
 }
 # Pages that are made by a program from names and figures, or that quote a licence in full.

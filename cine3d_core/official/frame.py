@@ -46,7 +46,7 @@ class PreparedOfficial:
 
     scene: CinemagraphScene
     points: LayerPoints
-    carried: Tensor  # [N, C4] colour and features, zeros up to a multiple of 4
+    attributes: Tensor  # [N, C4] colour and features, zeros up to a multiple of 4
     moving: Tensor  # [N] float32, 1 where the flow is not zero
     forward: EulerPath
     backward: EulerPath
@@ -87,7 +87,7 @@ def prepare_official(scene: CinemagraphScene) -> PreparedOfficial:
     return PreparedOfficial(
         scene,
         points,
-        carried=rows_of_fours(torch.cat((cloud.rgb, cloud.features), dim=1)),
+        attributes=rows_of_fours(torch.cat((cloud.rgb, cloud.features), dim=1)),
         moving=moves.flatten()[cloud.pixel].float(),
         forward=trace(flow, scene.num_frames),
         backward=trace(-flow, scene.num_frames),
@@ -227,9 +227,9 @@ def _splat(
     fragments = rasterize(view.points, camera.height, camera.width, params=PAPER_SPLAT)
     disparity = (view.disparity - low) / _range(limits)
     own = torch.stack((disparity.float(), prepared.moving), dim=1)
-    carried, alpha = composite(fragments, prepared.carried, PAPER_SPLAT)
+    drawn, alpha = composite(fragments, prepared.attributes, PAPER_SPLAT)
     own, _ = composite(fragments, own, PAPER_SPLAT)
-    colour, features = carried[:3], carried[3 : 3 + prepared.scene.cloud.features.shape[1]]
+    colour, features = drawn[:3], drawn[3 : 3 + prepared.scene.cloud.features.shape[1]]
     return torch.cat((colour, alpha, features, own[:1]))[None], own[1:]
 
 

@@ -25,7 +25,7 @@ from cine3d_core.render.blend import BlendParams
 from cine3d_core.render.fragments import Points, SplatParams
 from cine3d_core.render.lift import Lift, flowed_positions, scene_flow
 from cine3d_core.render.place import place_points, screen_motion, surface_neighbours
-from cine3d_core.render.splat import Carried, Clouds, carried_by, splat_clouds
+from cine3d_core.render.splat import CloudAttributes, Clouds, cloud_attributes, splat_clouds
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 
 BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
@@ -70,7 +70,7 @@ class PreparedScene:
     groups: tuple[MovingGroup, ...]
     # Of the forward cloud's moving points, all groups one after the other, then of the backward's.
     moving_neighbours: Tensor  # [2 m, 2]
-    carried: Carried  # colour and features, static points first, then the groups
+    attributes: CloudAttributes  # colour and features, static points first, then the groups
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Shot:
 
 
 def prepare(scene: CinemagraphScene) -> PreparedScene:
-    """Separates what moves from what rests and integrates the motion (Eq. 3), once per scene."""
+    """Separates moving and static points and integrates the motion (Eq. 3), once per scene."""
     _, _, height, width = scene.velocity.shape
     cloud = scene.cloud
     layer = cloud.layer.long()
@@ -118,12 +118,12 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         static_neighbours=surface_neighbours(layer[static], cloud.pixel[static], height, width),
         groups=groups,
         moving_neighbours=_moving_neighbours(groups, static),
-        carried=_carried(scene, static, groups),
+        attributes=_attributes(scene, static, groups),
     )
 
 
 def behind_surface(scene: CinemagraphScene, flat: Tensor) -> Tensor:
-    """Which points [N] lie behind the surface on which their layer flows, and so rest.
+    """Which points [N] lie behind the surface on which their layer flows, and so are static.
 
     They are what a step of a cascade hides, over which the water of their layer flows.
     """
@@ -139,7 +139,9 @@ def _moving_neighbours(groups: tuple[MovingGroup, ...], like: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]) -> Carried:
+def _attributes(
+    scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup, ...]
+) -> CloudAttributes:
     cloud = scene.cloud
     order = torch.cat([static, *(group.index for group in groups)])
     sizes = torch.tensor(
@@ -147,7 +149,7 @@ def _carried(scene: CinemagraphScene, static: Tensor, groups: tuple[MovingGroup,
     )
     numbers = torch.arange(len(groups), device=order.device).repeat_interleave(sizes)
     numbers = 2 * numbers + cloud.inpainted[order[len(static) :]]  # see `_phases`
-    return carried_by(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
+    return cloud_attributes(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def cycle_phase(frame: float, num_frames: int, cycles: int) -> float:
 def group_flow(
     scene: CinemagraphScene, group: MovingGroup, time: float, *, backward: bool, lift: Lift
 ) -> SceneFlow:
-    """Scene flow of a group `time` frames after (or before, if `backward`) it was at rest."""
+    """Scene flow of a group `time` frames after (or before, if `backward`) frame 0."""
     return scene_flow(
         group.start_px,
         group.layer,
@@ -234,7 +236,7 @@ def splat_directions(
     vectors = None
     if motion_vectors:
         vectors = _motion_vectors(prepared, shot, frame, params.lift, (rest, moving, there))
-    clouds = Clouds(rest, moving, prepared.carried, _phases(prepared, frame, params), vectors)
+    clouds = Clouds(rest, moving, prepared.attributes, _phases(prepared, frame, params), vectors)
     size = shot.camera.height, shot.camera.width
     forward, backward = splat_clouds(clouds, *size, params=params.splat)
     return forward, backward
@@ -264,7 +266,7 @@ def _phases(prepared: PreparedScene, frame: float, params: AnimationParams) -> T
     passed = torch.tensor([cycle_phase(frame, count, group.cycles) for group in prepared.groups])
     weights = torch.tensor([1.0, params.invented_weight])
     fades = torch.stack([1 - passed, passed])[..., None] * weights
-    return upload(fades.flatten(1), prepared.carried.rows.device)
+    return upload(fades.flatten(1), prepared.attributes.rows.device)
 
 
 def _moving_at(
@@ -283,7 +285,7 @@ def _moving_at(
 def _positions_at(
     scene: CinemagraphScene, group: MovingGroup, time: float, backward: bool, lift: Lift
 ) -> Tensor:
-    """World positions [n, 3] of a group `time` frames after, or before, it was at rest."""
+    """World positions [n, 3] of a group `time` frames after, or before, frame 0."""
     return flowed_positions(
         group.start_px,
         group.layer,
@@ -304,13 +306,13 @@ def _motion_vectors(
     """Screen motion of all points to the previous and to the next frame: [2, N + M, 4] px."""
     rest, moving, there = placed
     still, count = prepared.static_positions, len(there[0])
-    resting = screen_motion(still, still, rest.pixels, shot.previous, shot.next)
+    static = screen_motion(still, still, rest.pixels, shot.previous, shot.next)
     clouds = []
     for backward, now in enumerate(there):
         later = _moving_at(prepared, frame, lift, bool(backward), ahead=1)
         before, after = (later, 2 * now - later) if backward else (2 * now - later, later)
         pixels = moving.pixels[backward * count : (backward + 1) * count]
         clouds.append(
-            torch.cat([resting, screen_motion(before, after, pixels, shot.previous, shot.next)])
+            torch.cat([static, screen_motion(before, after, pixels, shot.previous, shot.next)])
         )
     return torch.stack(clouds)

@@ -105,8 +105,8 @@ def _smaller_camera(camera: Camera, factor: int) -> Camera:
 def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     """One point per layer and block, in the order in which scenes have their points.
 
-    What is invented stays apart, and what rests behind its layer's flowing surface, as the bed does
-    below the water: the two share layer and pixels.
+    What is invented stays apart, and static points behind the layer's flowing surface, as in the
+    backing layer: the two share layer and pixels.
     """
     cloud, canvas, width = scene.cloud, grid.canvas, scene.velocity.shape[-1]
     area = canvas.height * canvas.width
@@ -121,7 +121,7 @@ def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     layer, pixel = cells // area, cells % area
 
     depth = _means(cloud.positions[:, 2:], block, len(kinds))[:, 0]
-    # on a slope, blocks are large enough for the bed of one to lie before the water of the next
+    # on a slope, blocks are large enough for the backing of one to lie before the water of the next
     hidden, surfaces = kinds // 2 % 2 == 1, _smaller_surfaces(scene, grid)
     farthest = max_pool2d(surfaces, 3, 1, 1) / surfaces
     depth = torch.where(hidden, depth * farthest.flatten(1)[layer, pixel], depth)

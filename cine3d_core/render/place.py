@@ -130,7 +130,7 @@ def surface_neighbours(
 ) -> Tensor:
     """For each point the points to its right and below on the same layer, -1: [N, 2] int32.
 
-    Of several points of one layer in one pixel, as where a bed rests behind water, the first is the
+    Of several points of one layer in one pixel, as where a backing layer is, the first is the
     neighbour.
     """
     count = int(layer.max()) + 1 if len(layer) else 0

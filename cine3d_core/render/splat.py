@@ -1,14 +1,14 @@
 """Splatting: points to a picture, nearest first (paper, section 3.4).
 
 `rasterize` finds, for every pixel, the K nearest points that touch it and by how much; `composite`
-adds up what those points carry; `splat_clouds` does both at once for several clouds that share what
-rests: a frame's forward and backward cloud. The order within a pixel is by depth, then by point
+adds up what those points carry; `splat_clouds` does both at once for clouds that share static
+points: a frame's forward and backward cloud. The order within a pixel is by depth, then by point
 index, so a picture never depends on the order of work and nothing pops. Points are spread with a
 tent, whose weights sum to one over an evenly sampled surface, or with PyTorch3D's disc (published
 code).
 
 On the CPU compiled loops do the work, all of them with the same steps (`splat_kernels`); on a
-graphics card `card.fragments` does. Elsewhere, and where gradients of what is carried are asked
+graphics card `card.fragments` does. Elsewhere, and where gradients of attributes are asked
 for, torch operations do (`fragments`, `splat_clouds_torch`), with equal results.
 """
 
@@ -114,17 +114,17 @@ def composite(
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What points bring to the screen: rows in the order of drawing, resting points first."""
+class CloudAttributes:
+    """What points show on the screen: rows in the order of drawing, static points first."""
 
     rows: Tensor  # [N + M, C4] float32: `channels` columns, zeros up to a multiple of 4
     channels: int
     group: Tensor  # [M] int16: which of the groups each moving point is in
 
 
-def carried_by(columns: Tensor, group: Tensor) -> Carried:
+def cloud_attributes(columns: Tensor, group: Tensor) -> CloudAttributes:
     """Columns [N + M, C] as the kernels want them; `group` [M] numbers the last M rows."""
-    return Carried(rows_of_fours(columns), columns.shape[1], group.to(torch.int16))
+    return CloudAttributes(rows_of_fours(columns), columns.shape[1], group.to(torch.int16))
 
 
 def rows_of_fours(columns: Tensor) -> Tensor:  # [N, C] -> [N, C4]
@@ -134,13 +134,13 @@ def rows_of_fours(columns: Tensor) -> Tensor:  # [N, C] -> [N, C4]
 
 @dataclass(frozen=True)
 class Clouds:
-    """D clouds of the same N resting and of D * M moving points."""
+    """D clouds of the same N static and of D * M moving points."""
 
     rest: Points  # N, drawn in every cloud and numbered first
     moving: Points  # M of the first cloud, then of the second, and so on
-    carried: Carried  # the same for all clouds
+    attributes: CloudAttributes  # the same for all clouds
     phases: Tensor  # [D, G] cross-fade weight of each group in each cloud
-    own: Tensor | None = None  # [D, N + M, 4] what points bring that differs between the clouds
+    own: Tensor | None = None  # [D, N + M, 4] what points show that differs between the clouds
 
 
 def splat_clouds(
@@ -148,14 +148,14 @@ def splat_clouds(
 ) -> list[SplatImage]:
     """Each of the clouds as the camera sees it, in a picture of `height` x `width`.
 
-    Channels are those of `blend.splat_channels`: carried, phase, moving, own.
+    Channels are those of `blend.splat_channels`: attributes, phase, moving, own.
     """
-    carried = clouds.carried
+    attributes = clouds.attributes
     draw = splat_clouds_torch
-    if not carried.rows.requires_grad:
-        if carried.rows.device.type == "cpu":
+    if not attributes.rows.requires_grad:
+        if attributes.rows.device.type == "cpu":
             draw = _splat_clouds_cpu
-        elif may_launch(carried.rows) and params.max_points <= MOST_ON_CARD:
+        elif may_launch(attributes.rows) and params.max_points <= MOST_ON_CARD:
             draw = _splat_clouds_on_card
     return draw(clouds, height, width, params)
 
@@ -163,11 +163,11 @@ def splat_clouds(
 def splat_clouds_torch(
     clouds: Clouds, height: int, width: int, params: SplatParams
 ) -> list[SplatImage]:
-    """`splat_clouds` in torch operations: any device, gradients to what is carried."""
-    moving, carried = clouds.moving, clouds.carried
+    """`splat_clouds` in torch operations: any device, gradients to the attributes."""
+    moving, attributes = clouds.moving, clouds.attributes
     base = rasterize_torch(clouds.rest, height, width, params=params)
-    count = len(carried.group)
-    tags = carried.rows.new_zeros(len(carried.rows), 2)
+    count = len(attributes.group)
+    tags = attributes.rows.new_zeros(len(attributes.rows), 2)
     tags[len(tags) - count :, 1] = 1
     images = []
     for cloud, phase in enumerate(clouds.phases):
@@ -175,8 +175,8 @@ def splat_clouds_torch(
         points = Points(moving.pixels[span], moving.depth[span], moving.radius[span])
         fragments = rasterize_torch(points, height, width, params=params, base=base)
         tags = tags.clone()
-        tags[len(tags) - count :, 0] = phase[carried.group.long()]
-        columns = [carried.rows[:, : carried.channels], tags]
+        tags[len(tags) - count :, 0] = phase[attributes.group.long()]
+        columns = [attributes.rows[:, : attributes.channels], tags]
         columns += [] if clouds.own is None else [clouds.own[cloud]]
         total, alpha = composite_torch(fragments, torch.cat(columns, dim=1), params)
         disparity = (fragment_shares(fragments, params) / fragments.depth).sum(dim=-1)
@@ -188,9 +188,9 @@ def splat_clouds_torch(
 def _splat_clouds_cpu(
     clouds: Clouds, height: int, width: int, params: SplatParams
 ) -> list[SplatImage]:
-    count, own, carried = len(clouds.phases), clouds.own, clouds.carried
+    count, own, attributes = len(clouds.phases), clouds.own, clouds.attributes
     vectors = np.empty((count, 1, 0), np.float32) if own is None else own.contiguous().numpy()
-    channels = splat_channels(carried.channels - COLOURS)
+    channels = splat_channels(attributes.channels - COLOURS)
     planes = channels.motion.start + vectors.shape[2] + 1  # disparity last
     out = torch.empty(count, planes, height, width)
     alpha = torch.empty(count, height, width)
@@ -199,8 +199,8 @@ def _splat_clouds_cpu(
         kernels.PointArrays(
             *(part.reshape(count, -1, *part.shape[1:]) for part in _arrays(clouds.moving, count))
         ),
-        loops.Attributes(carried.rows.numpy(), carried.channels, vectors),
-        loops.Groups(carried.group.numpy(), clouds.phases.float().contiguous().numpy()),
+        loops.Attributes(attributes.rows.numpy(), attributes.channels, vectors),
+        loops.Groups(attributes.group.numpy(), clouds.phases.float().contiguous().numpy()),
         loops.Places(channels.phase, channels.moving, channels.motion.start),
         _style(params),
         _band_rows(width, params),
@@ -220,9 +220,9 @@ def _splat_clouds_on_card(
     images, alpha = card.splat_clouds(
         clouds.rest,
         clouds.moving,
-        clouds.carried.rows,
-        channels=clouds.carried.channels,
-        group=clouds.carried.group,
+        clouds.attributes.rows,
+        channels=clouds.attributes.channels,
+        group=clouds.attributes.group,
         phases=clouds.phases,
         own=clouds.own,
         style=style_of(params, height, width),

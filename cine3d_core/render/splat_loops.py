@@ -1,7 +1,7 @@
 """Compiled loops that splat on the CPU, of what is in `splat_kernels`; called by `splat`.
 
 A picture is worked on in bands of rows. For `splat_clouds` the fragments of a band stay in the
-processor's cache and never become a picture of their own: resting points are inserted once, the
+processor's cache and never become a separate picture: static points are inserted once, the
 moving points of each cloud into lists beside theirs, and both lists are merged while they are
 added up. `list_fragments` keeps them, and `compose` adds up what was kept.
 """
@@ -175,12 +175,12 @@ def fade(
     cloud: int,
     shares: Shares,
     count: int,
-    resting: int,  # N: the points behind them move
+    num_static: int,  # N: the points behind them move
 ) -> tuple[np.float32, np.float32]:
     """Cross-fade weight and share of what moves in a pixel, both float32 sums."""
     phase, moving = np.float32(0.0), np.float32(0.0)
     for k in range(count):
-        point = np.int64(shares.fragment[k]) - resting
+        point = np.int64(shares.fragment[k]) - num_static
         if point >= 0:
             phase += shares.share[k] * groups.phases[cloud, groups.of_point[point]]
             moving += shares.share[k]
@@ -194,11 +194,11 @@ def draw_band(
     row_end: int,
     lists: Lists,  # of what rests, then of each cloud, then room for one pixel's more
     area: int,  # pixels of a band
-    brought: Attributes,
+    attributes: Attributes,
     groups: Groups,
     places: Places,
     style: SplatStyle,
-    resting: int,  # N
+    num_static: int,  # N
     out: np.ndarray,  # [D, planes, H * W] float32
     alpha: np.ndarray,  # [D, H, W] float32
 ) -> None:
@@ -206,9 +206,9 @@ def draw_band(
     keys, weights, filled = lists
     room = style.room
     clouds, _, width = alpha.shape
-    planes, vectors = out.shape[1], brought.own.shape[2]
+    planes, vectors = out.shape[1], attributes.own.shape[2]
     merged = (clouds + 1) * area * room
-    image, own_columns = out[cloud], brought.own[cloud]
+    image, own_columns = out[cloud], attributes.own[cloud]
     bits = np.empty(1, np.uint32)
     shares = Shares(
         np.empty(room, np.uint32), np.empty(room, np.float32), bits, bits.view(np.float32)
@@ -225,17 +225,17 @@ def draw_band(
                 end = merge(keys, weights, start, end, begin, begin + filled[other], merged, room)
                 start = merged
             elif cloud > 0 and vectors == 0 and filled[other - area] == 0:
-                for plane in range(planes):  # only resting points, as in the cloud before
+                for plane in range(planes):  # only static points, as in the cloud before
                     image[plane, at] = out[cloud - 1, plane, at]
                 alpha[cloud, row, column] = alpha[cloud - 1, row, column]
                 continue
             count, covered, disparity = share_out(keys, weights, start, end, style, shares)
             scale = one / max(covered, np.float32(1e-6))
-            add_up(image, 0, brought.channels, at, brought.rows, shares, count, scale)
+            add_up(image, 0, attributes.channels, at, attributes.rows, shares, count, scale)
             if vectors > 0:
                 add_up(image, places.own, vectors, at, own_columns, shares, count, scale)
             tagged = count if start == merged else 0  # else nothing here moves
-            phase, moving = fade(groups, cloud, shares, tagged, resting)
+            phase, moving = fade(groups, cloud, shares, tagged, num_static)
             image[places.phase, at] = phase * scale
             image[places.moving, at] = moving * scale
             image[planes - 1, at] = disparity * scale
@@ -246,19 +246,19 @@ def draw_band(
 def splat_clouds(
     rest: PointArrays,  # N points
     moving: PointArrays,  # M points of each of D clouds
-    brought: Attributes,
+    attributes: Attributes,
     groups: Groups,
     places: Places,
     style: SplatStyle,
     band_rows: int,
     workers: int,
-    out: np.ndarray,  # [D, C + 2 + V + 1, H * W]: carried, phase, moving, own, disparity
+    out: np.ndarray,  # [D, C + 2 + V + 1, H * W]: attributes, phase, moving, own, disparity
     alpha: np.ndarray,  # [D, H, W]
 ) -> None:
     """Averages of what the clouds carry, and coverage."""
     clouds, height, width = alpha.shape
     bands = (height + band_rows - 1) // band_rows
-    area, room, resting = band_rows * width, style.room, rest.depth.shape[0]
+    area, room, num_static = band_rows * width, style.room, rest.depth.shape[0]
     merged = (clouds + 1) * area * room  # room for one list more
     for worker in prange(workers):
         keys = np.empty(merged + room, np.uint64)
@@ -280,9 +280,9 @@ def splat_clouds(
                     moving.extents[cloud],
                 )
                 beside = Lists(keys[begin * room :], weights[begin * room :], filled[begin:])
-                insert(points, resting, first, end, width, style, beside, across)
+                insert(points, num_static, first, end, width, style, beside, across)
             for cloud in range(clouds):
                 draw_band(
-                    cloud, first, end, lists, area, brought, groups, places, style, resting,
+                    cloud, first, end, lists, area, attributes, groups, places, style, num_static,
                     out, alpha,
                 )  # fmt: skip

@@ -78,7 +78,7 @@ def counted(prepared: PreparedScene, shot: Shot, frame: int) -> Counts:
         moving=len(there[0]),
         fragments=int(lists.counts.sum()),
         pixels=height * width,
-        channels=prepared.carried.channels,
+        channels=prepared.attributes.channels,
     )
 
 

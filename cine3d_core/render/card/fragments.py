@@ -6,8 +6,8 @@ keeps its K nearest in registers. A fragment is one number, the bits of its dept
 its point, so that comparing numbers compares depth first and then index (as in
 `splat_kernels`). No two are equal: the result does not depend on the order of work.
 
-Several clouds that share resting points are counted beside one another: pixel p has the lists
-p * L, ..., p * L + L - 1, of which the first is the resting points' own.
+Several clouds that share static points are counted beside one another: pixel p has the lists
+p * L, ..., p * L + L - 1, of which the first is the static points' own.
 """
 
 # Warp reads the annotations and bodies of kernels as a language of its own: compiling checks it.

@@ -60,9 +60,9 @@ def forget_rooms() -> None:
 
 @contextmanager
 def trusting(room: Room) -> Iterator[list[Tensor]]:
-    """While it is open nobody waits for the number of fragments; yields these numbers.
+    """While it is open the program does not wait for numbers of fragments; yields these numbers.
 
-    Whoever opens it looks at them when the pictures are there, and draws those anew that had more
+    The caller looks at them when the pictures are there, and draws those again that had more
     than `size` fragments.
     """
     before, room.asked = room.asked, []

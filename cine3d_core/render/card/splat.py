@@ -20,7 +20,7 @@ from cine3d_core.render.fragments import EMPTY, Fragments, Points, SplatParams
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points of one or more clouds that go into lists of their own."""
+    """Points of one or more clouds that go into separate lists."""
 
     points: Points  # D * M, all contiguous
     each: int  # M
@@ -114,9 +114,9 @@ def splat_clouds(
 ) -> tuple[Tensor, Tensor]:
     """Averages [D, C + 2 + V + 1, H, W] and coverage [D, H, W]; see `render.splat`."""
     clouds, rest, moving = len(phases), _contiguous(rest), _contiguous(moving)
-    resting = Cloud(rest, len(rest.depth), first_list=0, first_index=0)
+    static = Cloud(rest, len(rest.depth), first_list=0, first_index=0)
     flowing = Cloud(moving, len(group), first_list=1, first_index=len(rest.depth))
-    lists = list_touches([resting, flowing], 1 + clouds, style)
+    lists = list_touches([static, flowing], 1 + clouds, style)
     vectors = 0 if own is None else own.shape[2]
     area = style.height * style.width
     out = rows.new_empty(clouds, channels + 2 + vectors + 1, area)

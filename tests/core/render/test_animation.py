@@ -48,12 +48,12 @@ def test_the_first_frame_at_the_source_camera_is_the_photo():
 
 def test_resting_parts_keep_every_bit_at_every_frame():
     scene = river_scene()
-    resting = ~river_motion().moving[0]
-    resting &= torch.nn.functional.avg_pool2d(resting.float()[None], 9, 1, 4)[0] == 1
+    static = ~river_motion().moving[0]
+    static &= torch.nn.functional.avg_pool2d(static.float()[None], 9, 1, 4)[0] == 1
     first = blended(scene, 0, AnimationParams())
     for frame in (3, 7):
         now = blended(scene, frame, AnimationParams())
-        difference = (now.features - first.features)[CHANNELS.rgb][:, resting]
+        difference = (now.features - first.features)[CHANNELS.rgb][:, static]
         assert float(difference.abs().max()) < 1e-6
 
 

@@ -15,11 +15,11 @@ from cine3d_core.render.fragments import Points, SplatParams, rasterize_torch
 from cine3d_core.render.lift import flowed_positions
 from cine3d_core.render.place import place_points, screen_motion
 from cine3d_core.render.sharpen import restore_detail
-from cine3d_core.render.splat import Carried, Clouds, composite, rasterize, splat_clouds
+from cine3d_core.render.splat import CloudAttributes, Clouds, composite, rasterize, splat_clouds
 from cine3d_core.scene import SplatImage
 from tests.core.render.test_place import slope
 from tests.core.render.test_splat import STYLES, features_of, random_points
-from tests.core.render.test_splat_clouds import PHASES, some_carried
+from tests.core.render.test_splat_clouds import PHASES, some_attributes
 from tests.pretended_card import CARD, pretended_card
 from tests.reference.naive_splatter import splat as naive_splat
 
@@ -65,10 +65,10 @@ def test_values_and_gradients_are_the_naive_twins(params: SplatParams, kernels: 
 def test_a_pair_of_clouds_is_that_of_the_cpu_bit_for_bit(params: SplatParams, vectors: bool):
     own = torch.rand(2, 800, 4, generator=torch.Generator().manual_seed(5)) if vectors else None
     rest, moving = random_points(500, 11, 23, seed=1), random_points(600, 11, 11, seed=2)
-    carried = some_carried(500, 300, 5)
-    wanted = splat_clouds(Clouds(rest, moving, carried, PHASES, own), 11, 23, params=params)
+    attributes = some_attributes(500, 300, 5)
+    wanted = splat_clouds(Clouds(rest, moving, attributes, PHASES, own), 11, 23, params=params)
     with pretended_card():
-        moved = type(carried)(carried.rows.to(CARD), 5, carried.group.to(CARD))
+        moved = type(attributes)(attributes.rows.to(CARD), 5, attributes.group.to(CARD))
         vectors_there = None if own is None else own.to(CARD)
         clouds = Clouds(there(rest), there(moving), moved, PHASES.to(CARD), vectors_there)
         for _ in range(2):
@@ -82,8 +82,8 @@ def test_nothing_drawn_is_an_empty_picture():
     none = Points(torch.zeros(0, 2), torch.zeros(0), torch.zeros(0))
     with pretended_card():
         nobody = torch.zeros(0, dtype=torch.int16, device=CARD)
-        carried = Carried(torch.zeros(0, 8, device=CARD), 5, nobody)
-        clouds = Clouds(there(none), there(none), carried, PHASES.to(CARD))
+        attributes = CloudAttributes(torch.zeros(0, 8, device=CARD), 5, nobody)
+        clouds = Clouds(there(none), there(none), attributes, PHASES.to(CARD))
         images = splat_clouds(clouds, 4, 5, params=SplatParams())
         assert float(images[1].features.abs().sum() + images[0].alpha.sum()) == 0
 
