@@ -103,7 +103,7 @@ def read_inputs(
     """The photo at its working size, and what the named files say was drawn on it.
 
     Raises:
-        InputError: a file that cannot be used, or a loop that nobody can mean.
+        InputError: a file that cannot be used, or a loop without a meaning.
     """
     check_loop(settings.frames, settings.fps)
     progress("reading the photo", 0.0)
@@ -236,7 +236,7 @@ def direct_photo(
         drawing: what a person drew on it.
         settings: what the person chose.
         networks: of this machine.
-        estimated: from `estimate_depth`, where somebody has asked already.
+        estimated: from `estimate_depth`, where the depth is known already.
         keep: knows parts of the motion from before, for the same photo, depth and settings.
         progress: told the stage and the share of a whole build that is done; may raise to cancel.
 

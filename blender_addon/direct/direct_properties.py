@@ -105,7 +105,7 @@ def _new_arrow(region: CINE3D_PG_region) -> Arrow:
 
 
 class CINE3D_PG_region(bpy.types.PropertyGroup):
-    """A part of the photo that moves in its own way, or rests."""
+    """A part of the photo with separate motion settings, or one that stays still."""
 
     colour: FloatVectorProperty(
         name="Colour",
@@ -279,7 +279,7 @@ class CINE3D_PG_direct(bpy.types.PropertyGroup):
         return self.regions[self.active] if 0 <= self.active < len(self.regions) else None
 
     def new_region(self, name: str = "") -> CINE3D_PG_region:
-        """A region at the end of the list, active, with a colour of its own."""
+        """A region at the end of the list, active, with a colour not yet used."""
         number = len(self.regions)
         region = self.regions.add()
         region.name = name

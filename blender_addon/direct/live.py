@@ -1,4 +1,4 @@
-"""What the worker says while somebody directs a photo: the motion at once, what a click is on.
+"""What the worker says while a person directs a photo: the motion at once, what a click is on.
 
 One request is under way at a time. A drawing that changed in the meantime makes it unwanted, and
 the newest drawing is asked for next; so an answer is never older than the last stroke but one.
@@ -199,7 +199,7 @@ def sureness(root: bpy.types.Object, index: int) -> float | None:
 
 
 def start() -> None:
-    """Look at the drawing from now on; without a window nobody draws."""
+    """Look at the drawing from now on; without a window nothing is drawn."""
     if not bpy.app.background and not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=FRAME_S, persistent=True)
 
@@ -213,7 +213,7 @@ def is_tool_active(window: bpy.types.Window | None) -> bool:
 
 
 def tick() -> float | None:
-    """Ask, receive, and let the views draw; None when nobody directs any more."""
+    """Ask, receive, and let the views draw; None when directing has ended."""
     context = bpy.context
     receive_clicks()
     windows = context.window_manager.windows
@@ -235,7 +235,7 @@ def tick() -> float | None:
 
 
 def redraw() -> None:
-    """Draw all 3D views anew."""
+    """Draw all 3D views again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":

@@ -1,6 +1,6 @@
 """The photo moving in the view while it is directed, and what was drawn on it.
 
-The graphics card moves the photo along the flow that the worker has solved: two copies, one carried
+The graphics card moves the photo along the flow that the worker has solved: two copies, one moved
 on from the loop's start and one back from its end, cross-faded as a build's are. They are drawn on
 a surface at the photo's depth, so that the camera may move. Where no card is, the flow is told by
 the still picture of Preview Motion.
@@ -65,7 +65,7 @@ def surface_of(depth: np.ndarray, lens, size) -> tuple[np.ndarray, np.ndarray, n
 
 
 def tint_of(motion: live.Motion, regions, strength: float) -> np.ndarray:  # [h, w, 4] float32
-    """Colour over each pixel: of its region, white for what rests, faint for what none directs."""
+    """Colour over each pixel: of its region, white where static, faint where none directs."""
     colours = [
         (number, live_shader.REST if regions[index].rests else tuple(regions[index].colour))
         for number, index in enumerate(motion.regions, 1)

@@ -1,7 +1,7 @@
 """The tool "Cine3D Motion" in the toolbar of the 3D view: the hand that directs a photo.
 
-Drag: an arrow. Click: this thing moves. With Shift they paint what moves, with Ctrl what rests,
-with both they erase. P pins, F sizes the brush. Each stroke is one step of undo.
+Drag: an arrow. Click: this thing moves. With Shift they paint what moves, with Ctrl what stays
+still, with both they erase. P pins, F sizes the brush. Each stroke is one step of undo.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def add_arrow(context, root: bpy.types.Object, tail: hand.Place, tip: hand.Place
 def paint(
     context, root: bpy.types.Object, kind: str, places: list[hand.Place], width: float
 ) -> str:
-    """What the brush went over moves with the active region, or rests."""
+    """What the brush went over moves with the active region, or stays still."""
     direct, tool = root.cine3d_direct, context.scene.cine3d_tool
     if kind == "RESTS" or tool.to_edges:
         stroke = direct.strokes.add()

@@ -1,7 +1,7 @@
-"""The motion of a photo from what a person drew on it, and from guesses for what nobody drew.
+"""The motion of a photo from what a person drew on it, and from guesses where nothing was drawn.
 
 mask + arrows + scribbles -> base -+
-regions, each of its own mask -----+-> parts, later over earlier, without freeze strokes
+regions, each with its mask -------+-> parts, later over earlier, without freeze strokes
                                    +-> flow (arrows -> solver -> refined -> finished)
                                    +-> or a field in place (`in_place`)
 """

@@ -1,4 +1,4 @@
-"""What the worker does while somebody directs a photo by hand.
+"""What the worker does while a person directs a photo by hand.
 
 The flow at the size of a preview by the code that builds, what a click is on, and drawings in and
 out of files. Drawings travel as `requests` says, pictures as Blender keeps them, bottom row first.
@@ -113,8 +113,8 @@ def live_motion(job: JobInput) -> JobResult:
 
     `flow` [h, w, 4] float32: velocity as shares of width and height per frame, y up; 1 where it
     flows; cycles per loop. `swing` [h, w, 4]: amplitude in the same shares, phase, cycles; what
-    moves in place. `owner` [h, w] uint8: the region, counted from 1, 255 for what none directs,
-    0 for what rests. `sure` [h, w] uint8: how sure the network is that it moves, of 255; all of
+    moves in place. `owner` [h, w] uint8: the region, counted from 1, 255 where none directs it,
+    0 where static. `sure` [h, w] uint8: how sure the network is that it moves, of 255; all of
     what a person has outlined. `depth` [h, w] float32 z-depth.
     """
     start = time.monotonic()

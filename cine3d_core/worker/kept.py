@@ -1,6 +1,6 @@
 """What stays prepared between jobs: scenes as memory allows, and the motion between two strokes.
 
-An animation asks for the same scene at every frame, and whoever compares scenes goes to and fro
+An animation asks for the same scene at every frame, and a person who compares scenes switches
 between a few; each is hundreds of megabytes.
 """
 
@@ -82,7 +82,7 @@ class KeptParts:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that a device has left; 0 where nobody knows, so that one scene is kept."""
+    """Memory that a device has left; 0 where that is unknown, so that one scene is kept."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return int((available_gib() or 0.0) * GIB)

@@ -74,7 +74,7 @@ def test_a_cloud_without_features_is_drawn_with_zeros_in_their_place():
     assert not planes[6:-2].any()
 
 
-def test_the_sign_of_the_lattice_does_not_matter():
+def test_the_sign_of_the_pixel_grid_does_not_matter():
     network, image = trained(), splat(16, 16)
     planes = decoder_planes(image, splat_channels(6), 6)[None]
     other = planes.clone()
@@ -135,7 +135,7 @@ def test_features_do_not_depend_on_where_a_layer_is_cut_out():
         torch.testing.assert_close(found[own], maps[:, cloud.pixel[own]].T, atol=1e-5, rtol=0)
 
 
-def test_the_lattice_alternates_along_both_axes():
+def test_the_pixel_grid_alternates_along_both_axes():
     signs = features.pixel_grid(torch.zeros(1, 1, 3, 4))[0]
     assert signs[0].tolist() == [[1, -1, 1, -1]] * 3
     assert signs[1].tolist() == [[1] * 4, [-1] * 4, [1] * 4]

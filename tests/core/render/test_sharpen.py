@@ -60,6 +60,6 @@ def test_the_compiled_loop_equals_torch():
     assert torch.equal(restored.features[3:], image.features[3:])
 
 
-def test_clouds_without_lattice_are_left_alone():
+def test_clouds_without_pixel_grid_are_left_alone():
     image = SplatImage(torch.rand(5, 4, 4), torch.ones(1, 4, 4), torch.ones(1, 4, 4))
     assert restore_detail(image, splat_channels(0)) is image
