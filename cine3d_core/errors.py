@@ -63,7 +63,7 @@ class InputError(ValueError):
 
 
 class PanoramaError(InputError):
-    """A picture of all directions came, and nobody said which view of it is meant."""
+    """A picture of all directions came without a word on which view of it is meant."""
 
 
 class DeviceError(InputError):
