@@ -63,6 +63,8 @@ OLD_DOCSTRINGS = {
 }
 OLD_NAMES = {
     "cine3d_core/layers/uncover.py",
+    "cine3d_core/render/card/draw.py",
+    "cine3d_core/render/card/picture.py",
     "cine3d_core/see/look.py",
 }
 # Pages that are made by a program from names and figures, or that quote a licence in full.
