@@ -1,6 +1,6 @@
 """A scene, a camera and a frame index become a rendered frame (paper, section 3.4).
 
-scene, camera, frame -> forward and backward splat -> blend -> decode -> RenderedFrame
+scene, camera, frame -> forward and backward splat -> blend -> cracks -> decode -> RenderedFrame
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 
 from cine3d_core.render.animation import AnimationParams, PreparedScene, Shot, splat_directions
 from cine3d_core.render.blend import BlendParams, SplatChannels, blend_directions, splat_channels
+from cine3d_core.render.cracks import close_cracks
 from cine3d_core.render.decode import Decoder, pass_through
 from cine3d_core.render.decode_parts import decode_in_parts
 from cine3d_core.render.fragments import PAPER_SPLAT
@@ -36,7 +37,7 @@ class SplattedFrame:
 
     forward: SplatImage  # the cloud that has flowed since the loop began
     backward: SplatImage  # the cloud that flows back from its end
-    image: SplatImage  # both, blended
+    image: SplatImage  # both, blended, without cracks
     channels: SplatChannels
 
 
@@ -75,6 +76,8 @@ def splat_frame(
         disparity_range=scene.disparity_range,
         params=params.blend,
     )
+    if params.splat.compositing == "coverage":
+        image = close_cracks(image)
     return SplattedFrame(*clouds, image, channels)
 
 

@@ -8,7 +8,7 @@
 | forward.u, forward.v | float, pixels to the next frame, v upwards |
 | backward.u, backward.v | float, pixels to the previous frame, v upwards |
 | mask.moving | half, share of moving surface |
-| mask.coverage | half, share of the pixel that real points cover |
+| mask.coverage | half, share of the pixel that points cover, cracks between them closed |
 
 The header has OpenEXR's standard attributes `framesPerSecond`, `chromaticities`, `worldToCamera`
 and `worldToNDC`, and our `focalLengthPx`. Its spaces are those of OpenEXR's documentation: row
