@@ -50,7 +50,7 @@ def close_cracks_torch(image: SplatImage, radius: int) -> SplatImage:
     crack = closed > image.alpha + _LEAST
     planes = torch.cat([image.features, image.disparity])
     weighed = torch.cat([planes * image.alpha, image.alpha])
-    kernel = _falloff(radius).to(planes)[None, None]
+    kernel = _falloff(radius, like=planes)[None, None]
     total = F.conv2d(weighed[:, None], kernel, padding=radius)[:, 0]
     around = total[:-1] / total[-1:].clamp(min=1e-6)
     filled = torch.lerp(around, planes, image.alpha / closed.clamp(min=1e-6))
@@ -88,9 +88,9 @@ def _closed_coverage_cpu(alpha: Tensor, radius: int) -> Tensor:
     return torch.from_numpy(whole)[None].to(alpha)
 
 
-def _falloff(radius: int) -> Tensor:
+def _falloff(radius: int, *, like: Tensor) -> Tensor:
     """How much a pixel of the window counts: [2 radius + 1, 2 radius + 1]."""
-    away = torch.arange(-radius, radius + 1.0).square()
+    away = torch.arange(-radius, radius + 1.0, device=like.device, dtype=like.dtype).square()
     return (1 + away[:, None] + away) ** -2
 
 
@@ -105,7 +105,7 @@ def _closed_at(
     columns = column[:, None, None] + offsets  # [n, 1, S]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    weights = image.alpha[0, rows, columns] * inside * _falloff(radius)  # [n, S, S]
+    weights = image.alpha[0, rows, columns] * inside * _falloff(radius, like=closed)  # [n, S, S]
     mass = weights.sum(dim=(1, 2)).clamp(min=1e-6)
     own = image.alpha[0, row, column] / closed[0, row, column]
 
