@@ -36,7 +36,7 @@ def test_gaps_up_to_twice_the_radius_are_closed_and_wider_ones_are_not() -> None
 
 def test_a_crack_that_runs_into_the_border_is_closed_and_a_missing_border_is_not() -> None:
     slanting = torch.ones(1, 20, 30)
-    slanting[0, range(20), range(5, 25)] = 0.2
+    slanting[0, torch.arange(20), torch.arange(5, 25)] = 0.2
     assert closed_coverage(slanting, 1).min() == 1
     for side in (0, -1):
         bare = torch.ones(1, 20, 30)
