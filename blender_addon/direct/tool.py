@@ -286,7 +286,7 @@ def add_thing(
     region = direct.active_region()
     adds = kind == "MOVES" and hand.paintable(region)
     fills = kind == "ARROW" and region is not None and region.is_empty()
-    if adds or fills:
+    if region is not None and (adds or fills):
         region.set_outlines([*region.outline_list(), *outlines])
         region.name = region.name or what.capitalize()
         return region

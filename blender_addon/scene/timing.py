@@ -91,9 +91,9 @@ def _key(root: bpy.types.Object, frame: float, value: float) -> None:
 
 def _remove_keys_from(root: bpy.types.Object, frame: float) -> None:
     curve = time_curve(root)
-    points = curve.keyframe_points if curve is not None else ()
-    for key in reversed([key for key in points if key.co.x >= frame]):
-        points.remove(key)
+    if curve is not None:
+        for key in reversed([key for key in curve.keyframe_points if key.co.x >= frame]):
+            curve.keyframe_points.remove(key)
 
 
 CLASSES = ()

@@ -7,7 +7,6 @@ at them (a timer in Blender's window, `wait` in background mode and in the rende
 from __future__ import annotations
 
 import itertools
-import logging
 import logging.handlers
 import os
 import queue
@@ -16,6 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,12 +195,11 @@ class _Process:
         self._outbox.put(None)
         self._writer.join(timeout=5.0)
         for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
-            try:
+            with suppress(OSError):  # unsent bytes of a killed process: nobody wants them any more
                 pipe.close()
-            except OSError:
-                pass  # unsent bytes of a killed process: nobody wants them any more
 
     def _write_messages(self) -> None:
+        assert self.popen.stdin is not None
         try:
             while (message := self._outbox.get()) is not None:
                 write_message(self.popen.stdin, *message)
@@ -208,12 +207,14 @@ class _Process:
             self.popen.kill()  # the reading thread notices and fails the jobs
 
     def _read_log(self) -> None:
+        assert self.popen.stderr is not None
         for line in self.popen.stderr:
             self.log.append(line.decode(errors="replace").rstrip())
             self._log_file.write(self.log[-1])
 
     def _read_messages(self) -> None:
         problem = "the worker stopped unexpectedly"
+        assert self.popen.stdout is not None
         try:
             while (message := read_message(self.popen.stdout)) is not None:
                 self._handle(message)

@@ -20,7 +20,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Message:
 
 
 def write_message(
-    stream: BinaryIO,
+    stream: IO[bytes],
     kind: str,
     header: Mapping[str, Any] | None = None,
     arrays: Mapping[str, np.ndarray] | None = None,
@@ -83,7 +83,7 @@ def write_message(
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> Message | None:
+def read_message(stream: IO[bytes]) -> Message | None:
     """The next message, or None when the stream ended between two messages.
 
     Raises:
@@ -136,7 +136,7 @@ def _byte_count(dtype: str, shape: tuple[int, ...]) -> int:
     return math.prod(shape) * np.dtype(dtype).itemsize  # Python integers do not overflow
 
 
-def _read_array(stream: BinaryIO, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+def _read_array(stream: IO[bytes], dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     try:
         array = np.empty(shape, dtype)
     except (ValueError, MemoryError) as error:  # more axes than NumPy has, or too large
@@ -152,7 +152,7 @@ def _read_array(stream: BinaryIO, dtype: str, shape: tuple[int, ...]) -> np.ndar
     return array
 
 
-def _read_exactly(stream: BinaryIO, count: int, end_allowed: bool = False) -> bytes | None:
+def _read_exactly(stream: IO[bytes], count: int, end_allowed: bool = False) -> bytes | None:
     chunks = bytearray()
     while len(chunks) < count:
         chunk = stream.read(count - len(chunks))

@@ -330,7 +330,7 @@ def _certificates() -> ssl.SSLContext:
     context = ssl.create_default_context()
     if not context.cert_store_stats()["x509_ca"] and not os.environ.get("SSL_CERT_FILE"):
         with suppress(ImportError):
-            import certifi  # pyright: ignore[reportMissingImports]
+            import certifi
 
             context.load_verify_locations(certifi.where())
     return context
