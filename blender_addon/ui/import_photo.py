@@ -12,7 +12,7 @@ import numpy as np
 from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from cine3d_core.files.pictures import raw
+from cine3d_core.files.pictures.raw import SUFFIXES as RAW_SUFFIXES
 from cine3d_core.worker import protocol
 
 from ..direct import direct_content, motion_drawing
@@ -25,7 +25,7 @@ from . import build_presets
 
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
-    *sorted(raw.SUFFIXES),
+    *sorted(RAW_SUFFIXES),
 )
 _OPTIONS = ("set_camera", "set_render_size", "set_timeline", "set_view_transform", "set_engine")
 

@@ -46,7 +46,7 @@ def test_no_operator_of_a_job_can_be_repeated_by_blender(addon):
     assert len(workers) >= 9
     assert all(not cls.bl_options for cls in workers)
     modal = [cls.bl_idname for cls in operators if hasattr(cls, "modal")]
-    assert sorted(modal) == ["cine3d.direct", "cine3d.watch"]
+    assert sorted(modal) == ["cine3d.direct", "cine3d.lens_line", "cine3d.watch"]
     assert all("REGISTER" not in cls.bl_options for cls in operators if hasattr(cls, "modal"))
     watch = next(cls for cls in operators if cls.bl_idname == "cine3d.watch")
     assert watch.bl_options == {"INTERNAL"} and not hasattr(watch, "execute")

@@ -195,7 +195,7 @@ def test_more_than_was_agreed_to_or_another_file_is_not_fetched(
 ) -> None:
     state = tiny_hub()
     state.files["tiny/tiny/sub/model.onnx"] = WEIGHTS + b"more"
-    assert "agreed to" in refused("models", "get", "tiny")
+    assert "this version of Cine3D expects" in refused("models", "get", "tiny")
     state.files["tiny/tiny/sub/model.onnx"] = WEIGHTS[:-1] + b"x"
     assert "another checksum" in refused("models", "get", "tiny")
     assert state.sent == 0
