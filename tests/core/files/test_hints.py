@@ -246,7 +246,7 @@ def test_bad_regions_and_strokes_are_refused_with_a_sentence(
         ({"hints": [ARROW] * 2000}, "over 1000"),
         ({"mask": [[[1, 1], [2, 2]]]}, "at least 3"),
         ({"mask": [[[-5, 1], [-2, 2], [-3, 9]]]}, "lies outside"),
-        ({"mask": [[[1, 1], [2, 2], [1e6, 9]]]}, "away from the picture"),
+        ({"mask": [[[1, 1], [2, 2], [1e6, 9]]]}, "px outside the picture"),
         ({"mask": [7]}, "list of points"),
         ({"mask": [[[1, 1], [9, 9], [5, 5]]]}, "encloses nothing"),
         ({"mask": [[[7, 7], [7, 7], [7, 7]]]}, "encloses nothing"),
