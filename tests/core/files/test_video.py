@@ -214,8 +214,13 @@ def test_interrupted_frames_leave_only_whole_ones(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), writer(tmp_path / "out") as out:
         for frame in range(3):
             out.write(frame, rendered_frame(HEIGHT, WIDTH, seed=frame))
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("out/frame_*.png")) and time.monotonic() < deadline:
+            time.sleep(0.01)  # frames are written beside the program
         raise KeyboardInterrupt
-    for path in (tmp_path / "out").iterdir():
+    written = list((tmp_path / "out").iterdir())
+    assert written
+    for path in written:
         with Image.open(path) as image:
             image.load()
 
