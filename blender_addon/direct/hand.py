@@ -17,7 +17,7 @@ from bpy_extras.view3d_utils import (
 )
 from mathutils import Vector
 
-from ..scene import motion_plane, photo_scene
+from ..scene import first_look, motion_plane, photo_scene
 from .direct_properties import CINE3D_PG_direct, CINE3D_PG_region, Points
 
 Place = tuple[float, float]
@@ -33,6 +33,21 @@ def photo_looked_through(context: bpy.types.Context) -> bpy.types.Object | None:
     if view is None or view.view_perspective != "CAMERA":
         return None
     return photo_scene.root_of(space.camera if space.use_local_camera else context.scene.camera)
+
+
+def photo_to_draw_on(
+    operator: bpy.types.Operator, context: bpy.types.Context
+) -> bpy.types.Object | None:
+    """The photo of this file that the view looks through; else the view is turned to one.
+
+    None after such a turn, of which the person is told: the next stroke lands on the photo.
+    """
+    root = photo_looked_through(context)
+    if root is not None and root.library is None:
+        return root
+    first_look.look_through(context, context.scene, photo_scene.active_root(context), play=False)
+    operator.report({"INFO"}, "The view looks through the photo's camera now; draw on it")
+    return None
 
 
 def place_under(context: bpy.types.Context, root: bpy.types.Object, x: float, y: float) -> Place:

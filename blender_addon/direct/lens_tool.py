@@ -17,7 +17,7 @@ from mathutils import Matrix, Vector
 
 from cine3d_core.imaging.drawn_lens import DrawnLens, DrawnLines, Line, lens_of_lines
 
-from ..scene import coordinates, first_look, photo_scene
+from ..scene import coordinates, photo_scene
 from . import drawn_view, hand, masks
 
 KINDS = (
@@ -116,11 +116,8 @@ class CINE3D_OT_lens_line(masks.NeedsPhoto, bpy.types.Operator):
     kind: EnumProperty(name="Kind", description="What the line is in the world", items=KINDS)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event):
-        root = hand.photo_looked_through(context)
-        if root is None or root.library is not None:
-            root = photo_scene.active_root(context)
-            first_look.look_through(context, context.scene, root, play=False)
-            self.report({"INFO"}, "The view looks through the photo's camera now; draw on it")
+        root = hand.photo_to_draw_on(self, context)
+        if root is None:
             return {"CANCELLED"}
         place = hand.place_under(context, root, event.mouse_region_x, event.mouse_region_y)
         if not hand.on_photo(place):

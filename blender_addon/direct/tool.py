@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from cine3d_core.motion_kinds import KINDS
 
-from ..scene import first_look, photo_scene
+from ..scene import photo_scene
 from ..worker.client import WorkerError
 from . import direct_content, hand, live, masks
 from .direct_properties import MENDINGS, CINE3D_PG_region
@@ -107,11 +107,8 @@ class CINE3D_OT_direct(masks.NeedsPhoto, bpy.types.Operator):
     action: EnumProperty(name="Action", description="What the stroke does", items=ACTIONS)
 
     def invoke(self, context, event):
-        root = hand.photo_looked_through(context)
-        if root is None or root.library is not None:
-            root = photo_scene.active_root(context)
-            first_look.look_through(context, context.scene, root, play=False)
-            self.report({"INFO"}, "The view looks through the photo's camera now; draw on it")
+        root = hand.photo_to_draw_on(self, context)
+        if root is None:
             return {"CANCELLED"}
         place = hand.place_under(context, root, event.mouse_region_x, event.mouse_region_y)
         if not hand.on_photo(place):
