@@ -80,9 +80,9 @@ def test_a_wire_thinner_than_its_side_keeps_its_depth():
 
 def test_streets_and_rooms_stay_straight():
     source, params, bent = open_depth_source("compact", Networks()), DepthParams(), []
-    for seed in (0, 1, 4, 6, 9):
+    for seed in range(12, 17):  # not those on which the parameters were chosen
         colour = make_place(seed).colour
         rgb = torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1)
         found = source(rgb, params=params)
         bent.append(bends(depth_to_disparity(found.depth, params=params), colour))
-    assert (np.concatenate(bent) < 1.5).mean() > 0.85
+    assert (np.concatenate(bent) < 1.5).mean() > 0.9
