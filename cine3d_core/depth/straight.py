@@ -25,6 +25,8 @@ from cine3d_core.imaging.vanishing import find_lines
 
 Array = NDArray[Any]
 
+STRIP = 64  # rows whose corrections are read from the grid at a time
+
 
 @dataclass(frozen=True)
 class StraightParams:
@@ -138,16 +140,17 @@ def _spread(values: Array, points: Array, missing: Array, params: StraightParams
         for amounts in (missing, None)
     )
     grid = torch.from_numpy(total / (weight + params.hold))[None, None]
-    y, x = np.mgrid[:height, :width].astype(np.float32) / np.float32(cell)
-    at = [
-        2 * plane / (size - 1) - 1
-        for plane, size in zip(
-            (x, y, values * (params.levels - 1)), (*shape[:0:-1], shape[0]), strict=True
-        )
-    ]
-    where = torch.from_numpy(np.stack(at, -1).astype(np.float32))[None, None]
-    found = F.grid_sample(grid, where, align_corners=True, padding_mode="border")[0, 0, 0]
-    return found.numpy().clip(-params.like, params.like)
+    found = np.empty_like(values)
+    for first in range(0, height, STRIP):  # coordinates of all pixels at once take much memory
+        rows = slice(first, min(first + STRIP, height))
+        y, x = np.mgrid[rows, :width].astype(np.float32) / np.float32(cell)
+        at = (x, y, values[rows] * (params.levels - 1))
+        sizes = (shape[2], shape[1], shape[0])
+        share = [2 * plane / (size - 1) - 1 for plane, size in zip(at, sizes, strict=True)]
+        where = torch.from_numpy(np.stack(share, -1).astype(np.float32))[None, None]
+        seen = F.grid_sample(grid, where, align_corners=True, padding_mode="border")
+        found[rows] = seen[0, 0, 0].numpy()
+    return found.clip(-params.like, params.like)
 
 
 def _blurred(grid: Array, params: StraightParams) -> Array:  # [L, h, w] -> the same, float32
