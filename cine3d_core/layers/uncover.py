@@ -5,9 +5,9 @@ is continued only from itself and what lies behind it, so foreground never leaks
 only the band that can come into view is filled, and only at real depth jumps: a smooth surface that
 the layering has cut in two needs no second copy of itself.
 
-Terms: a *shore* pixel is visible and lies right beside something nearer, across a jump. What lies
-in front of its nearest shore *covers*; the *fringe* is visible but so close to the shore that it
-may hold foreground colour. Lengths are shares of the canvas' long side.
+Terms: an *edge* pixel is visible and lies right beside something nearer, across a jump. What lies
+in front of its nearest edge pixel is the *foreground*; the *rim* is visible but so close to the
+edge that it may hold foreground colour. Lengths are shares of the canvas' long side.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], FilledPicture]
 # Beside a jump, what rises by so many times more than it falls is the jump's far side.
 FAR_SIDE = 2.0
 HALO = 0.04  # of the way to the foreground's colour, on the other side of the background's
-SKIRT = 2  # fringes
+OVERLAP = 2  # rims
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class InpaintParams:
     jump_slope: float = 5.0  # disparity per long side: what is steeper is a jump, not a surface
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
     fringe: float = 0.002  # of the long side: where background may hold foreground colour
-    fringe_share: float = 0.4  # foreground by this share at the fringe's end is foreground
+    fringe_share: float = 0.4  # foreground by this share at the rim's end is foreground
     clearance: float = 0.05  # a filled pixel is farther than what covers it by this share
 
 
@@ -81,11 +81,11 @@ class _Band:
     """Where the surfaces of one layer go on behind others; [H, W] each."""
 
     hole: Mask  # covered, to be filled
-    fringe: Mask  # visible pixels of this layer beside the hole
-    skirt: Mask  # and a little farther: what is filled goes on behind them, so that no crack opens
-    covers: Mask  # in front of the nearest shore
-    context: Mask  # this layer and behind, without what covers and without fringe
-    distance: Array  # px to the nearest shore
+    rim: Mask  # visible pixels of this layer beside the hole
+    overlap: Mask  # and a little farther: the fill goes on behind them, so that no crack opens
+    foreground: Mask  # in front of the nearest edge pixel
+    context: Mask  # this layer and behind, without foreground and rim
+    distance: Array  # px to the nearest edge pixel
 
 
 def inpaint_layers(
@@ -106,14 +106,14 @@ def inpaint_layers(
     # Farthest first: where two surfaces want one place, the one that all others uncover gets it.
     for index in reversed(range(len(ldi.rgba))):
         band = _find_band(stack, index, params, jump)
-        wanted = band.hole | band.fringe
+        wanted = band.hole | band.rim
         if not band.hole.any() or not band.context.any():
             continue
         planes = _surface_depth(stack, band, index), band.context, wanted
         filled = fill(stack.rgb, *(_there(plane, stack)[None] for plane in planes))
-        mixed = _foreground_in_fringe(stack, filled.rgb, band, params)
-        _give_to_foreground(stack, mixed, band.covers)
-        hidden = band.hole | mixed | band.skirt
+        mixed = _foreground_in_rim(stack, filled.rgb, band, params)
+        _give_to_foreground(stack, mixed, band.foreground)
+        hidden = band.hole | mixed | band.overlap
         _store(stack, filled, hidden, index, params=params, same_surface=jump / 2)
     return _to_ldi(stack)
 
@@ -171,7 +171,7 @@ def _jump(stack: _Stack, params: InpaintParams) -> float:
 
 
 def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) -> _Band:
-    """Hole, fringe and context of layer `index`."""
+    """Hole, rim and context of layer `index`."""
     disparity, reach = 1.0 / stack.depth, _pixels(params.jump_width, stack.depth)
     gap = _window_max(disparity, reach) - disparity
     drop = disparity + _window_max(-disparity, reach)
@@ -179,26 +179,28 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     near_side = (drop > jump) & (gap < FAR_SIDE * drop)
     beside = _window_max(near_side.astype(np.uint8), 1) > 0
     behind = stack.layer >= index
-    shore = behind & beside & ~near_side & (gap > jump)
-    if not (shore & (stack.layer == index)).any():
-        nothing = np.zeros_like(shore)
+    edge = behind & beside & ~near_side & (gap > jump)
+    if not (edge & (stack.layer == index)).any():
+        nothing = np.zeros_like(edge)
         return _Band(nothing, nothing, nothing, nothing, context=behind, distance=gap)
-    distance, nearest = nearest_pixel(shore)
-    covers = disparity > disparity.flat[nearest] + jump / 2
+    distance, nearest = nearest_pixel(edge)
+    foreground = disparity > disparity.flat[nearest] + jump / 2
     # What comes out from behind the foreground, even where a thin strip lies between the two.
-    opening = _window_max(disparity, 2 * _pixels(params.fringe, shore)) - disparity
-    width = np.minimum(params.parallax * opening, params.band) * max(shore.shape) + reach
-    # A covered pixel belongs to the nearest shore only: what lies deeper is continued on its own.
-    hole = covers & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
-    fringe = ~covers & (distance < _pixels(params.fringe, stack.depth))
-    beneath = _window_max(hole.astype(np.uint8), SKIRT * _pixels(params.fringe, shore)) > 0
+    opening = _window_max(disparity, 2 * _pixels(params.fringe, edge)) - disparity
+    width = np.minimum(params.parallax * opening, params.band) * max(edge.shape) + reach
+    # A covered pixel belongs to the nearest edge only: what lies deeper is continued on its own.
+    hole = foreground & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
+    rim = ~foreground & (distance < _pixels(params.fringe, stack.depth))
+    beneath = _window_max(hole.astype(np.uint8), OVERLAP * _pixels(params.fringe, edge)) > 0
     # The near side of another jump may be half of something else, in depth and colour.
-    context = behind & ~covers & ~fringe & ~near_side
-    fringe &= stack.layer == index
+    context = behind & ~foreground & ~rim & ~near_side
+    rim &= stack.layer == index
     # Not so close to where it ends itself that its copy would peek out there.
-    ends = _window_max((near_side & ~covers).astype(np.uint8), SKIRT * _pixels(params.fringe, gap))
-    skirt = beneath & (context | fringe) & (stack.layer == index) & (ends == 0)
-    return _Band(hole, fringe, skirt, covers, context, distance)
+    ends = _window_max(
+        (near_side & ~foreground).astype(np.uint8), OVERLAP * _pixels(params.fringe, gap)
+    )
+    overlap = beneath & (context | rim) & (stack.layer == index) & (ends == 0)
+    return _Band(hole, rim, overlap, foreground, context, distance)
 
 
 def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
@@ -213,40 +215,37 @@ def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
     return stack.depth.flat[nearest]
 
 
-def _foreground_in_fringe(
-    stack: _Stack, filled: Tensor, band: _Band, params: InpaintParams
-) -> Mask:
-    """Fringe pixels whose colour is on the way from the filled background's to the foreground's.
+def _foreground_in_rim(stack: _Stack, filled: Tensor, band: _Band, params: InpaintParams) -> Mask:
+    """Rim pixels whose colour is on the way from the filled background's to the foreground's.
 
     Or beyond the background's, away from the foreground's: a sharpened photo has such a line
     around its things, which would stay behind as a ghost of their outlines.
     """
-    mixed = np.zeros_like(band.fringe)
-    if not band.fringe.any():
+    mixed = np.zeros_like(band.rim)
+    if not band.rim.any():
         return mixed
     radius = 2 * _pixels(params.fringe, mixed)
-    part = window_around(torch.from_numpy(band.fringe)[None], radius)
-    covers, photo, filled = band.covers[part], stack.rgb[:, *part], filled[:, *part]
-    foreground = context_mean(photo, _there(covers, stack)[None], radius)
-    towards = foreground - filled
+    part = window_around(torch.from_numpy(band.rim)[None], radius)
+    nearer, photo, filled = band.foreground[part], stack.rgb[:, *part], filled[:, *part]
+    towards = context_mean(photo, _there(nearer, stack)[None], radius) - filled
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
     # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
     needed = params.fringe_share * band.distance[part] / _pixels(params.fringe, mixed)
     # A line on the whole, and not half the pixels of a texture.
-    usual = context_mean(share[None], _there(band.fringe[part], stack)[None], radius)[0]
+    usual = context_mean(share[None], _there(band.rim[part], stack)[None], radius)[0]
     halo = (torch.maximum(share, usual) < -HALO).cpu().numpy()
-    some: Mask = band.fringe[part] & ((share.cpu().numpy() > needed + 0.05) | halo)
+    some: Mask = band.rim[part] & ((share.cpu().numpy() > needed + 0.05) | halo)
     # Only what hangs together with the foreground is part of it; specks are texture.
     size = 2 * _pixels(params.jump_width, mixed) + 1
-    mixed[part] = some & (cv2.medianBlur((some | covers).astype(np.uint8), size) > 0)
+    mixed[part] = some & (cv2.medianBlur((some | nearer).astype(np.uint8), size) > 0)
     return mixed
 
 
-def _give_to_foreground(stack: _Stack, mixed: Mask, covers: Mask) -> None:
-    """Mixed pixels move to the layer and depth of the nearest pixel that covers."""
+def _give_to_foreground(stack: _Stack, mixed: Mask, foreground: Mask) -> None:
+    """Mixed pixels move to the layer and depth of the nearest foreground pixel."""
     if not mixed.any():
         return
-    _, nearest = nearest_pixel(covers)
+    _, nearest = nearest_pixel(foreground)
     source, target = nearest[mixed], np.flatnonzero(mixed)
     at = _there(target, stack)
     old = _there(stack.layer.flat[target], stack)
