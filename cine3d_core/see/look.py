@@ -31,10 +31,10 @@ def see(rgb: Tensor, network: nn.Module) -> Seen:
         rgb: [3, H, W] in [0, 1].
         network: of `networks.see`, in evaluation mode.
     """
-    sight = predict(network.to(rgb.device), rgb, long_sides=LONG_SIDES)
+    answer = predict(network.to(rgb.device), rgb, long_sides=LONG_SIDES)
     colour = np.ascontiguousarray(rgb.detach().cpu().permute(1, 2, 0).numpy(), np.float32)
-    rough = sight.classes[1:].cpu().numpy()
+    rough = answer.classes[1:].cpu().numpy()
     sharp = torch.from_numpy(sharpen(rough, colour, rgb.device)).to(rgb.device)
     # filtered one by one, two planes may claim more than the whole of a pixel
     fluid = sharp / sharp.sum(0, keepdim=True).clamp(min=1)
-    return Seen(sight.disparity[None], fluid, sight.direction)
+    return Seen(answer.disparity[None], fluid, answer.direction)

@@ -81,22 +81,22 @@ def _looked_up(
     first: wp.int32,  # moving point of the cloud
     style: Style,
 ):
-    """Depth and weight of the fragments of a pixel; resting points are numbered first."""
+    """Depth and weight of the fragments of a pixel; static points are numbered first."""
     kept = Kept()
     column = p % style.width
     row = p // style.width
-    resting = rest_depth.shape[0]
+    static_points = rest_depth.shape[0]
     for k in range(MOST):
         if k < style.most and keys[k] != wp.uint64(NONE):
             point = index_of(keys[k])
             kept.index[k] = point
-            if point < resting:
+            if point < static_points:
                 kept.depth[k] = rest_depth[point]
                 kept.weight[k] = touch_weight(
                     rest_pixels[point], rest_radius[point], column, row, style.disc
                 )
             else:
-                at = point - resting + first
+                at = point - static_points + first
                 kept.depth[k] = move_depth[at]
                 kept.weight[k] = touch_weight(
                     move_pixels[at], move_radius[at], column, row, style.disc
@@ -109,7 +109,7 @@ def _looked_up(
 def _sums(
     kept: Kept,
     share: Shares,
-    resting: wp.int32,
+    static_points: wp.int32,
     group: wp.array[wp.int16],
     phases: wp.array[wp.float32],
 ):
@@ -119,15 +119,15 @@ def _sums(
         if k < kept.count:
             sums[0] += share[k]
             sums[1] += share[k] / kept.depth[k]
-            if kept.index[k] >= resting:
-                sums[2] += share[k] * phases[wp.int32(group[kept.index[k] - resting])]
+            if kept.index[k] >= static_points:
+                sums[2] += share[k] * phases[wp.int32(group[kept.index[k] - static_points])]
                 sums[3] += share[k]
     return sums
 
 
 @wp.func
-def _carried(kept: Kept, share: Shares, rows: wp.array2d[wp.vec4], block: wp.int32):
-    """The sum of four columns of what the points bring."""
+def _attributes(kept: Kept, share: Shares, rows: wp.array2d[wp.vec4], block: wp.int32):
+    """The sum of four columns of the points' attributes."""
     total = wp.vec4()
     for k in range(MOST):
         if k < kept.count:
@@ -137,7 +137,7 @@ def _carried(kept: Kept, share: Shares, rows: wp.array2d[wp.vec4], block: wp.int
 
 @wp.func
 def _own(kept: Kept, share: Shares, rows: wp.array[wp.vec4]):
-    """The sum of what the points bring to this cloud alone."""
+    """The sum of the attributes that points have in this cloud alone."""
     total = wp.vec4()
     for k in range(MOST):
         if k < kept.count:
@@ -166,7 +166,7 @@ def draw(
     out: wp.array3d[wp.float32],  # [D, C + 2 + V + 1, P]
     alpha: wp.array2d[wp.float32],  # [D, P]
 ):
-    """Averages of what the clouds carry, and coverage; see `render.splat`."""
+    """Averages of the clouds' attributes, and coverage; see `render.splat`."""
     p = wp.tid()
     lists = clouds + 1
     still = nearest(none(), keys, begins[p * lists], counts[p * lists])
@@ -175,7 +175,7 @@ def draw(
         same = cloud > 0 and counts[cell] == 0 and own.shape[1] == 0
         if same:
             same = counts[cell - 1] == 0
-        if same:  # only resting points, as in the cloud before
+        if same:  # only static points, as in the cloud before
             for plane in range(out.shape[1]):
                 out[cloud, plane, p] = out[cloud - 1, plane, p]
             alpha[cloud, p] = alpha[cloud - 1, p]
@@ -190,7 +190,7 @@ def draw(
             sums = _sums(kept, share, rest_depth.shape[0], group, phases[cloud])
             scale = 1.0 / wp.max(sums[0], 1.0e-6)
             for block in range(rows.shape[1]):
-                total = _carried(kept, share, rows, block)
+                total = _attributes(kept, share, rows, block)
                 for side in range(4):
                     if block * 4 + side < channels:
                         out[cloud, block * 4 + side, p] = total[side] * scale

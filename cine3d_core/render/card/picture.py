@@ -36,7 +36,7 @@ def _lerp(a: wp.float32, b: wp.float32, share: wp.float32):
 @wp.kernel
 def _sharpen(
     rgb: wp.array2d[wp.float32],  # [3, P]
-    lattice: wp.array2d[wp.float32],  # [2, P]
+    grid: wp.array2d[wp.float32],  # [2, P]
     alpha: wp.array[wp.float32],  # [P]
     height: wp.int32,
     width: wp.int32,
@@ -54,8 +54,8 @@ def _sharpen(
     for y in range(top, bottom + 1):
         for x in range(left, right + 1):
             least = wp.min(least, alpha[y * width + x])
-    across = lattice[0, p]
-    down = lattice[1, p]
+    across = grid[0, p]
+    down = grid[1, p]
     for channel in range(3):
         value = rgb[channel, p]
         sharp = value
@@ -75,11 +75,11 @@ def _sharpen(
         out[channel, p] = sharp
 
 
-def sharpened(rgb: Tensor, lattice: Tensor, alpha: Tensor, solid: float) -> Tensor:
+def sharpened(rgb: Tensor, grid: Tensor, alpha: Tensor, solid: float) -> Tensor:
     """See `render.sharpen.sharpened_torch`; alpha [1, H, W]."""
     _, height, width = rgb.shape
     out = torch.empty_like(rgb, memory_format=torch.contiguous_format)
-    planes = (x.contiguous().view(len(x), -1) for x in (rgb, lattice))
+    planes = (x.contiguous().view(len(x), -1) for x in (rgb, grid))
     area = height * width
     flat = alpha.contiguous().view(-1)
     launch(_sharpen, area, *planes, flat, height, width, solid, out.view(3, -1))
