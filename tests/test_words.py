@@ -56,17 +56,6 @@ PRIVATE_NAMES = re.compile(
 )
 STORED_NAMES = {"bed", "fringe", "fringe_share"}  # keys of stage parameters in scene files
 LAKE_SHORES = {"lake_shore"}  # the name of a made-up scene, and of its files
-# Files whose words are still to be changed; none may be added.
-OLD_DOCSTRINGS = {
-    "blender_addon/direct/tool.py",
-    "cine3d_core/layers/uncover.py",
-}
-OLD_NAMES = {
-    "cine3d_core/layers/uncover.py",
-    "cine3d_core/render/card/draw.py",
-    "cine3d_core/render/card/picture.py",
-    "cine3d_core/see/look.py",
-}
 # Pages that are made by a program from names and figures, or that quote a licence in full.
 UNLIMITED = {"THIRD_PARTY.md", "performance-gpu.md"}
 DOCS = [page for page in PAGES if page.name != "card.md" and page.name not in UNLIMITED]
@@ -106,7 +95,6 @@ def test_options_use_the_words_of_the_glossary():
 def test_public_docstrings_use_the_words_of_the_glossary():
     texts = [text for path in CODE for text in docstrings(path)]
     assert len(texts) > 1000
-    texts = [text for text in texts if text.place.partition(":")[0] not in OLD_DOCSTRINGS]
     assert not [found for text in texts for found in private_words(text)]
 
 
@@ -120,7 +108,6 @@ def private_name(name: Text) -> bool:
 def test_names_in_the_code_are_those_of_the_glossary():
     names = [name for path in CODE for name in names_given(path)]
     assert len(names) > 5000
-    names = [name for name in names if name.place.partition(":")[0] not in OLD_NAMES]
     assert not [name for name in names if private_name(name)]
 
 

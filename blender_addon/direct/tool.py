@@ -278,7 +278,7 @@ def click(context, root: bpy.types.Object, kind: str, place: hand.Place) -> str:
 def add_thing(
     root: bpy.types.Object, kind: str, what: str, mode: str, outlines: list[list[hand.Place]]
 ) -> CINE3D_PG_region:
-    """A clicked thing becomes a region of its own, or a part of the active one."""
+    """A clicked thing becomes a separate region, or a part of the active one."""
     direct = root.cine3d_direct
     region = direct.active_region()
     adds = kind == "MOVES" and hand.paintable(region)
