@@ -142,8 +142,11 @@ def test_manifest_core_and_wheel_have_one_version(repository):
     manifest = build.manifest()
     assert manifest["version"] == cine3d_core.__version__
     assert manifest["wheels"] == [f"./wheels/cine3d_core-{manifest['version']}-py3-none-any.whl"]
-    assert len(manifest["tagline"]) <= 64
-    assert all(len(text) <= 64 for text in manifest["permissions"].values())
+    # the rules of the extensions platform for short texts, and some of its tags for add-ons
+    for text in (manifest["tagline"], *manifest["permissions"].values()):
+        assert len(text) <= 64 and text[-1].isalnum(), text
+    assert set(manifest["tags"]) <= {"Animation", "Camera", "Import-Export", "Render", "3D View"}
+    assert manifest["permissions"].keys() <= {"files", "network", "clipboard", "camera"}
 
 
 def test_set_up_installs_what_the_core_needs(repository):
