@@ -322,7 +322,8 @@ def measured_things(desk: Path) -> None:
     small = cv2.resize(cv2.imread(str(PHOTO)), (160, 120))
     cv2.imwrite(str(desk / "L.png"), small)
     cv2.imwrite(str(desk / "R.png"), np.roll(small, -4, axis=1))
-    cv2.imwrite(str(desk / "D.png"), np.full(small.shape[:2], 4, np.uint8))
+    disparity = np.linspace(3, 8, len(small)).astype(np.uint8)[:, None]  # pixels, near below
+    cv2.imwrite(str(desk / "D.png"), disparity.repeat(small.shape[1], 1))
     noted_photographs(desk)
 
 
