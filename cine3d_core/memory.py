@@ -109,7 +109,7 @@ def memory_sentence(height: int, width: int, free_gib: float | None) -> tuple[st
     sentence = f"a photo of {width}x{height} needs about {needed:.1f} GiB of memory"
     if free_gib is None or needed <= free_gib:
         return sentence, True
-    return f"{sentence} but {free_gib:.1f} GiB are free", False
+    return f"{sentence}, but only {free_gib:.1f} GiB are free", False
 
 
 def check_memory(height: int, width: int, free_gib: float | None) -> None:
@@ -147,7 +147,7 @@ def reading_sentence(
     sentence = f"reading the photo {path} takes about {gib:.1f} GiB of memory"
     if free_gib is None or gib <= free_gib:
         return sentence, True
-    return f"{sentence} but {free_gib:.1f} GiB are free", False
+    return f"{sentence}, but only {free_gib:.1f} GiB are free", False
 
 
 def check_reading_memory(path: Path, max_side: int, view: ViewChoice) -> None:

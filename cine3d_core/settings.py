@@ -95,13 +95,15 @@ class BuildSettings:
     )  # None: refined by the network where it is installed
     frames: int = _chosen(60, "frames in the loop", label="Loop Length", low=2, high=10_000)
     fps: float = _chosen(25.0, "frames per second", label="Frame Rate", low=0.01, high=1000)
-    size: int = _chosen(1280, "long side at most, pixels", label="Resolution", low=16, high=16_384)
+    size: int = _chosen(
+        1280, "long side at most, in pixels", label="Resolution", low=16, high=16_384
+    )
     models: Family = _chosen("compact", "family of networks", options=FAMILIES)
     preset: Preset = _chosen("default", "quality or speed", label="Quality", options=PRESETS)
     device: str = _chosen("auto", "auto, cpu, cuda or mps", label="Device")
     fov: float | None = _chosen(
         None,
-        "angle that the photo's long side spans, instead of what EXIF says",
+        "field of view along the photo's long side, instead of what EXIF says",
         label="Field of View",
         metavar="DEGREES",
         low=2,
@@ -109,7 +111,7 @@ class BuildSettings:
     )
     focal_mm: float | None = _chosen(
         None,
-        "the same as a focal length on 35 mm film",
+        "the field of view as a focal length on 35 mm film",
         label="Focal Length",
         metavar="MM",
         low=4,
@@ -120,8 +122,8 @@ class BuildSettings:
     )
     view: str | None = _chosen(
         None,
-        "what to cut out of a panorama, in degrees to the right, upwards and across; flat: as it "
-        "is",
+        "view to cut out of a panorama, in degrees to the right, upwards, and wide; "
+        "flat: the whole picture",
         metavar="YAW,PITCH,FOV",
     )
 
@@ -141,7 +143,7 @@ LABELS: dict[str, str] = {
     "add_network": "the folder button in the preferences",
     "remove_network": "Remove in the preferences, for",
     "list_networks": "List Networks in the preferences",
-    "install_package": "Set Up in the preferences, which brings",
+    "install_package": "Set Up in the preferences, which installs",
     "upgrade_package": "Set Up Again in the preferences, for a newer",
 }
 CHOICES: dict[str, Choice] = {

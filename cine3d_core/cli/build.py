@@ -68,7 +68,7 @@ def _tell_memory(args: argparse.Namespace) -> None:
 
 def add_motion(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`cine3d motion`."""
-    motion = commands.add_parser("motion", help="show what would move in a photo, and where to")
+    motion = commands.add_parser("motion", help="preview what would move in a photo and how")
     motion.add_argument("photo", type=Path)
     motion.add_argument(
         "-o",

@@ -14,7 +14,7 @@ from cine3d_core.errors import InputError
 
 def add_actions(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`list`, `get`, `add`, `remove`, `verify` and `import-official`."""
-    listing = actions.add_parser("list", help="what is installed, and what could be")
+    listing = actions.add_parser("list", help="list the installed and the available networks")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=_list)
     getting = actions.add_parser("get", help="download a network of the shelf")

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # the program's last line of defence, and a loud one
         traceback.print_exc()
         print(
-            "cine3d: this is our fault, not yours; please report the lines above to the project",
+            "cine3d: this is a bug in Cine3D; please report the lines above",
             file=sys.stderr,
         )
         return 1

@@ -136,7 +136,7 @@ def _export(args: argparse.Namespace) -> None:
 
 def add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`cine3d info`."""
-    info = commands.add_parser("info", help="say what a scene holds")
+    info = commands.add_parser("info", help="describe a scene")
     info.add_argument("scene", type=Path)
     info.set_defaults(run=_info)
 

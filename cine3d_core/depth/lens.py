@@ -47,7 +47,7 @@ def lens_of(photo: Photo, depth: DepthMap, depth_source: str, settings: BuildSet
         return Lens(None, "assumed")
     focal_px = share * max(photo.rgb.shape[1:])
     angle = math.degrees(2 * math.atan(side / 2 / focal_px))
-    sentence = f"by its vanishing lines the photo spans {angle:.0f} degrees; --fov says otherwise"
+    sentence = f"the vanishing lines give a field of view of {angle:.0f} degrees; --fov changes it"
     return Lens(focal_px, "vanishing lines", (sentence,))
 
 

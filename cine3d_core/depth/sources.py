@@ -185,7 +185,7 @@ class KeptDepth:
     @property
     def description(self) -> str:
         """The file's name."""
-        return f"depth of {self.path.name}, as it is"
+        return f"depth of {self.path.name}, unchanged"
 
     @property
     def checksums(self) -> dict[str, str]:
@@ -305,9 +305,9 @@ def _open_transformers(name: str) -> TransformersDepth:
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         if not local:
             raise InputError(
-                f"the depth model {name!r} is not on this machine, and a build fetches nothing",
+                f"the depth model {name!r} is not on this machine, and building downloads nothing",
                 "download it first and give its folder",
-                "choose one of the shelf with {list_networks}",
+                "choose one from {list_networks}",
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(

@@ -24,7 +24,7 @@ def input_file(path: str | Path, what: str) -> Path:
     try:
         place.open("rb").close()
     except PermissionError as error:
-        raise InputError(f"the {what} {path} may not be read; change its permissions") from error
+        raise InputError(f"the {what} {path} cannot be read; change its permissions") from error
     return place
 
 

@@ -81,7 +81,7 @@ def _vanishing(pair: tuple[Line, ...], middle: Array) -> Array:  # [3]
     first, second = (_through(line, middle) for line in pair)
     point = np.cross(first, second)
     if np.linalg.norm(point[:2]) < _PARALLEL and abs(point[2]) < _PARALLEL:
-        raise InputError("two lines lie on each other; draw another edge of the same direction")
+        raise InputError("two lines coincide; draw another edge in the same direction")
     return point / np.linalg.norm(point)
 
 
@@ -102,7 +102,7 @@ def _focal(level: list[Array], plumb: Array | None, sea: Array | None) -> float 
     if apart / ahead >= 0:
         raise InputError(
             "no lens sees these edges at right angles; draw two level edges of one direction, then "
-            "two of the other, or plumb ones with Shift"
+            "two of the other, or upright ones with Shift"
         )
     return float(np.sqrt(-apart / ahead))
 
@@ -126,7 +126,7 @@ def _down(
     size = float(np.linalg.norm(down))
     if size < _PARALLEL or abs(down[1]) < 0.2 * size:
         raise InputError(
-            "by these lines the camera would lie on its side; draw level edges with drags, plumb "
-            "ones with Shift, the horizon with Ctrl"
+            "by these lines the camera would lie on its side; drag along level edges, with Shift "
+            "along upright ones, with Ctrl along the horizon"
         )
     return down / size * np.sign(down[1])

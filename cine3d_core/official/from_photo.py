@@ -40,7 +40,7 @@ def official_scene(
         )
     if replace(drawing, mask=None) != Drawing(drawing.hints, drawing.polygons):
         raise InputError(
-            "the official networks know one mask and its arrows, but the drawing has regions, "
+            "the official networks use only one mask and its arrows, but the drawing has regions, "
             "freeze strokes or scribbles",
             "remove them",
             "use {models} compact",

@@ -133,5 +133,5 @@ def open_decoder(
 def describe_decoder(scene: CinemagraphScene) -> str:
     """In a few words what draws the scene's frames."""
     if DECODER not in scene.models:
-        return "none: the plain splat, holes filled from around them"
+        return "none; holes are filled from around them"
     return "compact decoder" + ("" if scene.cloud.features.shape[1] else ", without features")

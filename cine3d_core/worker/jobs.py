@@ -86,7 +86,7 @@ def build(job: JobInput) -> JobResult:
     job.progress("Preparing the points", 0.9)
     value, arrays = _described(scene, path, request.photo, job.arguments.get("points", "FULL"))
     if request.photo.alpha is not None:
-        value["assumed"] = [*value["assumed"], "the photo's transparent part is taken as solid"]
+        value["assumed"] = [*value["assumed"], "the photo's transparent areas become opaque"]
     return value, arrays
 
 

@@ -325,7 +325,7 @@ def test_a_photo_with_alpha_is_told(scene, tmp_path):
         bpy.ops.cine3d.import_photo(filepath=str(tmp_path / "hole.png"))
     finally:
         module.jobs.Told = original
-    assert any("transparent part is taken as solid" in text for text in told)
+    assert any("transparent areas become opaque" in text for text in told)
 
 
 @pytest.mark.parametrize("shading", ["RENDERED", "WIREFRAME"])

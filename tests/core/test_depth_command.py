@@ -50,7 +50,7 @@ def test_kept_depth_is_used_as_it_is_and_only_where_nobody_says_otherwise(tmp_pa
     rgb = torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(4))
     source = open_depth_source(str(path), Networks())
     found = source(rgb, params=DepthParams())
-    assert isinstance(source, KeptDepth) and "as it is" in source.description
+    assert isinstance(source, KeptDepth) and "unchanged" in source.description
     assert float((1 / found.depth - 1 / hills()).abs().max()) < 1e-5
     larger = source(torch.rand(3, 60, 80), params=DepthParams())
     assert larger.depth.shape == (1, 60, 80) and larger.depth.max() == pytest.approx(40, rel=1e-3)
@@ -91,7 +91,7 @@ def test_build_says_where_its_depth_is_from(tmp_path: Path, capsys: pytest.Captu
     assert "depth.exr: distances, 128x" in capsys.readouterr().out
     words = ["build", str(PHOTO), "-o", str(scene), "--depth", str(depth), "--frames", "4"]
     assert main([*words, "--preset", "draft", *SMALL]) == 0
-    assert load_scene(scene).parameters["depth_source"] == "depth of depth.exr, as it is"
+    assert load_scene(scene).parameters["depth_source"] == "depth of depth.exr, unchanged"
 
 
 def test_several_files_at_once_and_one_of_them_for_eyes(tmp_path: Path):

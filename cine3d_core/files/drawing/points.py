@@ -57,7 +57,7 @@ def _point(point: object, name: str, path: str | Path) -> Point:
     if isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)):
         return float(point[0]), float(point[1])
     raise InputError(
-        f"{name} in the hints file {path} has {str(point)[:60]} where a point [x, y] is wanted"
+        f"{name} in the hints file {path} has {str(point)[:60]} where a point [x, y] is expected"
     )
 
 

@@ -296,7 +296,7 @@ def _entry(record: dict[str, Any], path: Path) -> ShelfEntry:
     known = {entry.name for entry in fields(ShelfEntry)}
     if record.keys() != known:
         odd = ", ".join(sorted(record.keys() ^ known))
-        raise InputError(f"an entry of the shelf table {path} lacks or exceeds: {odd}")
+        raise InputError(f"an entry of the shelf table {path} has missing or unknown keys: {odd}")
     patterns = {"name": _NAME, "repository": _REPOSITORY, "revision": _REVISION}
     for key, value in record.items():
         if key == "rank":

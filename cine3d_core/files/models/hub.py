@@ -177,8 +177,8 @@ def _tried(url: str, attempt: Callable[[], Answer], there: Callable[[], int], ti
             failures = 1 if there() > before else failures + 1
             if failures == TRIES:
                 raise InputError(
-                    f"the connection to {_host(url)} does not hold ({error})",
-                    "do the same again when it does",
+                    f"the connection to {_host(url)} keeps breaking ({error})",
+                    "try again later; finished parts are kept",
                     "bring the files by hand with {add_network}",
                 ) from error
         end = time.monotonic() + _PAUSES_S[failures - 1]
@@ -198,7 +198,7 @@ def _ask_once(url: str) -> HubFile:
             if response.status not in _REDIRECTS or "x-linked-size" in facts:
                 return _said(facts, url)
             place = _onward(place, response, url)
-    raise InputError(f"{_host(url)} leads in a circle; try again later, or use another mirror")
+    raise InputError(f"{_host(url)} redirects in a circle; try again later, or use another mirror")
 
 
 def _fetch_once(url: str, part: Path, said: HubFile, tick: Tick) -> None:
@@ -214,9 +214,9 @@ def _fetch_once(url: str, part: Path, said: HubFile, tick: Tick) -> None:
             with writing(part):
                 _receive(response, part, said.size, tick)
             if _size(part) != said.size:
-                raise _Broken(f"{_size(part)} of {said.size} bytes came")
+                raise _Broken(f"received {_size(part)} of {said.size} bytes")
             return
-    raise InputError(f"{_host(url)} leads in a circle; try again later, or use another mirror")
+    raise InputError(f"{_host(url)} redirects in a circle; try again later, or use another mirror")
 
 
 def _receive(response: http.client.HTTPResponse, part: Path, size: int, tick: Tick) -> None:

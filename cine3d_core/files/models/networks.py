@@ -54,8 +54,8 @@ class Networks:
             return None
         if info.network != name:
             raise InputError(
-                f"the model in {info.folder} is of the kind {info.network!r}, but one of the kind "
-                f"{name!r} is needed; install the model that comes with Cine3D again"
+                f"the model in {info.folder} is of the kind {info.network!r}, but a model of the "
+                f"kind {name!r} is needed; install Cine3D's bundled model again"
             )
         return self._once(name, (info.folder, info.sha256), lambda: self._load(name))
 

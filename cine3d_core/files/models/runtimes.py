@@ -84,8 +84,8 @@ class OnnxProgram:
             values = self._session.run(None, dict(arrays))
         except Exception as error:
             raise InputError(
-                f"{self._what} does not take what Cine3D gives it ({_first_line(error)}); remove "
-                "it and get it again"
+                f"{self._what} refuses the input that Cine3D gives it ({_first_line(error)}); "
+                "remove it and get it again"
             ) from error
         names = [one.name for one in self._session.get_outputs()]
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}

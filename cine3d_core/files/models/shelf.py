@@ -112,7 +112,9 @@ def check_kind(path: Path) -> None:
         ".onnx": head[:1] == b"\x08",  # the first field of the message, a version
     }
     if not good.get(path.suffix, True):
-        raise InputError(f"{path} is no {path.suffix} file (perhaps a web page); download it again")
+        raise InputError(
+            f"{path} is not a {path.suffix} file (perhaps a web page); download it again"
+        )
 
 
 def remove(entry: ShelfEntry) -> int:

@@ -109,7 +109,7 @@ def find_model(name: str) -> ModelInfo:
     places = ", ".join(str(folder) for folder in model_folders() if folder.is_dir())
     known = ", ".join(info.name for info in list_models())
     raise InputError(
-        f"there is no model {name!r}; known are {known or 'none'} (looked in "
+        f"there is no model {name!r}; the known models are {known or 'none'} (looked in "
         f"{places or 'no folder'})"
     )
 

@@ -34,7 +34,7 @@ def read_flow(path: str | Path) -> Tensor:  # [2, H, W] float32 px/frame
     """
     content = input_file(path, "flow file").read_bytes()
     if len(content) < _HEADER.size or content[:4] != _TAG:
-        raise InputError(f"{path} is no .flo file; give one in Middlebury's format")
+        raise InputError(f"{path} is not a .flo file; give one in Middlebury's format")
     _, width, height = _HEADER.unpack_from(content)
     payload = len(content) - _HEADER.size
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE) or payload != 8 * width * height:

@@ -126,7 +126,7 @@ def _read_npy(path: Path) -> np.ndarray:
     if len(flat) != 2 or array.dtype.kind not in "fiu":
         raise InputError(
             f"the depth picture {path} is an array of {array.dtype} {array.shape}; "
-            "numbers of shape (height, width) are wanted"
+            "numbers of shape (height, width) are needed"
         )
     check_size(flat[0], flat[1], path, "depth picture")
     with np.errstate(over="ignore"):  # becomes infinity, which is refused
@@ -177,5 +177,5 @@ def _read_exr(path: Path) -> np.ndarray:
             if name.rpartition(".")[2] == wanted:
                 return pixels.astype(np.float32)
     raise InputError(
-        f"the depth picture {path} has channels {', '.join(found)}; one named Z is wanted"
+        f"the depth picture {path} has channels {', '.join(found)}; a channel named Z is needed"
     )

@@ -141,8 +141,8 @@ def cut_view(
         beyond |= (columns < -slack) | (columns > width - 1 + slack)
     if beyond.any():
         raise InputError(
-            f"the view looks beyond the panorama in {beyond.mean():.0%} of its pixels; look "
-            "elsewhere or less wide"
+            f"the view reaches beyond the panorama in {beyond.mean():.0%} of its pixels; turn "
+            "it or make it narrower"
         )
     planes = [
         cv2.remap(

@@ -117,8 +117,8 @@ def read_photo(path: str | Path, *, max_side: int | None = None, view: ViewChoic
     )
 
 
-_FILLED = "what is transparent is filled with the colour beside it"
-_FIRST = "the file is an animation, and its first picture is taken"
+_FILLED = "transparent areas are filled with the colours beside them"
+_FIRST = "the file is an animation; its first picture is used"
 
 
 def _read_picture(path: str | Path, max_side: int | None, view: ViewChoice) -> _Stored:
@@ -131,7 +131,7 @@ def _read_picture(path: str | Path, max_side: int | None, view: ViewChoice) -> _
         share = focal_share(image, image.size)
         notes = (_FIRST,) if _is_animated(image) else ()
         if max_side is not None and not _is_usual(image):
-            notes += (f"the photo's {width}x{height} pixels are made fewer while they are read",)
+            notes += (f"the photo of {width}x{height} pixels is reduced while it is read",)
             image = reduced(image, _side_needed(image, max_side, view))
         values = srgb_samples(path, image)
     if (values.shape[0] > values.shape[1]) != (height > width):  # turned by EXIF
@@ -147,7 +147,7 @@ def _read_raw(path: str | Path, max_side: int | None) -> _Stored:
             share = focal_share(image, (width, height))
     except (OSError, ValueError, SyntaxError):  # no kind of TIFF: it does not tell
         share = None
-    note = "the raw file is developed plainly: the camera's white balance, no other correction"
+    note = "the raw file is developed with the camera's white balance and no other correction"
     return _Stored(developed(place, max_side), height, width, share, (note,))
 
 
@@ -167,8 +167,8 @@ def _cut(stored: _Stored, view: View, path: str | Path, max_side: int | None) ->
     sides = (round(n * scale) for n in (sphere.width, sphere.height, sphere.left, sphere.top))
     values = cut_view(_resized(stored.values, small), Sphere(*sides), view, size)
     note = (
-        f"of the panorama the view {view.yaw_deg:g} degrees to the right and {view.pitch_deg:g} "
-        f"upwards is taken, {view.fov_deg:g} across"
+        f"the view of the panorama is {view.fov_deg:g} degrees wide, {view.yaw_deg:g} to the right "
+        f"and {view.pitch_deg:g} upwards"
     )
     share = focal_of(view, size[1]) / max(size)
     return _Stored(values, *size, share, (*stored.notes, note))
@@ -222,8 +222,8 @@ def _xmp(image: Image.Image) -> bytes:
 def _is_panorama(path: str | Path) -> PanoramaError:
     return PanoramaError(
         f"the photo {path} is a panorama of all directions, which no single lens sees",
-        "cut a view out of it with {view} 0,0,75 (degrees to the right, upwards, across)",
-        "take it as it is with {view} flat",
+        "cut a view out of it with {view} 0,0,75 (degrees to the right, upwards, and wide)",
+        "use the whole picture with {view} flat",
     )
 
 

@@ -75,7 +75,7 @@ def test_damaged_weights_are_told_and_refused(home: Path) -> None:
 
 def test_an_unknown_model_is_refused_with_the_known_names(home: Path) -> None:
     saved(home)
-    with pytest.raises(InputError, match="no model 'yours'; known are .*mine"):
+    with pytest.raises(InputError, match="no model 'yours'; the known models are .*mine"):
         load_network("yours")
     with pytest.raises(InputError, match="no model"):
         load_network("../mine")

@@ -168,7 +168,7 @@ def test_a_photo_beyond_100_megapixels_is_made_smaller_while_it_is_read(
     with pytest.raises(InputError, match="too large"):
         read_photo(tmp_path / "a.jpg")
     photo = read_photo(tmp_path / "a.jpg", max_side=400)
-    assert photo.rgb.shape == (3, 400, 300) and any("made fewer" in note for note in photo.notes)
+    assert photo.rgb.shape == (3, 400, 300) and any("is reduced" in note for note in photo.notes)
     assert (photo.original_height, photo.original_width) == (12_000, 9_000)
     assert photo.rgb[:, 20:180].mean() < 0.2 and photo.rgb[:, 220:380].mean() > 0.75
     needed = reading_bytes(tmp_path / "a.jpg", 400, None)
@@ -194,7 +194,7 @@ def test_whatever_is_made_smaller_looks_as_if_it_had_been_read_whole(
     monkeypatch.setattr(decoding, "USUAL", decoding.Bounds(16_384, 90_000))
     monkeypatch.setattr("cine3d_core.files.pictures.photo.USUAL", decoding.USUAL)
     small = read_photo(tmp_path / f"a.{kind}", max_side=75)
-    assert small.rgb.shape == (3, 56, 75) and any("made fewer" in note for note in small.notes)
+    assert small.rgb.shape == (3, 56, 75) and any("is reduced" in note for note in small.notes)
     grain = 0.2 if mode in ("1", "P") else 0.03  # dithered, it depends on where blocks begin
     np.testing.assert_allclose(small.rgb.permute(1, 2, 0), whole, atol=grain)
 
