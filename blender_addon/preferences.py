@@ -11,7 +11,7 @@ from .names import ADDON
 from .worker import jobs, python, set_up, shelf
 
 _DEVICES = (
-    ("auto", "Automatic", "A graphics card where there is a usable one"),
+    ("auto", "Automatic", "A graphics card, if a usable one is found"),
     ("cpu", "CPU", "The processor"),
     ("cuda", "CUDA", "An NVIDIA graphics card"),
     ("mps", "Metal", "An Apple graphics processor"),
@@ -43,7 +43,7 @@ class CINE3D_AddonPreferences(bpy.types.AddonPreferences):
     cpu_allowed: BoolProperty(
         name="Draw on the CPU If the Card Fails",
         description="Frames that the graphics card cannot draw are drawn by the processor, more "
-        "slowly; else rendering stops and says why",
+        "slowly. Otherwise rendering stops with an error",
         default=False,
     )
     play_after_import: BoolProperty(
@@ -101,7 +101,7 @@ def state(status: str) -> tuple[str, bool]:
     if status:
         return status, status.startswith("Works")
     if python.is_set_up():
-        return "Set up; Check tells whether everything works.", True
+        return "Set up. Press Check to see whether everything works.", True
     return "Not set up yet: Cine3D needs a second Python with PyTorch for the heavy work.", False
 
 

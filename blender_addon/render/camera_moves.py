@@ -21,10 +21,10 @@ _DOLLY = 0.24  # scene units towards the subject, as the published zoom
 _ORBIT_DEG = 3.0
 
 _MOVES = (
-    ("up-down", "Up and Down", "The published move along the vertical"),
-    ("side", "Side", "The published move along the horizontal"),
-    ("zoom-in", "Zoom In", "The published move into the picture"),
-    ("circle", "Circle", "The published circling move; it loops"),
+    ("up-down", "Up and Down", "The paper's move up and down"),
+    ("side", "Side", "The paper's move to the side"),
+    ("zoom-in", "Zoom In", "The paper's move into the picture"),
+    ("circle", "Circle", "The paper's circular move; it loops"),
     ("dolly-zoom", "Dolly Zoom", "Into the picture while the lens widens"),
     ("orbit", "Orbit", "Around the middle of the picture; it loops"),
 )

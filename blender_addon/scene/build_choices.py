@@ -27,7 +27,9 @@ def build_settings(choices: CINE3D_PG_choices) -> dict[str, Any]:
     depth = None
     if choices.depth_source != "SHIPPED":
         if not choices.depth_path:
-            raise ValueError("no depth picture or model is chosen; choose one or set Depth back")
+            raise ValueError(
+                "no depth picture or model is chosen; choose one, or set Depth to Bundled Network"
+            )
         depth = choices.depth_path
         if choices.depth_source == "FILE":
             depth = bpy.path.abspath(depth)

@@ -26,7 +26,7 @@ def _lens(root: bpy.types.Object) -> tuple[Sequence[float], Sequence[int]]:
     """
     lens, size = tuple(root.cine3d.intrinsics), tuple(root.cine3d.photo_size)
     if min(lens[:2]) <= 0 or min(size) < 1:
-        raise ValueError(f"{root.name!r} has lost the size of its photo; import the photo again")
+        raise ValueError(f"{root.name!r} has no photo size any more; import the photo again")
     return lens, size
 
 

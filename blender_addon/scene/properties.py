@@ -44,9 +44,9 @@ def _menu(name: str) -> list[tuple[str, str, str]]:
 
 
 PANORAMA = (
-    ("NONE", "None", "The photo is no panorama"),
-    ("VIEW", "View of It", "What a lens sees that looks in one direction"),
-    ("FLAT", "As It Is", "The whole picture, as if a lens had seen it"),
+    ("NONE", "None", "The photo is not a panorama"),
+    ("VIEW", "View of It", "Cut out what an ordinary lens would see in one direction"),
+    ("FLAT", "As It Is", "Use the whole picture, as if an ordinary lens had taken it"),
 )
 _FIXED = {"options": set()}  # what is not animated gets no dot that would key it
 _OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
@@ -107,8 +107,8 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
     )
     fov: FloatProperty(
         name=LABELS["fov"],
-        description="Degrees that the photo's long side spans; "
-        "0 takes what the picture's file says, else what its lines say",
+        description="Field of view along the photo's long side. 0 takes it from the file's EXIF "
+        "data, or from the photo's vanishing lines",
         default=0,
         min=0,
         max=CHOICES["fov"].high,
@@ -117,7 +117,7 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
     )
     panorama: EnumProperty(
         name="Panorama",
-        description="What to take of a photo of all directions, which no single lens sees",
+        description="How to use a panorama of all directions, which no single lens can show",
         items=PANORAMA,
         **_FIXED,
     )
@@ -141,7 +141,7 @@ class CINE3D_PG_choices(bpy.types.PropertyGroup):
     )
     view_across: FloatProperty(
         name="Across",
-        description="Degrees from the view's left border to its right one",
+        description="Width of the view in degrees",
         default=75.0,
         min=20,
         max=120,
@@ -233,7 +233,7 @@ class CINE3D_PG_root(bpy.types.PropertyGroup):
     )
     use_time: BoolProperty(
         name="Own Time",
-        description="Loop Frame says which frame of the loop is shown, not the timeline",
+        description="Show the frame of the loop that Loop Frame gives, instead of the timeline",
         update=_timing_changed,
         override=_OVERRIDABLE,
         **_FIXED,

@@ -153,7 +153,7 @@ class CINE3D_OT_import_photo(jobs.WorkerOperator, bpy.types.Operator, ImportHelp
     )
     look: _option(
         name="Look Through Camera",
-        description="Show the photo in the 3D view and play it; nothing of it is rendered",
+        description="Show the photo in the 3D view and play it; renders do not change",
     )
 
     ask_view: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})

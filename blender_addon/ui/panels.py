@@ -110,7 +110,7 @@ def _megabytes(root: bpy.types.Object) -> float:
 
 
 class CINE3D_PT_build(_Sidebar, bpy.types.Panel):
-    """Choices of the next build"""
+    """Settings of the next build"""
 
     bl_label = "Build Settings"
     bl_parent_id = "CINE3D_PT_photo"
@@ -163,7 +163,7 @@ class CINE3D_PT_motion(_PhotoSidebar, bpy.types.Panel):
 
 
 class CINE3D_PT_points(_PhotoSidebar, bpy.types.Panel):
-    """How the points look"""
+    """Appearance and timing of the points"""
 
     bl_label = "Points and Time"
     bl_order = 3
@@ -298,7 +298,7 @@ class CINE3D_PT_passes(_EngineProperties, bpy.types.Panel):
 
 
 class CINE3D_PT_film(_EngineProperties, bpy.types.Panel):
-    """What the engine uses of the render settings"""
+    """Render settings that the engine uses"""
 
     bl_label = "Film"
     bl_context = "render"

@@ -83,7 +83,7 @@ def draw_offer(layout: bpy.types.UILayout, task: str) -> None:
 
 def draw_list(layout: bpy.types.UILayout) -> None:
     """Every network of the shelf, with a button that gets or removes it."""
-    layout.label(text="Better networks, each used as soon as it is here:")
+    layout.label(text="Better networks, used once they are installed:")
     if not _entries:
         layout.operator("cine3d.models_list")
         return
@@ -150,11 +150,11 @@ class CINE3D_OT_models_list(jobs.WorkerOperator, bpy.types.Operator):
 
 def _what_is_here(value: dict[str, Any]) -> str:
     here = sum(entry["installed"] for entry in value["entries"])
-    return f"{here} of {len(value['entries'])} better networks are here"
+    return f"{here} of {len(value['entries'])} better networks are installed"
 
 
 class CINE3D_OT_models_get(jobs.WorkerOperator, bpy.types.Operator):
-    """Download a network after a confirmation; it is then used. Esc stops, Go On continues"""
+    """Download a network, after asking. It is then used. Esc stops; Go On continues"""
 
     bl_idname = "cine3d.models_get"
     bl_label = "Get Network"
