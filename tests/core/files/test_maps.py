@@ -175,5 +175,5 @@ def test_an_exr_cut_off_is_refused_in_our_words_alone(
 
 def test_an_exr_without_a_depth_channel_is_refused(tmp_path: Path) -> None:
     OpenEXR.File({}, {"U": np.zeros((4, 4), np.float32)}).write(str(tmp_path / "d.exr"))
-    with pytest.raises(InputError, match="one named Z"):
+    with pytest.raises(InputError, match="a channel named Z"):
         read_depth_picture(tmp_path / "d.exr")

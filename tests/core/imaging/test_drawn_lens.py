@@ -107,7 +107,7 @@ def test_nothing_and_half_a_pair_say_nothing():
     [
         (DrawnLines(horizon=(5.0, 5.0, 5.0, 5.0)), "no length"),
         (DrawnLines(horizon=(600.0, 0.0, 600.0, 800.0)), "on its side"),
-        (DrawnLines(level=((0.0, 0.0, 9.0, 9.0), (3.0, 3.0, 6.0, 6.0))), "on each other"),
+        (DrawnLines(level=((0.0, 0.0, 9.0, 9.0), (3.0, 3.0, 6.0, 6.0))), "coincide"),
         (
             DrawnLines(level=((0.0, 0.0, 500.0, 380.0), (0.0, 800.0, 500.0, 420.0)) * 2),
             "no lens sees",
