@@ -32,8 +32,9 @@ def regress_on_colour(
     *,
     radius: int,
     epsilon: float,  # variance of colour that counts as texture, not as an edge
+    windows: Tensor | None = None,  # [H, W] >= 0: how much a window's regression has to say
 ) -> LocalRegression:
-    """Weighted ridge regression in every window."""
+    """Weighted ridge regression in every window, averaged over the windows around a pixel."""
     # A trace of weight everywhere: an empty window gets the plain mean instead of 0 / 0.
     weight = weights + 1e-5
     first = torch.stack([weight, weight * target, weight * (target * target)], dim=2)
@@ -49,10 +50,15 @@ def regress_on_colour(
     second /= means[..., :1]
     slope, shared = _solve(second, guide_mean, target_mean, epsilon)
     explained = (shared / variance.clamp(min=1e-6)).clamp(0, 1)
+    found = slope, target_mean - _dot(slope, guide_mean), explained
+    if windows is None:
+        return LocalRegression(*(box_mean(part, radius) for part in found))
+    share = box_mean(windows, radius).clamp(min=1e-6)
+    slope, offset, explained = found
     return LocalRegression(
-        slope=box_mean(slope, radius),
-        offset=box_mean(target_mean - _dot(slope, guide_mean), radius),
-        explained=box_mean(explained, radius),
+        slope=box_mean(slope * windows[..., None], radius) / share[..., None],
+        offset=box_mean(offset * windows, radius) / share,
+        explained=box_mean(explained * windows, radius) / share,
     )
 
 

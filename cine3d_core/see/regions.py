@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_colour, resized
 from cine3d_core.imaging.regions import connected_regions
-from cine3d_core.imaging.windows import enlarged, shrunk
+from cine3d_core.imaging.windows import box_mean, enlarged, shrunk
 from cine3d_core.scene import FLUIDS
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
@@ -29,6 +29,12 @@ CPU = torch.device("cpu")
 GUIDE_SIDE = 640  # px, long side at which the filter's regressions are made
 GUIDE_RADIUS = 6  # px there
 GUIDE_EPSILON = 1e-3  # variance of colour that counts as texture
+WAVERS = 0.1  # probability of sky from which, and up to 1 minus which, the network is not sure
+SURELY = 0.97  # along the photo's edges: the filter draws in what is sure, too
+TOLD_RADIUS = 24  # px of the guide: how far round a place its colours are learned
+TOLD = 0.75  # share of what is sure that colour has to explain; chosen on the check photographs
+FULLY = 0.15  # and this much more until colour alone decides
+TOLD_SHARE = 0.02  # of a window: so much of sky and of ground it must hold to say anything
 NOWHERE = 0.05  # a plane that stays below it names nothing, so its borders do not matter
 
 SKY, WATER, FALLS, SMOKE, FIRE = range(len(FLUIDS))
@@ -64,7 +70,10 @@ def sharpen(
     Only the filter, which takes nearly all of the time, is the device's work.
     """
     there = (torch.from_numpy(array).to(device) for array in (probability, colour))
-    planes = _along_edges(*there).cpu().numpy()
+    rough, picture = there
+    sharp = _along_edges(rough, picture)
+    sharp[SKY] = sky_by_colour(rough[SKY], sharp[SKY], picture)
+    planes = sharp.cpu().numpy()
     if planes[SKY].max() > 0.5:
         sky = planes[SKY] > 0.5
         planes[SKY] *= ~(thin_things(sky, colour) | unlike_sky(sky, colour))
@@ -90,6 +99,41 @@ def _along_edges(probability: Tensor, colour: Tensor) -> Tensor:  # [H, W, 3] ->
         )
         sharp.append(predict_from_colour(resized(regression, height, width), colour))
     return torch.stack(sharp).clamp(0, 1)
+
+
+def sky_by_colour(rough: Tensor, sharp: Tensor, colour: Tensor) -> Tensor:  # [H, W]
+    """The probability of sky where the network wavers, by the colours that it is sure of nearby.
+
+    It sees the tops of dark hills as half sky, several of its own pixels deep. Where the colours of
+    what is surely sky and surely ground tell the two apart, they decide.
+
+    Args:
+        rough: [h, w] as the network says.
+        sharp: [H, W] the same along the photo's edges.
+        colour: [H, W, 3].
+    """
+    height, width = sharp.shape
+    scale = min(1.0, GUIDE_SIDE / max(height, width))
+    small = max(1, round(height * scale)), max(1, round(width * scale))
+    soft = enlarged(rough, *small)
+    sky, ground = (soft > 1 - WAVERS).to(soft), (soft < WAVERS).to(soft)
+    seen = [box_mean(side, TOLD_RADIUS) > TOLD_SHARE for side in (sky, ground)]
+    both = (seen[0] & seen[1]).to(soft)
+    if not bool(both.any()):
+        return sharp
+    regression = regress_on_colour(
+        shrunk(colour, *small),
+        sky,
+        sky + ground,
+        radius=TOLD_RADIUS,
+        epsilon=GUIDE_EPSILON,
+        windows=both,
+    )
+    told = ((regression.explained - TOLD) / FULLY).clamp(0, 1)
+    told = enlarged(told, height, width)
+    said = predict_from_colour(resized(regression, height, width), colour).clamp(0, 1)
+    wavers = (sharp > WAVERS) & (sharp < SURELY)
+    return torch.where(wavers, torch.lerp(sharp, said, told), sharp)
 
 
 def dark_falls(planes: Array, colour: Array) -> Mask:  # [K, H, W], [H, W, 3] -> [H, W]
