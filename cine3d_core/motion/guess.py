@@ -33,6 +33,7 @@ KINDS = ("still", *FLUIDS)
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))
 
 OFFERS = 3  # regions that may flow and are named; more would be noise
+AS_FAR = 0.6  # of the farthest depth: what is nearer does not drift with the sky
 SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
 
 Array = NDArray[Any]
@@ -70,12 +71,22 @@ def guess_mask(
         small = np.where(sky, SKY, np.where(find_water(evidence, sky), WATER, 0)).astype(np.uint8)
         found = _enlarged(small, _image(rgb)) if not hints else small
     else:
-        found = kinds_of(_planes(depth))
+        found = np.where(_before_sky(depth), 0, kinds_of(_planes(depth))).astype(np.uint8)
     if hints:
         found = _under_arrows(rgb, depth, found, hints)
         return _described(found, _found(found), rgb)
     offered = [_offer(region) for region in offered_regions(depth, found)]
     return _described(found, "; ".join([_found(found), *offered]), rgb)
+
+
+def _before_sky(depth: DepthMap) -> Mask:  # [H, W]
+    """What the network takes for sky although it stands before it, as hills in the haze do.
+
+    Drifting, it would be torn from the ground that it belongs to.
+    """
+    assert depth.fluid is not None
+    far = depth.depth > AS_FAR * depth.depth.max()
+    return ((depth.fluid.argmax(0) == SKY - 1) & ~far[0]).cpu().numpy()
 
 
 def offered_regions(

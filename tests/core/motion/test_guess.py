@@ -136,6 +136,16 @@ def test_what_may_be_water_rests_and_is_offered_with_its_place():
     assert offered.x < 0.25 and offered.y > 0.75, "an arrow can start there"
 
 
+def test_hills_that_pass_for_sky_do_not_drift_with_it():
+    rows = torch.arange(HEIGHT)[:, None].expand(HEIGHT, WIDTH)
+    sky, hills = rows < HEIGHT // 4, (rows >= HEIGHT // 4) & (rows < HEIGHT // 2)
+    fluid = torch.zeros(len(FLUIDS), HEIGHT, WIDTH)
+    fluid[FLUIDS.index("sky")] = torch.where(sky, 0.9, torch.where(hills, 0.6, 0.0))
+    depth = torch.where(sky, 40.0, torch.where(hills, 12.0, 3.0))[None]
+    seen = DepthMap(depth=depth, sky=fluid[:1], fluid=fluid)
+    assert torch.equal(guess_mask(torch.full((3, HEIGHT, WIDTH), 0.5), seen).mask[0], sky)
+
+
 def test_what_nobody_looked_for_is_not_offered():
     depth = landscape(water=False)[1]
     assert offered_regions(depth, np.zeros((HEIGHT, WIDTH), np.uint8)) == []
