@@ -60,6 +60,8 @@ class LayeredDepthImage:
     rgba: Tensor  # [L, 4, H, W] colour and alpha, both in [0, 1]
     depth: Tensor  # [L, 1, H, W] z-depth; meaningful where alpha > 0
     inpainted: Tensor  # [L, 1, H, W] bool: invented, not seen in the photo
+    # [H, W] int64: flat index of the pixel whose motion each pixel shares; None: each has its own
+    moves_with: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ class _Stack:
     rgb: Tensor  # [3, H, W] the photo
     layer: Array  # [H, W] where each pixel of the photo is visible
     depth: Array  # [H, W] its depth
+    moves_with: Array  # [H, W] flat index of the pixel whose motion it shares, mostly its own
     layers_rgba: Tensor  # [L, 4, H * W]
     layers_depth: Tensor  # [L, H * W]
     inpainted: Tensor  # [L, H * W] bool
@@ -99,7 +100,7 @@ def inpaint_layers(
     Expects every pixel in exactly one layer, and keeps that for pixels not marked `inpainted`. A
     continued surface is stored in its own layer, or in the next where its own layer is in front of
     it; where there is no next, one layer is added. A visible pixel with foreground colour moves to
-    the foreground, with clean background behind it.
+    the foreground, whose motion it shares from then on, with clean background behind it.
     """
     stack = _copy(ldi)
     jump = _jump(stack, params)
@@ -148,6 +149,7 @@ def _copy(ldi: LayeredDepthImage) -> _Stack:
         rgb=(ldi.rgba[:, :3] * ldi.rgba[:, 3:]).sum(dim=0),
         layer=layer,
         depth=np.maximum(depth, 1e-6),
+        moves_with=np.arange(depth.size).reshape(depth.shape),
         layers_rgba=F.pad(ldi.rgba.flatten(2), (*spare[:2], 0, 0, *spare[2:])),
         layers_depth=F.pad(ldi.depth[:, 0].flatten(1), spare),
         inpainted=F.pad(ldi.inpainted[:, 0].flatten(1), spare),
@@ -161,6 +163,7 @@ def _to_ldi(stack: _Stack) -> LayeredDepthImage:
         rgba=stack.layers_rgba[:used].unflatten(2, size),
         depth=stack.layers_depth[:used, None].unflatten(2, size),
         inpainted=stack.inpainted[:used, None].unflatten(2, size),
+        moves_with=_there(stack.moves_with, stack),
     )
 
 
@@ -253,6 +256,7 @@ def _give_to_foreground(stack: _Stack, mixed: Mask, foreground: Mask) -> None:
     stack.layers_depth[old, at] = 0
     stack.layer.flat[target] = stack.layer.flat[source]
     stack.depth.flat[target] = stack.depth.flat[source]
+    stack.moves_with.flat[target] = stack.moves_with.flat[source]
     new = _there(stack.layer.flat[target], stack)
     # Whatever had been invented there makes room for what is seen.
     stack.layers_rgba[new, :3, at] = stack.rgb.flatten(1)[:, at].T

@@ -59,6 +59,8 @@ def assemble_scene(
     if margin_px > 0:
         assert source is not None
         extended = extend_motion(motion, margin_px, source)
+    if layers.moves_with is not None:
+        extended = _shared(extended, layers.moves_with)
     layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
     if backing_layer:
@@ -102,6 +104,20 @@ def extend_motion(
         for kind, planes in motion.in_place.items()
     }
     return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), in_place)
+
+
+def _shared(motion: MotionField, moves_with: Tensor) -> MotionField:
+    """The motion of every pixel taken from the one that it moves with, as rims of an object do.
+
+    Left with the sky's motion, the rim of a hill would drift off over it.
+    """
+
+    def taken(planes: Tensor) -> Tensor:
+        return planes.flatten(1)[:, moves_with.flatten()].view_as(planes)
+
+    in_place = {kind: taken(planes) for kind, planes in motion.in_place.items()}
+    parts = taken(motion.velocity), taken(motion.moving), taken(motion.cycles)
+    return MotionField(*parts, in_place)
 
 
 def points_of_layers(

@@ -101,6 +101,19 @@ def test_pixels_mixed_with_foreground_move_to_the_foreground():
     assert (filled.rgba[0, 3] > 0)[mixed].all()
 
 
+def test_a_rim_moves_with_the_foreground_and_all_else_by_itself():
+    near = box(240, 400)
+    mixture = F.avg_pool2d(near[None].float(), 5, 1, 2, count_include_pad=False)[0]
+    rgb = RED[:, None, None] * mixture + BLUE[:, None, None] * (1 - mixture)
+    filled = inpaint_layers(layers_of(rgb, torch.where(near, 1.5, 6.0)), params=PARAMS)
+    assert filled.moves_with is not None
+    own = torch.arange(near.numel()).view(240, 400)
+    rim = (filled.rgba[0, 3] > 0) & ~near[0]
+    assert rim.any()
+    assert near[0].flatten()[filled.moves_with[rim]].all()
+    assert torch.equal(filled.moves_with[~rim], own[~rim])
+
+
 def test_a_ramp_cut_into_layers_is_not_continued():
     rows = torch.linspace(0.05, 1, HEIGHT)[:, None].expand(HEIGHT, WIDTH)
     ldi = layers_of(noise(3, 3, HEIGHT, WIDTH), 1 / rows[None])
