@@ -37,6 +37,7 @@ FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], FilledPicture]
 
 # Beside a jump, what rises by so many times more than it falls is the jump's far side.
 FAR_SIDE = 2.0
+AS_FAR = 0.9  # of the farthest depth: the sky
 HALO = 0.04  # of the way to the foreground's colour, on the other side of the background's
 OVERLAP = 2  # rims
 
@@ -50,6 +51,7 @@ class InpaintParams:
     jump_slope: float = 5.0  # disparity per long side: what is steeper is a jump, not a surface
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
     fringe: float = 0.002  # of the long side: where background may hold foreground colour
+    sky_fringe: float = 0.005  # the same where it is as far as the sky, whose border is less sure
     fringe_share: float = 0.4  # foreground by this share at the rim's end is foreground
     clearance: float = 0.05  # a filled pixel is farther than what covers it by this share
 
@@ -85,6 +87,7 @@ class _Band:
     rim: Mask  # visible pixels of this layer beside the hole
     overlap: Mask  # and a little farther: the fill goes on behind them, so that no crack opens
     foreground: Mask  # in front of the nearest edge pixel
+    width: Array  # px of the rim there
     context: Mask  # this layer and behind, without foreground and rim
     distance: Array  # px to the nearest edge pixel
 
@@ -185,7 +188,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     edge = behind & beside & ~near_side & (gap > jump)
     if not (edge & (stack.layer == index)).any():
         nothing = np.zeros_like(edge)
-        return _Band(nothing, nothing, nothing, nothing, context=behind, distance=gap)
+        return _Band(nothing, nothing, nothing, nothing, gap, context=behind, distance=gap)
     distance, nearest = nearest_pixel(edge)
     foreground = disparity > disparity.flat[nearest] + jump / 2
     # What comes out from behind the foreground, even where a thin strip lies between the two.
@@ -193,7 +196,10 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     width = np.minimum(params.parallax * opening, params.band) * max(edge.shape) + reach
     # A covered pixel belongs to the nearest edge only: what lies deeper is continued on its own.
     hole = foreground & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
-    rim = ~foreground & (distance < _pixels(params.fringe, stack.depth))
+    far = stack.depth > AS_FAR * stack.depth.max()
+    wide = np.where(far, _pixels(params.sky_fringe, far), _pixels(params.fringe, far))
+    wide = wide.flat[nearest]
+    rim = ~foreground & (distance < wide)
     beneath = _window_max(hole.astype(np.uint8), OVERLAP * _pixels(params.fringe, edge)) > 0
     # The near side of another jump may be half of something else, in depth and colour.
     context = behind & ~foreground & ~rim & ~near_side
@@ -203,7 +209,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
         (near_side & ~foreground).astype(np.uint8), OVERLAP * _pixels(params.fringe, gap)
     )
     overlap = beneath & (context | rim) & (stack.layer == index) & (ends == 0)
-    return _Band(hole, rim, overlap, foreground, context, distance)
+    return _Band(hole, rim, overlap, foreground, wide, context, distance)
 
 
 def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
@@ -227,13 +233,13 @@ def _foreground_in_rim(stack: _Stack, filled: Tensor, band: _Band, params: Inpai
     mixed = np.zeros_like(band.rim)
     if not band.rim.any():
         return mixed
-    radius = 2 * _pixels(params.fringe, mixed)
+    radius = 2 * int(band.width[band.rim].max())
     part = window_around(torch.from_numpy(band.rim)[None], radius)
     nearer, photo, filled = band.foreground[part], stack.rgb[:, *part], filled[:, *part]
     towards = context_mean(photo, _there(nearer, stack)[None], radius) - filled
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
     # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
-    needed = params.fringe_share * band.distance[part] / _pixels(params.fringe, mixed)
+    needed = params.fringe_share * band.distance[part] / band.width[part]
     # A line on the whole, and not half the pixels of a texture.
     usual = context_mean(share[None], _there(band.rim[part], stack)[None], radius)[0]
     halo = (torch.maximum(share, usual) < -HALO).cpu().numpy()
