@@ -51,7 +51,7 @@ class InpaintParams:
     jump_slope: float = 5.0  # disparity per long side: what is steeper is a jump, not a surface
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
     fringe: float = 0.002  # of the long side: where background may hold foreground colour
-    sky_fringe: float = 0.005  # the same where it is as far as the sky, whose border is less sure
+    sky_rim: float = 0.005  # the same where it is as far as the sky, whose border is less sure
     fringe_share: float = 0.4  # foreground by this share at the rim's end is foreground
     clearance: float = 0.05  # a filled pixel is farther than what covers it by this share
 
@@ -197,7 +197,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     # A covered pixel belongs to the nearest edge only: what lies deeper is continued on its own.
     hole = foreground & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
     far = stack.depth > AS_FAR * stack.depth.max()
-    wide = np.where(far, _pixels(params.sky_fringe, far), _pixels(params.fringe, far))
+    wide = np.where(far, _pixels(params.sky_rim, far), _pixels(params.fringe, far))
     wide = wide.flat[nearest]
     rim = ~foreground & (distance < wide)
     beneath = _window_max(hole.astype(np.uint8), OVERLAP * _pixels(params.fringe, edge)) > 0

@@ -104,7 +104,7 @@ def _along_edges(probability: Tensor, colour: Tensor) -> Tensor:  # [H, W, 3] ->
 def sky_by_colour(rough: Tensor, sharp: Tensor, colour: Tensor) -> Tensor:  # [H, W]
     """The probability of sky where the network wavers, by the colours that it is sure of nearby.
 
-    It sees the tops of dark hills as half sky, several of its own pixels deep. Where the colours of
+    It sees the tops of dark hills as half sky, several cells deep. Where the colours of
     what is surely sky and surely ground tell the two apart, they decide.
 
     Args:
