@@ -159,7 +159,12 @@ class EstimatedDepth:
 
 
 def estimate_depth(
-    rgb: Tensor, settings: BuildSettings, networks: Networks, *, find_fluids: bool
+    rgb: Tensor,
+    settings: BuildSettings,
+    networks: Networks,
+    *,
+    find_fluids: bool,
+    before: EstimatedDepth | None = None,
 ) -> EstimatedDepth:
     """Depth and sky of a photo [3, H, W], and what flows in it.
 
@@ -168,13 +173,18 @@ def estimate_depth(
         settings: where depth comes from, and on what device.
         networks: of this machine.
         find_fluids: ask what flows, too; see `asks_what_flows`.
+        before: the answer to the same question without `find_fluids`, where it is known.
 
     Raises:
         InputError: the source of depth or a network cannot be used.
     """
-    source = open_depth_source(settings.depth, networks)
-    depth = source(rgb.to(choose_device(settings.device)), params=PRESETS[settings.preset].depth)
-    asked = dict(source.checksums)
+    if before is not None:
+        source, depth, asked = before.source, before.depth, dict(before.asked)
+    else:
+        source = open_depth_source(settings.depth, networks)
+        device = choose_device(settings.device)
+        depth = source(rgb.to(device), params=PRESETS[settings.preset].depth)
+        asked = dict(source.checksums)
     finds = find_fluids or depth.fluid is not None
     eyes = networks.opened(BUNDLED) if finds else None
     if depth.fluid is None and eyes is not None:

@@ -128,12 +128,14 @@ def _photo_of_file(path: str, _modified: int, settings: BuildSettings) -> Photo:
     return read_working_photo(Path(path), settings)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)  # twice as many: with what flows, and without
 def _estimated_of_file(
     path: str, _modified: tuple[int, int, int], settings: BuildSettings, find_fluids: bool
 ) -> EstimatedDepth:
-    photo = working_photo(path, settings)
-    return estimate_depth(photo.rgb, settings, NETWORKS, find_fluids=find_fluids)
+    rgb = working_photo(path, settings).rgb
+    # a stroke may ask for the first time what flows: the depth is known by then
+    before = _estimated_of_file(path, _modified, settings, False) if find_fluids else None
+    return estimate_depth(rgb, settings, NETWORKS, find_fluids=find_fluids, before=before)
 
 
 def _drawn(job: JobInput, photo: Photo) -> Drawing:

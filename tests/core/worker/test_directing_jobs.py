@@ -11,7 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from cine3d_core.build import DirectedPhoto, direct_photo, read_inputs
+from cine3d_core.build import (
+    DirectedPhoto,
+    EstimatedDepth,
+    direct_photo,
+    estimate_depth,
+    read_inputs,
+)
 from cine3d_core.families import build_scene
 from cine3d_core.files.models.networks import Networks
 from cine3d_core.files.pictures.pixels import rgb_bytes
@@ -21,6 +27,7 @@ from cine3d_core.motion.draw import draw_motion, what_moves
 from cine3d_core.scene import CinemagraphScene
 from cine3d_core.see.look import BUNDLED
 from cine3d_core.settings import BuildSettings
+from cine3d_core.worker import requests
 from cine3d_core.worker.jobs import JOBS
 from cine3d_core.worker.requests import asked
 from cine3d_core.worker.server import JobInput, JobResult
@@ -191,6 +198,37 @@ def test_the_live_motion_is_the_build_s_at_its_size(photo: Path) -> None:
     assert value["num_frames"] == 12 and live["depth"].shape == (height, width)
     sure = live["sure"][::-1]
     assert (sure[owner == 1] == 255).all() and sure.min() < 128  # outlined; found or not
+
+
+def test_a_first_stroke_does_not_estimate_the_depth_again(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, asked_of = [], requests.estimate_depth
+
+    def counted(*arguments: Any, **words: Any) -> EstimatedDepth:
+        opened.append(words["before"] is None)
+        return asked_of(*arguments, **words)
+
+    monkeypatch.setattr(requests, "estimate_depth", counted)
+    requests._estimated_of_file.cache_clear()
+    settings = BuildSettings(frames=12, size=SIDE)
+    for finds in (False, True, False, True):
+        estimated = requests.estimated_depth(str(photo), settings, find_fluids=finds)
+        rgb = requests.working_photo(str(photo), settings).rgb
+        fresh = estimate_depth(rgb, settings, Networks(), find_fluids=finds)
+        assert torch.equal(estimated.depth.depth, fresh.depth.depth)
+        assert estimated.asked == fresh.asked
+    assert opened == [True, False]
+
+
+def test_a_photo_that_was_looked_at_before_its_first_click_is_not_looked_at_again(
+    photo: Path,
+) -> None:
+    requests._seen_in_file.cache_clear()
+    assert job("prepare_click", photo, {}) == ({}, {})
+    looked = requests._seen_in_file.cache_info().misses
+    job("click_thing", photo, {}, clicks=[[0.8, 0.15, True]])
+    assert looked == requests._seen_in_file.cache_info().misses == 1
 
 
 def test_a_click_on_the_sky_outlines_the_sky(photo: Path) -> None:
