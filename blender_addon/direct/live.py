@@ -56,6 +56,7 @@ class State:
     motion: Motion | None = None
     problem: str = ""  # why there is no newer motion
     clicks: list[Click] = field(default_factory=list)
+    prepared: dict[str, Any] = field(default_factory=dict)  # photo of which a click is expected
     looked: float = 0.0
     started: float = 0.0  # when the newest request was sent
     waited: float = 0.0  # from a stroke to its motion in the view, seconds
@@ -73,9 +74,7 @@ def message(
         ValueError: a choice cannot be met.
     """
     choices = root.cine3d.choices
-    arguments = {
-        "photo": str(scene_files.photo_file(root)),
-        "settings": build_choices.build_settings(choices),
+    arguments = _photo(root) | {
         "hints": motion_drawing.hints(context, root),
         "regions": motion_drawing.regions(context, root),
     }
@@ -147,13 +146,26 @@ def ask_click(
         ValueError: a choice of the photo cannot be met.
         WorkerError: the worker cannot be started.
     """
-    arguments = {
-        "photo": str(scene_files.photo_file(root)),
-        "settings": build_choices.build_settings(root.cine3d.choices),
-        "clicks": [list(click) for click in clicks],
-    }
+    arguments = _photo(root) | {"clicks": [list(click) for click in clicks]}
     state.clicks.append(Click(jobs.worker().submit("click_thing", arguments), deliver))
     start()
+
+
+def _photo(root: bpy.types.Object) -> dict[str, Any]:
+    return {
+        "photo": str(scene_files.photo_file(root)),
+        "settings": build_choices.build_settings(root.cine3d.choices),
+    }
+
+
+def expect_clicks(root: bpy.types.Object) -> None:
+    """Let the worker look at a photo before the first click on it, once."""
+    try:
+        if state.prepared != (photo := _photo(root)):
+            jobs.worker().submit("prepare_click", photo)
+            state.prepared = photo
+    except (ValueError, WorkerError) as error:
+        state.problem = str(error)
 
 
 def receive_clicks() -> None:
@@ -231,6 +243,8 @@ def tick() -> float | None:
             ask(context, root)
         if motion_of(root) is not None or new:
             redraw()
+        if new and state.motion is not None and state.job is None:
+            expect_clicks(root)
     return FRAME_S
 
 

@@ -33,7 +33,7 @@ from cine3d_core.scene import FLUIDS, Drawing, MotionField
 from cine3d_core.see.click import grow_click
 from cine3d_core.see.look import BUNDLED
 from cine3d_core.worker.kept import KeptParts
-from cine3d_core.worker.model_jobs import found_by_network
+from cine3d_core.worker.model_jobs import found_by_network, prepare_clicks
 from cine3d_core.worker.pictures import rows_up
 from cine3d_core.worker.requests import (
     NETWORKS,
@@ -213,9 +213,18 @@ def click_thing(job: JobInput) -> JobResult:
     return {"what": what, "network": network}, {"drawing": np.frombuffer(sent, np.uint8)}
 
 
+def prepare_click(job: JobInput) -> JobResult:
+    """Look at the photo as its first click will; then that is answered at once."""
+    settings = replace(settings_asked(job), size=CLICK_SIDE_PX)
+    seen_in(job.arguments["photo"], settings)
+    prepare_clicks(job.arguments["photo"], settings)
+    return {}, {}
+
+
 DIRECT_JOBS: dict[str, JobFunction] = {
     "live_motion": live_motion,
     "click_thing": click_thing,
+    "prepare_click": prepare_click,
     "read_directions": read_directions_file,
     "write_directions": write_directions_file,
 }

@@ -76,13 +76,16 @@ def found_by_network(
         settings: of the size that the mask has.
         clicks: at least one.
     """
-    best = chosen("click", None)
-    if best is None:
+    clicker = _best_clicker(path, settings)
+    if clicker is None:
         return None
-    modified = input_file(path, "photo").stat().st_mtime_ns
-    clicker = _clicker(path, modified, settings, best.entry.name)
     mask = mask_of(clicker.model, clicker.photo, clicks)[0] > 0.5
     return clicker.name, mask.numpy()
+
+
+def prepare_clicks(path: str, settings: BuildSettings) -> None:
+    """Let the best network for clicks look at a photo, where one is here."""
+    _best_clicker(path, settings)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,14 @@ class _Clicker:
     name: str
     model: Any
     photo: EncodedPhoto
+
+
+def _best_clicker(path: str, settings: BuildSettings) -> _Clicker | None:
+    best = chosen("click", None)
+    if best is None:
+        return None
+    modified = input_file(path, "photo").stat().st_mtime_ns
+    return _clicker(path, modified, settings, best.entry.name)
 
 
 @lru_cache(maxsize=1)  # clicking is a dialogue about one photo
