@@ -31,13 +31,11 @@ vec2 carried(vec2 at, float frames) {
 }
 vec2 swung(vec2 at, float frame) {
   vec4 here = texture(swing, at);
+  if (here.xy == vec2(0.0)) { return at; }
   float angle = 6.2831853 * fract(frame * here.w / loop);
   float way = 0.0;
-  for (int n = 0; n < 3; n++) {
-    vec3 wave = n == 0 ? wave_a.xyz : (n == 1 ? wave_b.xyz : wave_c.xyz);
-    float phase = wave.x * here.z + wave.z;
-    way += wave.y * (sin(wave.x * angle + phase) - sin(phase));
-  }
+  float phase;
+  WAVES
   return at - here.xy * way;
 }
 vec3 shown(vec3 linear) {
@@ -67,10 +65,19 @@ void main() {
 }
 """.replace("STEPS", str(STEPS))
 
+_WAVE = "phase = {0} * here.z + {2}; way += {1} * (sin({0} * angle + phase) - sin(phase));"
 
-def made() -> Any:
-    """The shader; needs a window."""
+
+def made(harmonics: tuple[tuple[float, float, float], ...]) -> Any:
+    """The shader; needs a window.
+
+    Args:
+        harmonics: number, share and phase of each wave of what moves in place; written into the
+            program, since some cards take no more than 128 bytes of numbers beside it.
+    """
     import gpu
+
+    waves = "\n  ".join(_WAVE.format(*map(float, wave)) for wave in harmonics)
 
     between = gpu.types.GPUStageInterfaceInfo("cine3d_live")
     between.smooth("VEC2", "uv")
@@ -79,8 +86,6 @@ def made() -> Any:
     info.push_constant("BOOL", "srgbTarget")  # set by Blender, for its own shaders too
     for name in ("frame", "loop"):
         info.push_constant("FLOAT", name)
-    for name in ("wave_a", "wave_b", "wave_c"):
-        info.push_constant("VEC4", name)
     for slot, name in enumerate(("photo", "flow", "swing", "tint")):
         info.sampler(slot, "FLOAT_2D", name)
     info.vertex_in(0, "VEC3", "place")
@@ -88,7 +93,7 @@ def made() -> Any:
     info.vertex_out(between)
     info.fragment_out(0, "VEC4", "out_color")
     info.vertex_source(_VERTEX)
-    info.fragment_source(_FRAGMENT)
+    info.fragment_source(_FRAGMENT.replace("WAVES", waves))
     return gpu.shader.create_from_info(info)
 
 

@@ -32,9 +32,10 @@ class _Drawn:
     problem: str = ""  # why the card cannot
 
 
-def _shader():
+def _shader(motion: live.Motion):
+    """One for all: every motion has the same harmonics."""
     if _Drawn.shader is None:
-        _Drawn.shader = live_shader.made()
+        _Drawn.shader = live_shader.made(motion.harmonics)
     return _Drawn.shader
 
 
@@ -89,7 +90,7 @@ def _prepare(root: bpy.types.Object, motion: live.Motion, strength: float) -> No
         lens, size = root.cine3d.intrinsics, root.cine3d.photo_size
         places, where, triangles = surface_of(motion.arrays["depth"], lens, size)
         _Drawn.surface = batch_for_shader(
-            _shader(), "TRIS", {"place": places, "where": where}, indices=triangles.tolist()
+            _shader(motion), "TRIS", {"place": places, "where": where}, indices=triangles.tolist()
         )
     key = (strength, *((tuple(r.colour), r.visible, r.rests) for r in regions))
     if _Drawn.tint_key != key:
@@ -110,13 +111,11 @@ def draw_motion(context, root: bpy.types.Object, motion: live.Motion) -> None:
 
     settings = context.scene.cine3d_tool
     _prepare(root, motion, settings.tint)
-    shader = _shader()
+    shader = _shader(motion)
     shader.bind()
     shader.uniform_float("Placed", context.region_data.perspective_matrix @ root.matrix_world)
     shader.uniform_float("frame", loop_frame(context, root, motion))
     shader.uniform_float("loop", float(motion.num_frames))
-    for name, wave in zip(("wave_a", "wave_b", "wave_c"), motion.harmonics, strict=True):
-        shader.uniform_float(name, (*wave, 0.0))
     shader.uniform_sampler("photo", gpu.texture.from_image(root.cine3d.picture))
     for name, texture in _Drawn.textures.items():
         shader.uniform_sampler(name, texture)
