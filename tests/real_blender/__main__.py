@@ -76,7 +76,7 @@ def mounted(root: Path, places: list[Path]) -> Iterator[None]:
 def needed(chosen: argparse.Namespace) -> list[Path]:
     """Folders that Blender and the worker must see."""
     python = Path(chosen.python).absolute()
-    own = [python.parent.parent, python.resolve().parent.parent]  # of the environment and its base
+    own = [python.parent.resolve().parent, python.resolve().parent.parent]  # environment and base
     photos = [] if chosen.photos is None else [chosen.photos.resolve()]
     return [Path("/proc"), Path("/dev"), ROOT, chosen.out, *photos, *own]
 

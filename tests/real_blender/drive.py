@@ -33,8 +33,32 @@ def shot(name):
 
 
 def hand(*words):
-    """Keys and the mouse of the person in front of the screen."""
+    """Keys and the mouse of the person in front of the screen.
+
+    Blender stands still meanwhile. When it looks again it takes a key that is up by then for one
+    that was let go of before the click; so a key is held over ticks, see `holding`.
+    """
     subprocess.run(["xdotool", *map(str, words)], check=True)
+
+
+def holding(key, act):
+    """Do something with a key held down; an empty name holds none."""
+    if key:
+        hand("keydown", key)
+        yield PAUSE_S
+    yield from act
+    if key:
+        yield PAUSE_S
+        hand("keyup", key)
+        yield PAUSE_S
+
+
+def click(pixel):
+    """Press and let go of the button over a pixel."""
+    hand("mousemove", *pixel)
+    yield PAUSE_S
+    hand("click", 1)
+    yield PAUSE_S
 
 
 def drag(start, end, moves=10):

@@ -9,7 +9,7 @@ import time
 
 import bpy
 import drive
-from drive import OUT, drag, hand, in_view, part, root, shot, view
+from drive import OUT, click, drag, hand, holding, in_view, part, root, shot, view
 
 MOTION_S = 1200  # until the first motion is there, on a busy machine
 WATER, WATER_TIP = (0.30, 0.93), (0.45, 0.93)
@@ -144,10 +144,8 @@ def see_how_fast():
 
 
 def click_tower():
-    hand("mousemove", *at(TOWER), "sleep", 0.3, "keydown", "ctrl", "sleep", 0.2, "click", 1)
-    hand("sleep", 0.2, "keyup", "ctrl")
+    yield from holding("ctrl", click(at(TOWER)))
     did("Ctrl-click on the tower: it rests")
-    return 2.0
 
 
 def the_tower_rests():
@@ -162,9 +160,8 @@ def choose_sway():
 
 
 def click_sky():
-    hand("mousemove", *at(SKY), "sleep", 0.3, "click", 1)
+    yield from click(at(SKY))
     did("click on the sky: it moves")
-    return 2.0
 
 
 def the_sky_sways():
@@ -173,10 +170,7 @@ def the_sky_sways():
 
 
 def paint_rests():
-    start, end = at(PAINTED), at(PAINTED_END)
-    hand("keydown", "ctrl")
-    yield from drag(start, end)
-    hand("keyup", "ctrl")
+    yield from holding("ctrl", drag(at(PAINTED), at(PAINTED_END)))
     did("Ctrl-drag: what is painted rests")
 
 
@@ -185,9 +179,10 @@ def the_paint_is_there():
 
 
 def pin():
-    hand("mousemove", *at((0.2, 0.97)), "sleep", 0.3, "key", "p")
+    hand("mousemove", *at((0.2, 0.97)))
+    yield drive.PAUSE_S
+    hand("key", "p")
     did("P: a pin")
-    return 2.0
 
 
 def the_pin_is_there():
@@ -199,9 +194,13 @@ def look_at_it():
     return 0.5
 
 
+def key(name):
+    hand("key", name)
+    yield drive.PAUSE_S
+
+
 def undo():
-    hand("key", "ctrl+z")
-    return 3.0
+    yield from holding("ctrl", key("z"))
 
 
 def the_pin_is_undone():
@@ -213,8 +212,7 @@ def the_paint_is_undone():
 
 
 def redo():
-    hand("key", "ctrl+shift+z")
-    return 2.0
+    yield from holding("ctrl", holding("shift", key("z")))
 
 
 def the_paint_is_back():
@@ -258,9 +256,7 @@ def take_lens():
 
 
 def draw_horizon():
-    hand("keydown", "ctrl")
-    yield from drag(at(HORIZON[0]), at(HORIZON[1]))
-    hand("keyup", "ctrl")
+    yield from holding("ctrl", drag(at(HORIZON[0]), at(HORIZON[1])))
     did("Ctrl-drag with the tool Cine3D Lens: the horizon")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import drive
 import hand as by_hand
-from drive import OUT, PLACES, drag, hand, in_view, part, root, shot
+from drive import OUT, PLACES, click, drag, hand, holding, in_view, part, root, shot
 
 SIZE, FRAMES = 256, 60  # px: as large as the motion is solved while somebody draws
 TOOLS = {"arrow": "", "moves": "shift", "rests": "ctrl"}
@@ -91,22 +91,13 @@ def gesture(kind, *places):
 
 def move(kind, places):
     pixels = [by_hand.at(place) for place in places]
-    key = TOOLS.get(kind, "")
-    if key:
-        hand("keydown", key)
-    yield drive.PAUSE_S
     if len(pixels) == 1:
-        hand("mousemove", *pixels[0])
-        yield drive.PAUSE_S
-        hand("click", 1)
+        yield from holding(TOOLS.get(kind, ""), click(pixels[0]))
         did({"rests": "Ctrl click: it rests", "click": "click: it moves"}.get(kind, kind))
     else:
-        yield from along(pixels)
+        yield from holding(TOOLS.get(kind, ""), along(pixels))
         words = {"arrow": "drag an arrow", "moves": "Shift drag: it moves"}
         did(words.get(kind, "Ctrl drag: it rests"))
-    if key:
-        hand("keyup", key)
-    yield 1.0
 
 
 def along(pixels):
