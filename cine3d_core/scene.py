@@ -148,6 +148,9 @@ class MotionField:
     cycles: Tensor  # [1, H, W] int16 >= 1: how often the motion starts anew within one loop
     # Kind -> [C, H, W]: amplitude (x, y) in px, then what the kind alone reads; zero elsewhere
     in_place: Mapping[str, Tensor] = field(default_factory=dict)
+    # [1, H, W] uint8: the drawn region that moves a pixel, counted from 1, 0 for none; None where
+    # no region was drawn
+    region: Tensor | None = None
 
     @property
     def swinging(self) -> Tensor:
@@ -204,6 +207,7 @@ class CinemagraphScene:
     parameters: dict[str, Any]  # everything `build` was told or assumed, JSON types only
     # Kind -> [L, C, Hc, Wc] float32, as in `MotionField`
     in_place: Mapping[str, Tensor] = field(default_factory=dict)
+    region: Tensor | None = None  # [L, 1, Hc, Wc] uint8, as in `MotionField`
 
 
 @dataclass(frozen=True)

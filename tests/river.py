@@ -48,11 +48,12 @@ def river_scene(
     velocity: tuple[float, float] = (0.4, 0.1),
     cycles: int = 1,
     sway: Tensor | None = None,  # [3, H, W]
+    region: Tensor | None = None,  # [1, H, W] uint8
 ) -> CinemagraphScene:
     """The river as a scene, without a margin."""
     motion = river_motion(velocity=velocity)
     in_place = {} if sway is None else {"sway": sway}
-    motion = MotionField(motion.velocity, motion.moving, motion.cycles * cycles, in_place)
+    motion = MotionField(motion.velocity, motion.moving, motion.cycles * cycles, in_place, region)
     layers = build_layers(texture(HEIGHT, WIDTH, seed=3), river_depth(), LayeringParams())
     return assemble_scene(
         inpaint_layers(layers, params=InpaintParams()),

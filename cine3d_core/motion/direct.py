@@ -46,6 +46,7 @@ class FlowTask:
 
 # Gives what is known under a key, else what a function makes.
 Keep = Callable[[Hashable, Callable[[], Any]], Any]
+MOST_REGIONS = 255  # that are told apart afterwards; more of them share the last number
 SHIMMER = "shimmer"  # what calm water does where nobody says otherwise
 Refine = Callable[[FlowTask], Tensor]  # [2, H, W] px/frame; may leak, `finish_flow` sees to it
 
@@ -130,6 +131,8 @@ def direct_regions(
             assumed.append(sentence)
     if not _moves(motion):
         assumed = ["nothing that flows was found, so only the camera will move; give a mask"]
+    if drawing.regions:
+        motion = replace(motion, region=owner.clamp(0, MOST_REGIONS).to(torch.uint8))
     return Directed(motion, owner, tuple(dict.fromkeys(word for word in assumed if word)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from cine3d_core.imaging.card_facts import card_errors_told
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, move_named
 from cine3d_core.output.hand_over import FrameDrawer, Promise
 from cine3d_core.progress import Progress
-from cine3d_core.render.animation import PreparedScene, Shot, cycle_phase, group_flow, prepare
+from cine3d_core.render.animation import PreparedScene, Shot, group_flow, group_phase, prepare
 from cine3d_core.render.decoder_choice import DecoderChoice
 from cine3d_core.render.stored import animation_of
 from cine3d_core.scene import Camera, CinemagraphScene, resized_camera
@@ -227,8 +227,12 @@ def prepare_on(scene: CinemagraphScene, device: torch.device) -> PreparedScene:
     return prepare(on_device(scene, device))
 
 
-def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
+def cloud_at(
+    prepared: PreparedScene, frame: int, times: Mapping[int, float] | None = None
+) -> dict[str, Any]:
     """Vertices of the points at a frame, for `files.scene.ply.write_ply`.
+
+    `times`: as `Shot.times`.
 
     Moving points stand where the copy that fades in most at that frame has them: the forward one
     in the first half of each cycle, the backward one in the second.
@@ -238,7 +242,7 @@ def cloud_at(prepared: PreparedScene, frame: int) -> dict[str, Any]:
     positions, flow = cloud.positions.clone(), torch.zeros_like(cloud.positions)
     lift = animation_of(scene).lift
     for group in prepared.groups:
-        phase = cycle_phase(frame % scene.num_frames, scene.num_frames, group.cycles)
+        phase = group_phase(group, frame % scene.num_frames, scene.num_frames, times or {})
         backward = phase >= 0.5
         length = scene.num_frames / group.cycles
         time = (1 - phase if backward else phase) * length

@@ -1,7 +1,8 @@
 """The moving points as a viewport wants them: positions at frame 0 and a few displacement keys.
 
 A viewport interpolates between the keys, so the motion is a function of the frame number alone and
-needs nothing of this program. What moves through the same number of cycles per loop is together.
+needs nothing of this program. What one region moves through the same number of cycles per loop is
+together.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ NUM_KEYS = 9  # of each direction; 12 bytes a key and point
 class ViewportPoints:
     """Static points (`cycles` 0) or points that flow through `cycles` cycles per loop."""
 
+    region: int  # as drawn, counted from 1; 0 for none
     cycles: int
     positions: np.ndarray  # [N, 3] float32, at rest
     rgb: np.ndarray  # [N, 3] uint8 sRGB
@@ -32,18 +34,18 @@ class ViewportPoints:
 
 
 def viewport_points(prepared: PreparedScene, num_keys: int = NUM_KEYS) -> list[ViewportPoints]:
-    """All points of a scene: the static ones first, then one entry per number of cycles."""
+    """All points of a scene: the static ones first, then by region and number of cycles."""
     unmoved = torch.zeros((0, len(prepared.static), 3))
-    entries = [_points(prepared, prepared.static, 0, unmoved, unmoved)]
-    for cycles in sorted({group.cycles for group in prepared.groups}):
+    entries = [_points(prepared, prepared.static, (0, 0), unmoved, unmoved)]
+    for kind in sorted({(group.region, group.cycles) for group in prepared.groups}):
         # Keys are keys: what moves in place goes with what flows through as many cycles.
-        same = [group for group in prepared.groups if group.cycles == cycles]
+        same = [group for group in prepared.groups if (group.region, group.cycles) == kind]
         index = torch.cat([group.index for group in same])
         forward, backward = (
             torch.cat([_keys(prepared, g, num_keys, backward=way) for g in same], dim=1)
             for way in (False, True)
         )
-        entries.append(_points(prepared, index, cycles, forward, backward))
+        entries.append(_points(prepared, index, kind, forward, backward))
     return entries
 
 
@@ -60,13 +62,18 @@ def _keys(prepared: PreparedScene, group: MovingGroup, num_keys: int, *, backwar
 
 
 def _points(
-    prepared: PreparedScene, index: Tensor, cycles: int, forward: Tensor, backward: Tensor
+    prepared: PreparedScene,
+    index: Tensor,
+    kind: tuple[int, int],  # region and cycles
+    forward: Tensor,
+    backward: Tensor,
 ) -> ViewportPoints:
     cloud, camera = prepared.scene.cloud, prepared.scene.canvas_camera
     positions = cloud.positions[index].float()
     spacing = positions[:, 2] / float(camera.intrinsics[0, 0])  # the photo's camera looks along z
     return ViewportPoints(
-        cycles=cycles,
+        region=kind[0],
+        cycles=kind[1],
         positions=positions.cpu().numpy(),
         rgb=(cloud.rgb[index] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy(),
         layer=cloud.layer[index].to(torch.int16).cpu().numpy(),

@@ -81,6 +81,7 @@ def assemble_scene(
         models=models,
         parameters=parameters,
         in_place=layer_motion.in_place,
+        region=layer_motion.region,
     )
 
 
@@ -103,7 +104,10 @@ def extend_motion(
         kind: functional.pad(planes[None], pad, mode="replicate")[0]
         for kind, planes in motion.in_place.items()
     }
-    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), in_place)
+    region = motion.region
+    if region is not None:
+        region = functional.pad(region[None].float(), pad, mode="replicate")[0].to(region.dtype)
+    return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), in_place, region)
 
 
 def _shared(motion: MotionField, moves_with: Tensor) -> MotionField:

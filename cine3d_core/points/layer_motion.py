@@ -47,6 +47,7 @@ class LayerMotion:
     cycles: Tensor  # [L, 1, H, W] int16 >= 1
     depth: Tensor  # [L, 1, H, W] where the layer's flowing points are: its surface, continued
     in_place: dict[str, Tensor]  # [L, C, H, W] of the layer's visible points, see `MotionField`
+    region: Tensor | None  # [L, 1, H, W] uint8, see `MotionField`
 
 
 def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMotion:
@@ -69,24 +70,30 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
     # so the water beside them, behind which there may be something else.
     bank_depth = torch.where(banks, _largest(depth * banks, FOOTPRINT_PX), depth)
     velocities, cycles, depths = [], [], []
+    regions, drawn = [], torch.zeros_like(field.cycles) if field.region is None else field.region
     for layer in range(len(visible)):
         own = visible[layer]
         surfaces = _touching(component, own)
         if not bool(surfaces.any()):  # nothing moves here, so nothing needs to be continued
             velocities.append(torch.zeros_like(field.velocity))
             cycles.append(torch.ones_like(field.cycles))
+            regions.append(torch.zeros_like(drawn))
             depths.append(torch.where(layers.rgba[layer, 3:] > 0.5, layers.depth[layer], depth))
             continue
         domain = own | surfaces
         velocities.append(_continue_velocity(field, domain))
-        cycles.append(_continue_cycles(field, domain))
+        cycles.append(_continue_numbers(field.cycles, field.moving & domain))
+        regions.append(_continue_numbers(drawn, field.moving & domain))
         continued = _continue_depth(layers, layer, domain, depth)
         behind = torch.maximum(continued, bank_depth * (1 + BEHIND))
         depths.append(torch.where(bank, behind, continued))
     # What is hidden rests: it is uncovered where what stands before it bends away.
     in_place = {kind: planes[None] * visible for kind, planes in field.in_place.items()}
     layer_cycles = torch.where(swinging & visible, swinging_cycles, torch.stack(cycles))
-    return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), in_place)
+    region = None
+    if field.region is not None:
+        region = torch.where(swinging & visible, field.region, torch.stack(regions))
+    return LayerMotion(torch.stack(velocities), layer_cycles, torch.stack(depths), in_place, region)
 
 
 def _largest(values: Tensor, radius: int) -> Tensor:
@@ -173,13 +180,13 @@ def _continue_velocity(field: MotionField, domain: Tensor) -> Tensor:
     return torch.where(domain, field.velocity, continued)
 
 
-def _continue_cycles(field: MotionField, domain: Tensor) -> Tensor:
-    if int(field.cycles.max()) == 1:
-        return torch.ones_like(field.cycles)
-    # Nearest region, not a mean: the number of cycles is an integer of its region.
-    _, nearest = nearest_pixel((domain & field.moving)[0].cpu().numpy())
-    index = torch.from_numpy(nearest).to(field.cycles.device)
-    return field.cycles.reshape(-1)[index][None]
+def _continue_numbers(numbers: Tensor, known: Tensor) -> Tensor:  # [1, H, W], two of them
+    """Whole numbers of regions: elsewhere that of the nearest one, no mean of several."""
+    if int(numbers.min()) == int(numbers.max()):
+        return numbers
+    _, nearest = nearest_pixel(known[0].cpu().numpy())
+    index = torch.from_numpy(nearest).to(numbers.device)
+    return numbers.reshape(-1)[index][None]
 
 
 def _continue_depth(

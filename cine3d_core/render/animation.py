@@ -11,6 +11,7 @@ this k times within the loop. What moves in place stands at one place in both cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -48,8 +49,9 @@ class AnimationParams:
 
 @dataclass(frozen=True)
 class MovingGroup:
-    """Points that move by one kind of motion and as many cycles per loop."""
+    """Points of one region that move by one kind of motion and as many cycles per loop."""
 
+    region: int  # as drawn, counted from 1; 0 for none
     cycles: int
     index: Tensor  # [n] rows of the scene's cloud
     start_px: Tensor  # [n, 2] canvas pixels
@@ -75,11 +77,13 @@ class PreparedScene:
 
 @dataclass(frozen=True)
 class Shot:
-    """The camera of a frame and of its neighbours in time."""
+    """The camera of a frame and of its neighbours in time, and what has a time of its own."""
 
     camera: Camera
     previous: Camera
     next: Camera
+    # Region -> the frame of the loop that it shows instead of the shot's
+    times: Mapping[int, float] = field(default_factory=dict)
 
 
 def prepare(scene: CinemagraphScene) -> PreparedScene:
@@ -89,7 +93,7 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     layer = cloud.layer.long()
     flat = layer * (height * width) + cloud.pixel
     speed = scene.velocity.abs().sum(dim=1).reshape(-1)[flat]
-    cycles = scene.cycles.reshape(-1)[flat].long()
+    kinds = _groups_of(scene).reshape(-1)[flat]
     moving = (speed > 0) & ~behind_surface(scene, flat)
     # Laid out as `displacement_keys` wants it, so that all groups share one copy, of only those
     # layers in which anything flows.
@@ -97,18 +101,16 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
     velocity = scene.velocity[flowing].float().contiguous(memory_format=torch.channels_last)
     fields = _Fields(flowing, velocity)
     groups = tuple(
-        _moving_group(scene, int(count), torch.nonzero(moving & (cycles == count))[:, 0], fields)
-        for count in torch.unique(cycles[moving])
+        _moving_group(scene, int(kind), torch.nonzero(moving & (kinds == kind))[:, 0], fields)
+        for kind in torch.unique(kinds[moving])
     )
-    for kind, planes in scene.in_place.items():
+    for mode, planes in scene.in_place.items():
         amplitude = planes[:, :2].permute(0, 2, 3, 1).reshape(-1, 2)[flat]
         swinging = ~moving & (amplitude.abs().sum(dim=1) > 0)
         moving = moving | swinging
         groups += tuple(
-            _group_in_place(
-                scene, kind, int(count), torch.nonzero(swinging & (cycles == count))[:, 0]
-            )
-            for count in torch.unique(cycles[swinging])
+            _group_in_place(scene, mode, int(kind), torch.nonzero(swinging & (kinds == kind))[:, 0])
+            for kind in torch.unique(kinds[swinging])
         )
     static = torch.nonzero(~moving)[:, 0]
     return PreparedScene(
@@ -120,6 +122,15 @@ def prepare(scene: CinemagraphScene) -> PreparedScene:
         moving_neighbours=_moving_neighbours(groups, static),
         attributes=_attributes(scene, static, groups),
     )
+
+
+_REGION = 2**16  # more than there are cycles: see `_groups_of`
+
+
+def _groups_of(scene: CinemagraphScene) -> Tensor:  # [L, 1, H, W] int64
+    """Region and number of cycles as one number, equal for points of one group."""
+    cycles = scene.cycles.long()
+    return cycles if scene.region is None else scene.region.long() * _REGION + cycles
 
 
 def behind_surface(scene: CinemagraphScene, flat: Tensor) -> Tensor:
@@ -161,8 +172,9 @@ class _Fields:
 
 
 def _moving_group(
-    scene: CinemagraphScene, cycles: int, index: Tensor, fields: _Fields
+    scene: CinemagraphScene, kind: int, index: Tensor, fields: _Fields
 ) -> MovingGroup:
+    region, cycles = divmod(kind, _REGION)
     _, _, height, width = scene.velocity.shape
     centres = pixel_centres(height, width, like=scene.velocity)
     start_px = centres[scene.cloud.pixel[index]]
@@ -175,25 +187,33 @@ def _moving_group(
         for way in (False, True)
     )
     neighbours = surface_neighbours(layer, scene.cloud.pixel[index], height, width)
-    return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
+    return MovingGroup(region, cycles, index, start_px, layer, neighbours, forward, backward)
 
 
-def _group_in_place(scene: CinemagraphScene, kind: str, cycles: int, index: Tensor) -> MovingGroup:
+def _group_in_place(scene: CinemagraphScene, mode: str, kind: int, index: Tensor) -> MovingGroup:
+    region, cycles = divmod(kind, _REGION)
     _, _, height, width = scene.velocity.shape
     layer, pixel = scene.cloud.layer[index].long(), scene.cloud.pixel[index]
     start_px = pixel_centres(height, width, like=scene.velocity)[pixel]
-    planes = scene.in_place[kind].flatten(start_dim=2)[layer, :, pixel]  # [n, C]
+    planes = scene.in_place[mode].flatten(start_dim=2)[layer, :, pixel]  # [n, C]
     period = scene.num_frames / cycles
     forward, backward = (
-        IN_PLACE[kind].of_points(planes, period, backward=way) for way in (False, True)
+        IN_PLACE[mode].of_points(planes, period, backward=way) for way in (False, True)
     )
     neighbours = surface_neighbours(layer, pixel, height, width)
-    return MovingGroup(cycles, index, start_px, layer, neighbours, forward, backward)
+    return MovingGroup(region, cycles, index, start_px, layer, neighbours, forward, backward)
 
 
 def cycle_phase(frame: float, num_frames: int, cycles: int) -> float:
     """How much of its current cycle has passed at `frame`, in [0, 1)."""
     return (frame * cycles % num_frames) / num_frames
+
+
+def group_phase(
+    group: MovingGroup, frame: float, num_frames: int, times: Mapping[int, float]
+) -> float:
+    """How much of a group's current cycle has passed at `frame`, in [0, 1); see `Shot.times`."""
+    return cycle_phase(times.get(group.region, frame), num_frames, group.cycles)
 
 
 def group_flow(
@@ -231,12 +251,13 @@ def splat_directions(
     Without `motion_vectors` the motion channels are absent.
     """
     rest = _placed(prepared, shot, prepared.static_positions, prepared.static_neighbours, params)
-    there = [_moving_at(prepared, frame, params.lift, backward) for backward in (False, True)]
+    there = [_moving_at(prepared, shot, frame, params.lift, back) for back in (False, True)]
     moving = _placed(prepared, shot, torch.cat(there), prepared.moving_neighbours, _of_flow(params))
     vectors = None
     if motion_vectors:
         vectors = _motion_vectors(prepared, shot, frame, params.lift, (rest, moving, there))
-    clouds = Clouds(rest, moving, prepared.attributes, _phases(prepared, frame, params), vectors)
+    phases = _phases(prepared, shot, frame, params)
+    clouds = Clouds(rest, moving, prepared.attributes, phases, vectors)
     size = shot.camera.height, shot.camera.width
     forward, backward = splat_clouds(clouds, *size, params=params.splat)
     return forward, backward
@@ -260,23 +281,31 @@ def _placed(
     return place_points(positions, neighbours, camera, zoom=zoom, params=params.splat)
 
 
-def _phases(prepared: PreparedScene, frame: float, params: AnimationParams) -> Tensor:  # [2, 2 G]
+def _phases(
+    prepared: PreparedScene, shot: Shot, frame: float, params: AnimationParams
+) -> Tensor:  # [2, 2 G]
     """Cross-fade weights of each group's points, those that are seen and those invented."""
     count = prepared.scene.num_frames
-    passed = torch.tensor([cycle_phase(frame, count, group.cycles) for group in prepared.groups])
+    passed = torch.tensor([group_phase(g, frame, count, shot.times) for g in prepared.groups])
     weights = torch.tensor([1.0, params.invented_weight])
     fades = torch.stack([1 - passed, passed])[..., None] * weights
     return upload(fades.flatten(1), prepared.attributes.rows.device)
 
 
 def _moving_at(
-    prepared: PreparedScene, frame: float, lift: Lift, backward: bool, *, ahead: int = 0
+    prepared: PreparedScene,
+    shot: Shot,
+    frame: float,
+    lift: Lift,
+    backward: bool,
+    *,
+    ahead: int = 0,
 ) -> Tensor:
     """Positions of all moving points in one of the clouds, `ahead` frames on its way: [m, 3]."""
     scene = prepared.scene
     parts = [prepared.static_positions[:0]]
     for group in prepared.groups:
-        phase = cycle_phase(frame, scene.num_frames, group.cycles)
+        phase = group_phase(group, frame, scene.num_frames, shot.times)
         time = (1 - phase if backward else phase) * scene.num_frames / group.cycles + ahead
         parts.append(_positions_at(scene, group, time, backward, lift))
     return torch.cat(parts)
@@ -309,7 +338,7 @@ def _motion_vectors(
     static = screen_motion(still, still, rest.pixels, shot.previous, shot.next)
     clouds = []
     for backward, now in enumerate(there):
-        later = _moving_at(prepared, frame, lift, bool(backward), ahead=1)
+        later = _moving_at(prepared, shot, frame, lift, bool(backward), ahead=1)
         before, after = (later, 2 * now - later) if backward else (2 * now - later, later)
         pixels = moving.pixels[backward * count : (backward + 1) * count]
         clouds.append(

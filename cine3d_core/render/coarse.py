@@ -63,6 +63,7 @@ def smaller_scene(scene: CinemagraphScene, factor: int) -> CinemagraphScene:
         velocity=sampled(scene.velocity) / factor,
         cycles=sampled(scene.cycles),
         in_place={kind: smaller_swing(planes) for kind, planes in scene.in_place.items()},
+        region=None if scene.region is None else sampled(scene.region),
     )
 
 

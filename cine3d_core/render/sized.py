@@ -67,7 +67,8 @@ def draw_sized(
         return render_frame(
             level_of(factor), shot, frame, decoder=decoder, motion_vectors=motion_vectors
         )
-    larger = Shot(*(resized_camera(c, *work) for c in (shot.camera, shot.previous, shot.next)))
+    cameras = (resized_camera(c, *work) for c in (shot.camera, shot.previous, shot.next))
+    larger = Shot(*cameras, shot.times)
     drawn = render_frame(
         level_of(factor), larger, frame, decoder=decoder, motion_vectors=motion_vectors
     )

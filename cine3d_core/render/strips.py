@@ -59,8 +59,8 @@ def _in_strips(
         # Local means are taken over a share of the long side, which may be the one that is cut.
         window = params.blend.contrast_window * max(height, width) / max(end - begin, width)
         blend = replace(params.blend, contrast_window=window)
-        cameras = (getattr(shot, entry.name) for entry in fields(shot))
-        part = Shot(*(_rows_of(camera, begin, end) for camera in cameras))
+        cameras = (shot.camera, shot.previous, shot.next)
+        part = Shot(*(_rows_of(camera, begin, end) for camera in cameras), shot.times)
         drawn = draw(part, replace(params, blend=blend))
         kept = slice(first - begin, last - begin)
         planes = (getattr(drawn, entry.name)[:, kept].clone() for entry in fields(drawn))

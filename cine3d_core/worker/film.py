@@ -21,6 +21,7 @@ def write_film(
     cameras: list[Camera],
     lenses: list[Lens | None],
     frames: list[float],
+    times: list[dict[int, float]],
     path: Path,
     *,
     fps: float,
@@ -34,6 +35,7 @@ def write_film(
         cameras: one for each frame, all of one size.
         lenses: one for each frame, None where all is sharp.
         frames: of the loop; between two where time is stretched.
+        times: of regions, for each frame; see `Shot.times`.
         path: `.mp4`, `.webm`, `.gif`, or a folder, whose frames are written once.
         fps: of the video.
         loops: how often it is played within the file.
@@ -50,10 +52,10 @@ def write_film(
     drawn: RenderedFrame | None = None
     repeated = loops if path.suffix.lower() in (".mp4", ".webm") else 1
     with writer:
-        shots = zip(cameras, lenses, frames, strict=True)
-        for number, (camera, lens, frame) in enumerate(shots):
+        shots = zip(cameras, lenses, frames, times, strict=True)
+        for number, (camera, lens, frame, own) in enumerate(shots):
             progress(f"Frame {number + 1} of {len(frames)}", number / len(frames))
-            drawn = focused(draw(Shot(camera, camera, camera), frame, False), lens)
+            drawn = focused(draw(Shot(camera, camera, camera, own), frame, False), lens)
             writer.write(number, drawn)
             if repeated > 1:
                 again.append(torch.from_numpy(rgb_bytes(drawn.rgb)))

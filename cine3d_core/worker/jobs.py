@@ -103,6 +103,7 @@ def render(job: JobInput) -> JobResult:
     [H, W, 1] core units, 0 where nothing is; `vector` [H, W, 4] px with y up, from here to the
     previous frame and from the next frame to here, as Cycles has it; `moving` [H, W, 1].
     A `camera` with a `lens` (`focus`, `blur_px`) has depth of field.
+    `times`: pairs of a drawn region, counted from 1, and the frame of the loop that it shows.
     `region` (left, bottom, width, height) cuts a part out. `preview` draws in a moment, for frames
     of about `PREVIEW_SIDE_PX`: fewer points, no decoder. A card that fails is an error, unless
     `cpu_allowed`: then the CPU draws, and `drawn_on` says why.
@@ -110,7 +111,8 @@ def render(job: JobInput) -> JobResult:
     arguments = job.arguments
     job.progress("Drawing", 0.2)
     camera, before, after = (_camera(arguments[name]) for name in ("camera", "previous", "next"))
-    shot, number = Shot(camera, before, after), _frame(arguments["frame"])
+    shot = Shot(camera, before, after, _times(arguments.get("times")))
+    number = _frame(arguments["frame"])
     with_vectors = "vector" in arguments.get("passes", [])
     drawn = _drawn(arguments, lambda scene: scene.draw(shot, number, with_vectors))
     frame = focused(drawn.result, _lens(arguments["camera"]))
@@ -168,6 +170,11 @@ def _frame(value: float) -> float:
     return int(value) if value == int(value) else float(value)
 
 
+def _times(pairs: list[list[float]] | None) -> dict[int, float]:
+    """Frames of the loop of regions that have a time of their own; JSON keys would be text."""
+    return {int(region): _frame(frame) for region, frame in pairs or []}
+
+
 def _combined(frame: RenderedFrame, transparent: bool) -> Tensor:  # [4, H, W]
     linear = srgb_to_linear(frame.rgb)
     if transparent:
@@ -181,19 +188,19 @@ def export_ply(job: JobInput) -> JobResult:
     files = job.arguments["files"]
     for number, file in enumerate(files):
         job.progress("Writing the points", number / len(files))
-        _write_frame_ply(prepared, job.arguments, int(file["frame"]), Path(file["path"]))
+        _write_frame_ply(prepared, job.arguments, file)
     return {"points": len(prepared.scene.cloud.positions), "files": len(files)}, {}
 
 
 def _write_frame_ply(
-    prepared: PreparedScene, arguments: dict[str, Any], frame: int, path: Path
+    prepared: PreparedScene, arguments: dict[str, Any], file: dict[str, Any]
 ) -> None:
     matrix = np.array(arguments["matrix"], np.float64)  # [4, 4] from core axes
-    vertices = cloud_at(prepared, frame)
+    vertices = cloud_at(prepared, int(file["frame"]), _times(file.get("times")))
     for names, shift in (("x", "y", "z"), matrix[:3, 3]), (("flow_x", "flow_y", "flow_z"), 0.0):
         moved = np.stack([vertices[name] for name in names], axis=1) @ matrix[:3, :3].T + shift
         vertices |= {name: moved[:, i].astype(np.float32) for i, name in enumerate(names)}
-    write_ply(path, vertices, binary=bool(arguments.get("binary", True)))
+    write_ply(Path(file["path"]), vertices, binary=bool(arguments.get("binary", True)))
 
 
 def coverage(job: JobInput) -> JobResult:
@@ -219,12 +226,16 @@ def reach_of_camera(job: JobInput) -> JobResult:
 
 
 def film(job: JobInput) -> JobResult:
-    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker.film` and `render`."""
+    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker.film` and `render`.
+
+    `times` has an entry for each frame.
+    """
     arguments = job.arguments
     path = Path(arguments["path"])
     cameras = [_camera(record) for record in arguments["cameras"]]
     lenses = [_lens(record) for record in arguments["cameras"]]
     frames = [_frame(value) for value in arguments["frames"]]
+    times = [_times(pairs) for pairs in arguments.get("times") or [None] * len(frames)]
 
     def write(scene: _Drawable) -> None:
         write_film(
@@ -232,6 +243,7 @@ def film(job: JobInput) -> JobResult:
             cameras,
             lenses,
             frames,
+            times,
             path,
             fps=float(arguments["fps"]),
             loops=int(arguments["loops"]),
@@ -287,11 +299,12 @@ def _described(scene: CinemagraphScene, path: Path, photo: Photo | None, points:
         groups = viewport_points(prepare(scene))
     for number, group in enumerate(groups):
         fields = asdict(group)
-        fields.pop("cycles")
+        fields = {k: v for k, v in fields.items() if isinstance(v, np.ndarray)}
         arrays.update({f"{name}_{number}": array for name, array in fields.items()})
     if photo is not None:
         arrays["photo"] = png_of(photo.rgb)
     value = {
+        "regions": [group.region for group in groups],
         "cycles": [group.cycles for group in groups],
         "camera": _camera_record(scene.camera),
         "framing": asdict(framing_of(scene)),

@@ -43,6 +43,8 @@ LAYOUT: Layout = {
 }
 # Those of the kinds of motion in place are there where they are used.
 IN_PLACE_LAYOUT: Layout = {kind.name: ("<f4", ("L", kind.planes, "H", "W")) for kind in IN_PLACE}
+# Which region moves a point is there where regions were drawn.
+OPTIONAL_LAYOUT: Layout = {**IN_PLACE_LAYOUT, "region": ("|u1", ("L", 1, "H", "W"))}
 VERSION = 3
 _LEVEL = 1  # of compression: higher ones take several times as long for some percent
 # What a file may unpack to: real scenes grow ten times at most, nearly all of it zeros.
@@ -152,7 +154,7 @@ def _check_directory(archive: zipfile.ZipFile, file_bytes: int) -> None:
     members = archive.infolist()
     names = [member.filename for member in members]
     expected = {_JSON, *(f"{name}.npy" for name in LAYOUT)}
-    possible = {f"{name}.npy" for name in IN_PLACE_LAYOUT}
+    possible = {f"{name}.npy" for name in OPTIONAL_LAYOUT}
     if len(names) != len(set(names)):
         raise _Unsound("it holds a name twice")
     if _JSON not in names:
@@ -199,8 +201,8 @@ def _info(archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def layout_of(names: Container[str]) -> Layout:
-    """The arrays of a scene in which these are: all that every scene has, and those in place."""
-    return LAYOUT | {name: entry for name, entry in IN_PLACE_LAYOUT.items() if name in names}
+    """The arrays of a scene in which these are: all that every scene has, and what some have."""
+    return LAYOUT | {name: entry for name, entry in OPTIONAL_LAYOUT.items() if name in names}
 
 
 def _layout(archive: zipfile.ZipFile) -> Layout:

@@ -32,7 +32,8 @@ def save_scene(scene: CinemagraphScene, path: str | Path) -> None:
     Raises:
         InputError: the place cannot be written. The old file, if any, stays as it was.
     """
-    layout = layout_of(scene.in_place)
+    regions = {} if scene.region is None else {"region": scene.region}
+    layout = layout_of({**scene.in_place, **regions})
     tensors = {
         name: getattr(scene.cloud if name in _CLOUD else scene, name)
         for name in layout
@@ -94,6 +95,7 @@ def load_scene(path: str | Path) -> CinemagraphScene:
         models=info["models"],
         parameters=info["parameters"],
         in_place={name: tensors[name] for name in IN_PLACE_LAYOUT if name in tensors},
+        region=tensors.get("region"),
     )
 
 
