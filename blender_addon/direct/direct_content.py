@@ -84,6 +84,13 @@ def sent_regions(root: bpy.types.Object) -> tuple[int, ...]:
     return tuple(n for n, region in regions if not (region.is_base or region.is_empty()))
 
 
+def number_regions(root: bpy.types.Object) -> None:
+    """Note as which number each region is sent; see `timing.number_built`."""
+    sent_now = sent_regions(root)
+    for index, region in enumerate(root.cine3d_direct.regions):
+        region.sent_as = sent_now.index(index) + 1 if index in sent_now else 0
+
+
 def take(root: bpy.types.Object, sent_back: np.ndarray) -> int:
     """Replace what directs a photo by a drawing from the worker; how many regions it has."""
     message = json.loads(sent_back.tobytes())

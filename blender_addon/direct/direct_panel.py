@@ -12,7 +12,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from cine3d_core.motion_kinds import KINDS
 
-from ..scene import build_choices, photo_scene, scene_files
+from ..scene import build_choices, photo_scene, scene_files, timing
 from ..scene.photo_operator import PhotoWorkerOperator
 from ..worker import jobs
 from . import direct_content, masks
@@ -154,9 +154,12 @@ class CINE3D_OT_region_remove(_NeedsRegion, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context):
-        direct = photo_scene.active_root(context).cine3d_direct
-        direct.regions.remove(direct.active)
-        direct.active = max(0, min(direct.active, len(direct.regions) - 1))
+        root = photo_scene.active_root(context)
+        direct, gone = root.cine3d_direct, root.cine3d_direct.active
+        direct.regions.remove(gone)
+        left = len(direct.regions)
+        timing.move_keys(root, {n + (n >= gone): n for n in range(left)})
+        direct.active = max(0, min(gone, left - 1))
         return {"FINISHED"}
 
 
@@ -170,11 +173,14 @@ class CINE3D_OT_region_move(_NeedsRegion, bpy.types.Operator):
     up: BoolProperty(name="Up", description="Towards the start of the list", default=True)
 
     def execute(self, context: bpy.types.Context):
-        direct = photo_scene.active_root(context).cine3d_direct
-        target = direct.active + (-1 if self.up else 1)
+        root = photo_scene.active_root(context)
+        direct, start = root.cine3d_direct, root.cine3d_direct.active
+        target = start + (-1 if self.up else 1)
         if not 0 <= target < len(direct.regions):
             return {"CANCELLED"}
-        direct.regions.move(direct.active, target)
+        direct.regions.move(start, target)
+        places = {n: n for n in range(len(direct.regions))}
+        timing.move_keys(root, places | {start: target, target: start})
         direct.active = target
         return {"FINISHED"}
 

@@ -26,6 +26,7 @@ from cine3d_core.motion_kinds import KINDS
 from cine3d_core.scene import FLUIDS
 
 from ..compat import RELATIVE_PATH
+from ..scene import timing
 
 Arrow = tuple[float, float, float, float]  # tail x, y, tip x, y
 Points = list[tuple[float, float]]
@@ -102,6 +103,10 @@ def _new_arrow(region: CINE3D_PG_region) -> Arrow:
     width, height = _size(region)
     way = _FIRST_ARROW * max(width, height) / width
     return (x, y, min(x + way, 1.0), y)
+
+
+def _timing_changed(region: CINE3D_PG_region, _context: bpy.types.Context) -> None:
+    timing.pass_on(region.id_data)
 
 
 class CINE3D_PG_region(bpy.types.PropertyGroup):
@@ -205,6 +210,23 @@ class CINE3D_PG_region(bpy.types.PropertyGroup):
         ),
         **_FIXED,
     )
+    use_time: BoolProperty(
+        name="Own Time",
+        description="Loop Frame says which frame of the loop this region shows",
+        update=_timing_changed,
+        override=_OVERRIDABLE,
+        **_FIXED,
+    )
+    time: FloatProperty(
+        name="Loop Frame",
+        description="Frame of the loop that the region shows, from 0, for animation: where its "
+        "curve is flat the region stands still",
+        override=_OVERRIDABLE,
+    )
+    number: IntProperty(
+        name="Number", description="In the scene file, from 1; 0 where it is not built yet"
+    )
+    sent_as: IntProperty(name="Sent As", description="Its number in the newest build")
     direction: FloatProperty(
         name="Direction",
         description="Direction of the first arrow; the others turn with it (0 is right, 90 up)",
@@ -294,6 +316,7 @@ class CINE3D_PG_direct(bpy.types.PropertyGroup):
     def clear(self) -> None:
         """Take everything away."""
         self.regions.clear()
+        timing.move_keys(self.id_data, {})
         self.strokes.clear()
         self.active = 0
 

@@ -47,17 +47,19 @@ vec3 linear_of(vec3 seen) {
              vec3(greaterThan(seen, vec3(0.04045))));
 }
 void main() {
+  float own = texelFetch(when, ivec2(uv * vec2(textureSize(when, 0))), 0).x;
+  float now = own < 0.0 ? frame : own;
   vec4 here = texture(flow, uv);
   vec3 colour;
   if (here.z > 0.5) {
     float period = loop / max(here.w, 1.0);
-    float since = mod(frame, period);
+    float since = mod(now, period);
     float share = since / period;
     vec3 before = texture(photo, carried(uv, since)).rgb;
     vec3 after = texture(photo, carried(uv, since - period)).rgb;
     colour = mix(before, after, share);
   } else {
-    colour = texture(photo, swung(uv, frame)).rgb;
+    colour = texture(photo, swung(uv, now)).rgb;
   }
   vec4 over = texture(tint, uv);
   vec3 seen = mix(shown(colour), over.rgb, over.a);  // as strong over the dark as over the bright
@@ -86,7 +88,7 @@ def made(harmonics: tuple[tuple[float, float, float], ...]) -> Any:
     info.push_constant("BOOL", "srgbTarget")  # set by Blender, for its own shaders too
     for name in ("frame", "loop"):
         info.push_constant("FLOAT", name)
-    for slot, name in enumerate(("photo", "flow", "swing", "tint")):
+    for slot, name in enumerate(("photo", "flow", "swing", "tint", "when")):
         info.sampler(slot, "FLOAT_2D", name)
     info.vertex_in(0, "VEC3", "place")
     info.vertex_in(1, "VEC2", "where")
@@ -97,14 +99,14 @@ def made(harmonics: tuple[tuple[float, float, float], ...]) -> Any:
     return gpu.shader.create_from_info(info)
 
 
-def texture_of(values: np.ndarray) -> Any:
+def texture_of(values: np.ndarray, kind: str = "RGBA16F") -> Any:
     """A picture [h, w, 4] on the graphics card."""
     import gpu
 
     height, width, _ = values.shape
     flat = np.ascontiguousarray(values, np.float32).ravel()
     data = gpu.types.Buffer("FLOAT", len(flat), flat)
-    return gpu.types.GPUTexture((width, height), format="RGBA16F", data=data)
+    return gpu.types.GPUTexture((width, height), format=kind, data=data)
 
 
 def enlarged(
@@ -129,6 +131,16 @@ def flow_enlarged(flow: np.ndarray) -> np.ndarray:  # [h, w, 4] -> [2 h, 2 w, 4]
     share = fine[..., 2:]
     cycles = flow[..., 3:].repeat(2, 0).repeat(2, 1)  # no number between two closes the loop
     return np.concatenate([fine[..., :2] / np.maximum(share, 1e-6), share, cycles], axis=2)
+
+
+def when_of(
+    owner: np.ndarray,  # [h, w] uint8: number of each pixel's region
+    times: dict[int, float],  # number -> frame of the loop that it shows
+) -> np.ndarray:  # [h, w, 4] float32, the first plane counts
+    """The frame that each pixel shows; less than 0 where it shows that of the photo."""
+    table = np.full(256, -1.0, np.float32)
+    table[list(times)] = list(times.values())
+    return table[owner][..., None].repeat(4, -1)
 
 
 def owner_enlarged(owner: np.ndarray) -> np.ndarray:  # [h, w] uint8 -> [LARGER h, LARGER w]

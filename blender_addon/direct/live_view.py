@@ -27,6 +27,7 @@ class _Drawn:
     motion: live.Motion | None = None
     textures: dict[str, Any] = {}
     tint_key: tuple = ()
+    times: dict[int, float] | None = None
     surface: Any = None
     frames: list[float] = []  # when the newest pictures were drawn, seconds
     problem: str = ""  # why the card cannot
@@ -82,7 +83,7 @@ def _prepare(root: bpy.types.Object, motion: live.Motion, strength: float) -> No
 
     regions = root.cine3d_direct.regions
     if _Drawn.motion is not motion:
-        _Drawn.motion, _Drawn.tint_key = motion, ()
+        _Drawn.motion, _Drawn.tint_key, _Drawn.times = motion, (), None
         _Drawn.textures = {
             "flow": live_shader.texture_of(live_shader.flow_enlarged(motion.arrays["flow"])),
             "swing": live_shader.texture_of(motion.arrays["swing"]),
@@ -92,10 +93,25 @@ def _prepare(root: bpy.types.Object, motion: live.Motion, strength: float) -> No
         _Drawn.surface = batch_for_shader(
             _shader(motion), "TRIS", {"place": places, "where": where}, indices=triangles.tolist()
         )
+    times = times_of(root, motion)
+    if _Drawn.times != times:
+        _Drawn.times = times
+        when = live_shader.when_of(motion.arrays["owner"], times)
+        _Drawn.textures["when"] = live_shader.texture_of(when, "RGBA32F")
     key = (strength, *((tuple(r.colour), r.visible, r.rests) for r in regions))
     if _Drawn.tint_key != key:
         _Drawn.tint_key = key
         _Drawn.textures["tint"] = live_shader.texture_of(tint_of(motion, regions, strength))
+
+
+def times_of(root: bpy.types.Object, motion: live.Motion) -> dict[int, float]:
+    """Number in the worker's answer of each region with its own time, and its frame of the loop."""
+    regions = root.cine3d_direct.regions
+    return {
+        number: regions[index].time % motion.num_frames
+        for number, index in enumerate(motion.regions, 1)
+        if index < len(regions) and regions[index].use_time
+    }
 
 
 def loop_frame(context, root: bpy.types.Object, motion: live.Motion) -> float:

@@ -17,8 +17,8 @@ WARN_UNCOVERED = 0.01  # share of a frame
 
 def camera_records(
     context: bpy.types.Context, root: bpy.types.Object, frames: list[int]
-) -> tuple[list[dict[str, Any]], list[float]]:
-    """The scene's camera as it sees the photo at some frames, and the frames of the loop.
+) -> tuple[list[dict[str, Any]], list[tuple[float, list[list[float]]]]]:
+    """The scene's camera as it sees the photo at some frames, and what `timing.loop_frames` says.
 
     The scene's current frame stays what it is.
 
@@ -34,7 +34,7 @@ def camera_records(
             camera = scene.camera.evaluated_get(depsgraph)
             matrix = root.evaluated_get(depsgraph).matrix_world
             records.append(cameras.camera_record(camera, depsgraph, matrix)[0])
-            times.append(cameras.loop_frame(scene, root))
+            times.append((cameras.loop_frame(scene, root), cameras.region_times(root)))
     finally:
         scene.frame_set(now)
     return records, times

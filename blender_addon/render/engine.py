@@ -145,6 +145,7 @@ class CINE3D_RenderEngine(bpy.types.RenderEngine):
             "previous": before,
             "next": after,
             "frame": now,
+            "times": photo.times_now(depsgraph),
             "passes": wanted_passes(depsgraph.view_layer),
             "transparent": scene.render.film_transparent,
             "device": python.preferences().device,

@@ -221,6 +221,7 @@ def view_request(
         "previous": camera,
         "next": camera,
         "frame": photo.frame_now(depsgraph),
+        "times": photo.times_now(depsgraph),
         "passes": [],
         "transparent": True,
         "preview": True,

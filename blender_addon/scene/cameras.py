@@ -30,6 +30,19 @@ def loop_frame(scene: bpy.types.Scene, root: bpy.types.Object) -> float:
     return round(scene.frame_current_final - root.cine3d.first_frame, 4)
 
 
+def region_times(root: bpy.types.Object) -> list[list[float]]:
+    """Number in the scene file and frame of the loop of each region with a time of its own.
+
+    Args:
+        root: of the photo, evaluated where its properties may be animated.
+    """
+    return [
+        [region.number, round(region.time, 4)]
+        for region in root.cine3d_direct.regions
+        if region.use_time and region.number
+    ]
+
+
 def camera_record(
     camera: bpy.types.Object,  # evaluated
     depsgraph: bpy.types.Depsgraph,

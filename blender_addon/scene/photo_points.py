@@ -23,9 +23,14 @@ def points_modifier(obj: bpy.types.Object) -> bpy.types.NodesModifier | None:
 
 
 def point_objects(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """The meshes of a photo: static points first, then by the number of cycles."""
+    """The meshes of a photo: static points first, then by region and number of cycles."""
     found = [child for child in root.children if points_modifier(child) is not None]
-    return sorted(found, key=lambda obj: obj.cine3d_points.cycles)
+    return sorted(found, key=kind_of)
+
+
+def kind_of(obj: bpy.types.Object) -> tuple[int, int]:
+    """Number of the region that moves an object of points, and of its cycles."""
+    return obj.cine3d_points.region, obj.cine3d_points.cycles
 
 
 def set_look(root: bpy.types.Object, values: dict[str, float]) -> None:
@@ -38,20 +43,21 @@ def set_look(root: bpy.types.Object, values: dict[str, float]) -> None:
 def replace_points(
     root: bpy.types.Object, value: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> None:
-    """Give a photo new points; objects of the same cycles stay, with all that was done to them."""
+    """Give a photo new points; objects of the same kind stay, with all that was done to them."""
     existing = point_objects(root)
     keep = {name: _look_of(existing, name) for name in point_nodes.LOOKS}
-    free = {obj.cine3d_points.cycles: obj for obj in existing}
+    free = {kind_of(obj): obj for obj in existing}
     count = 0
-    for number, cycles in enumerate(value["cycles"]):
+    for number, (region, cycles) in enumerate(zip(value["regions"], value["cycles"], strict=True)):
         if not len(arrays[f"positions_{number}"]):
             continue
         label = f"Moving {cycles}" if cycles else "Static"
+        label += f" Region {region}" if region else ""
         mesh = points_mesh(f"{root.name} {label}", number, arrays)
         count += len(mesh.vertices)
-        obj = free.pop(cycles, None)
+        obj = free.pop((region, cycles), None)
         if obj is None:
-            obj = _points_object(root, mesh, cycles)
+            obj = _points_object(root, mesh, region, cycles)
         else:
             _exchange_mesh(obj, mesh)
         obj.cine3d_points.photo_sha256 = root.cine3d.photo_sha256
@@ -65,11 +71,13 @@ def _look_of(objects: list[bpy.types.Object], name: str) -> float | None:
     return get_modifier_input(points_modifier(objects[0]), name) if objects else None
 
 
-def _points_object(root: bpy.types.Object, mesh: bpy.types.Mesh, cycles: int) -> bpy.types.Object:
+def _points_object(
+    root: bpy.types.Object, mesh: bpy.types.Mesh, region: int, cycles: int
+) -> bpy.types.Object:
     obj = bpy.data.objects.new(mesh.name, mesh)
     root.users_collection[0].objects.link(obj)
     obj.parent = root
-    obj.cine3d_points.cycles = cycles
+    obj.cine3d_points.region, obj.cine3d_points.cycles = region, cycles
     obj.modifiers.new(_NAME, "NODES")
     return obj
 

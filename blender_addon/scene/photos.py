@@ -30,6 +30,10 @@ class Photo:
         """The frame of its loop that is shown at the frame that the depsgraph has by now."""
         return cameras.loop_frame(depsgraph.scene, self.root.evaluated_get(depsgraph))
 
+    def times_now(self, depsgraph: bpy.types.Depsgraph) -> list[list[float]]:
+        """The frames of regions with a time of their own, see `cameras.region_times`."""
+        return cameras.region_times(self.root.evaluated_get(depsgraph))
+
 
 def _distance(first: Matrix, second: Matrix) -> float:
     return (first.translation - second.translation).length

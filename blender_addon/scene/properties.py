@@ -287,6 +287,9 @@ class CINE3D_PG_points(bpy.types.PropertyGroup):
     cycles: IntProperty(
         name="Cycles", description="How many times the points flow per loop, 0 for static points"
     )
+    region: IntProperty(
+        name="Region", description="Number of the region that moves the points, 0 for none"
+    )
     photo_sha256: StringProperty(
         name="Photo Checksum", description="Checksum of the photo that this belongs to"
     )

@@ -62,9 +62,10 @@ class CINE3D_OT_export_ply(PhotoWorkerOperator, bpy.types.Operator, ExportHelper
             "files": [
                 {
                     "frame": shown,
+                    "times": own,
                     "path": str(path if len(frames) == 1 else numbered[frame]),
                 }
-                for frame, shown in zip(frames, times, strict=True)
+                for frame, (shown, own) in zip(frames, times, strict=True)
             ],
         }
 

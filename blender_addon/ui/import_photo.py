@@ -16,7 +16,7 @@ from cine3d_core.files.pictures.raw import SUFFIXES as RAW_SUFFIXES
 from cine3d_core.worker import protocol
 
 from ..direct import direct_content, motion_drawing
-from ..scene import build_choices, first_look, photo_points, photo_scene, scene_files
+from ..scene import build_choices, first_look, photo_points, photo_scene, scene_files, timing
 from ..scene.photo_operator import PhotoWorkerOperator
 from ..scene.properties import CINE3D_PG_choices
 from ..worker import jobs, shelf
@@ -58,6 +58,8 @@ def build_plan(
         raise ValueError(f"there is no picture {photo}; choose one that exists")
     arrays = {} if choices.mask is None else {"mask": motion_drawing.mask_array(choices.mask)}
     arrays |= direct_content.sent(root)
+    if root is not None:
+        direct_content.number_regions(root)
     built = scene_files.place_for_build(photo)
     arguments = {
         "photo": str(photo),
@@ -76,6 +78,8 @@ def build_plan(
     ) -> jobs.Told:
         scene = _scene(scene_uid)
         known = photo_scene.by_session_uid(scene, uid) if uid else None
+        if known is not None:
+            timing.number_built(known)
         first_look.leave_edit_mode(context)
         path = scene_files.named_by_content(built, photo, value["scene_sha256"])
         shown = photo_scene.show_photo(scene, photo, path, value, arrays, options, known=known)

@@ -11,7 +11,9 @@ from blender_addon.scene import photo_scene
 NUM_FRAMES, KEYS = 12, 5
 
 
-def worker_answer(num_static=400, moving=((1, 300), (3, 200)), seed=0, width=160, height=90):
+def worker_answer(
+    num_static=400, moving=((1, 300), (3, 200)), seed=0, width=160, height=90, regions=None
+):
     """Value and arrays like those of the worker's `build`."""
     generator = np.random.default_rng(seed)
     arrays = {"photo": png_bytes(generator.integers(0, 255, (height, width, 3), np.uint8))}
@@ -37,6 +39,7 @@ def worker_answer(num_static=400, moving=((1, 300), (3, 200)), seed=0, width=160
         "width": width,
     }
     value = {
+        "regions": list(regions or [0] * len(groups)),
         "cycles": [cycles for cycles, _ in groups],
         "camera": camera,
         "num_frames": NUM_FRAMES,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from blender_addon.compat import get_modifier_input, set_modifier_input
+from blender_addon.direct import direct_content, live, live_shader, live_view
 from blender_addon.scene import cameras, photo_points, photos, timing
 from tests.blender.synthetic_scene import NUM_FRAMES, show
 
@@ -26,10 +27,10 @@ def engine_frame(scene, frame):
     return photos.chosen_photo(depsgraph).frame_now(depsgraph)
 
 
-def places(scene, root, frame):
+def places(scene, root, frame, number=1):
     """Of the points that move once per loop, at a frame of the timeline."""
     scene.frame_set(frame)
-    obj = photo_points.point_objects(root)[1]
+    obj = photo_points.point_objects(root)[number]
     mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     out = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.attributes["position"].data.foreach_get("vector", out)
@@ -65,7 +66,8 @@ def test_a_key_of_ones_own_counts(scene, root):
         root.keyframe_insert(timing.PATH, frame=frame)
     timing.time_curve(root).keyframe_points[0].interpolation = "LINEAR"
     assert engine_frame(scene, 3) == pytest.approx(4.0)
-    assert timing.loop_frames(scene, root, [1, 5, 11]) == pytest.approx([5, 3, 0])
+    shown = timing.loop_frames(scene, root, [1, 5, 11])
+    assert [frame for frame, _ in shown] == pytest.approx([5, 3, 0])
     assert scene.frame_current == 3
 
 
@@ -90,3 +92,86 @@ def test_another_build_and_another_session_keep_the_time(scene, root, tmp_path):
     root = next(obj for obj in scene.objects if obj.cine3d.is_root)
     assert engine_frame(scene, 9) == pytest.approx(3.0)
     assert cameras.loop_frame(scene, root) == pytest.approx(3.0)
+
+
+@pytest.fixture
+def directed(scene):
+    """A photo whose second and third group of points are moved by two drawn regions."""
+    root = show(scene, moving=((1, 300), (1, 200)), regions=(0, 1, 2))[0]
+    for obj in photo_points.point_objects(root):
+        set_modifier_input(photo_points.points_modifier(obj), "As Points", False)
+    for name, left in (("River", 0.1), ("Bush", 0.6)):
+        corners = [(left, 0.2), (left + 0.2, 0.2), (left + 0.2, 0.8)]
+        root.cine3d_direct.new_region(name).set_outlines([corners])
+    direct_content.number_regions(root)
+    timing.number_built(root)
+    root.cine3d_direct.active = 1
+    return root
+
+
+def times(scene, frame):
+    """What the engine asks the worker for beside the photo's own frame."""
+    scene.frame_set(frame)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    return photos.chosen_photo(depsgraph).times_now(depsgraph)
+
+
+def test_one_region_freezes_in_engine_view_and_points_while_the_rest_goes_on(scene, directed):
+    river = {frame: places(scene, directed, frame, 1) for frame in (4, 9)}
+    bush = {frame: places(scene, directed, frame, 2) for frame in (4, 9)}
+    assert times(scene, 9) == []
+    scene.frame_set(4)
+    assert bpy.ops.cine3d.retime(speed=0.0, of_region=True) == {"FINISHED"}
+    assert times(scene, 2) == [[2, 1.0]] and times(scene, 9) == [[2, 3.0]]
+    assert engine_frame(scene, 9) == 8
+    np.testing.assert_allclose(places(scene, directed, 9, 2), bush[4], atol=1e-5)
+    np.testing.assert_allclose(places(scene, directed, 9, 1), river[9], atol=1e-6)
+    assert not np.allclose(bush[4], bush[9], atol=1e-5)
+    scene.frame_set(9)
+    owner = np.array([[0, 1], [2, 255]], np.uint8)
+    motion = live.Motion(directed.session_uid, (0, 1), 12, (), (), 0.0, {"owner": owner})
+    when = live_shader.when_of(owner, live_view.times_of(directed, motion))
+    assert when[..., 0].tolist() == [[-1, -1], [3, -1]]
+
+
+def test_half_and_double_speed_of_a_region_are_ordinary_keys(scene, directed):
+    for frame, speed in ((4, 0.5), (8, 2.0)):
+        scene.frame_set(frame)
+        assert bpy.ops.cine3d.retime(speed=speed, of_region=True) == {"FINISHED"}
+    shown = dict(timing.loop_frames(scene, directed, [2, 6, 8, 10]))
+    assert shown == {1: [[2, 1.0]], 5: [[2, 4.0]], 7: [[2, 5.0]], 9: [[2, 9.0]]}
+    curve = timing.time_curve(directed, timing.REGION_PATH.format(1))
+    assert len(curve.keyframe_points) == 4
+
+
+def test_keys_go_with_their_region_through_the_list(scene, directed):
+    scene.frame_set(4)
+    assert bpy.ops.cine3d.retime(speed=0.0, of_region=True) == {"FINISHED"}
+    frozen = places(scene, directed, 9, 2)
+    assert bpy.ops.cine3d.region_move(up=True) == {"FINISHED"}
+    assert [region.name for region in directed.cine3d_direct.regions] == ["Bush", "River"]
+    assert times(scene, 9) == [[2, 3.0]]
+    np.testing.assert_allclose(places(scene, directed, 11, 2), frozen, atol=1e-5)
+    directed.cine3d_direct.active = 1
+    assert bpy.ops.cine3d.region_remove() == {"FINISHED"}
+    assert times(scene, 9) == [[2, 3.0]] and times(scene, 2) == [[2, 1.0]]
+    assert bpy.ops.cine3d.region_remove() == {"FINISHED"}
+    assert times(scene, 9) == [] and timing.fcurves_of(directed) == []
+
+
+def test_a_region_that_is_not_built_has_no_time_yet(scene, directed):
+    directed.cine3d_direct.new_region("Cloud").set_outlines([[(0.1, 0.1), (0.2, 0.1), (0.2, 0.2)]])
+    with pytest.raises(RuntimeError, match="click Build Again"):
+        bpy.ops.cine3d.retime(speed=0.0, of_region=True)
+    assert times(scene, 3) == []
+
+
+def test_a_file_keeps_the_time_of_a_region(scene, directed, tmp_path):
+    scene.frame_set(4)
+    assert bpy.ops.cine3d.retime(speed=0.0, of_region=True) == {"FINISHED"}
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    scene = bpy.context.scene
+    root = next(obj for obj in scene.objects if obj.cine3d.is_root)
+    assert times(scene, 9) == [[2, 3.0]]
+    np.testing.assert_allclose(places(scene, root, 9, 2), places(scene, root, 11, 2), atol=1e-6)
