@@ -84,11 +84,12 @@ def sent_regions(root: bpy.types.Object) -> tuple[int, ...]:
     return tuple(n for n, region in regions if not (region.is_base or region.is_empty()))
 
 
-def number_regions(root: bpy.types.Object) -> None:
-    """Note as which number each region is sent; see `timing.number_built`."""
-    sent_now = sent_regions(root)
-    for index, region in enumerate(root.cine3d_direct.regions):
+def sent_to_build(root: bpy.types.Object | None) -> dict[str, np.ndarray]:
+    """As `sent`; notes the number that each region is sent as, see `timing.number_built`."""
+    sent_now = () if root is None else sent_regions(root)
+    for index, region in enumerate(root.cine3d_direct.regions if root is not None else ()):
         region.sent_as = sent_now.index(index) + 1 if index in sent_now else 0
+    return sent(root)
 
 
 def take(root: bpy.types.Object, sent_back: np.ndarray) -> int:

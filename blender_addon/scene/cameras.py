@@ -31,7 +31,7 @@ def loop_frame(scene: bpy.types.Scene, root: bpy.types.Object) -> float:
 
 
 def region_times(root: bpy.types.Object) -> list[list[float]]:
-    """Number in the scene file and frame of the loop of each region with a time of its own.
+    """Number in the scene file and frame of the loop of each region that does not show the photo's.
 
     Args:
         root: of the photo, evaluated where its properties may be animated.

@@ -31,7 +31,7 @@ class Photo:
         return cameras.loop_frame(depsgraph.scene, self.root.evaluated_get(depsgraph))
 
     def times_now(self, depsgraph: bpy.types.Depsgraph) -> list[list[float]]:
-        """The frames of regions with a time of their own, see `cameras.region_times`."""
+        """The frames that single regions show, see `cameras.region_times`."""
         return cameras.region_times(self.root.evaluated_get(depsgraph))
 
 

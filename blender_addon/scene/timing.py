@@ -107,9 +107,9 @@ def run_from(
     settings.time = now
 
 
-def number_built(root: bpy.types.Object) -> None:
+def number_built(root: bpy.types.Object | None) -> None:
     """The scene file knows the regions by the numbers that they were sent as."""
-    for region in root.cine3d_direct.regions:
+    for region in root.cine3d_direct.regions if root is not None else ():
         region.number = region.sent_as
 
 

@@ -57,9 +57,7 @@ def build_plan(
     if not photo.is_file():
         raise ValueError(f"there is no picture {photo}; choose one that exists")
     arrays = {} if choices.mask is None else {"mask": motion_drawing.mask_array(choices.mask)}
-    arrays |= direct_content.sent(root)
-    if root is not None:
-        direct_content.number_regions(root)
+    arrays |= direct_content.sent_to_build(root)
     built = scene_files.place_for_build(photo)
     arguments = {
         "photo": str(photo),
@@ -78,8 +76,7 @@ def build_plan(
     ) -> jobs.Told:
         scene = _scene(scene_uid)
         known = photo_scene.by_session_uid(scene, uid) if uid else None
-        if known is not None:
-            timing.number_built(known)
+        timing.number_built(known)
         first_look.leave_edit_mode(context)
         path = scene_files.named_by_content(built, photo, value["scene_sha256"])
         shown = photo_scene.show_photo(scene, photo, path, value, arrays, options, known=known)

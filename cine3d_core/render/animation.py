@@ -77,7 +77,7 @@ class PreparedScene:
 
 @dataclass(frozen=True)
 class Shot:
-    """The camera of a frame and of its neighbours in time, and what has a time of its own."""
+    """The camera of a frame and of its neighbours in time, and which regions show another frame."""
 
     camera: Camera
     previous: Camera

@@ -171,7 +171,6 @@ def _frame(value: float) -> float:
 
 
 def _times(pairs: list[list[float]] | None) -> dict[int, float]:
-    """Frames of the loop of regions that have a time of their own; JSON keys would be text."""
     return {int(region): _frame(frame) for region, frame in pairs or []}
 
 
@@ -226,10 +225,7 @@ def reach_of_camera(job: JobInput) -> JobResult:
 
 
 def film(job: JobInput) -> JobResult:
-    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker.film` and `render`.
-
-    `times` has an entry for each frame.
-    """
+    """Frames of the cameras as one file: `path`, `fps`, `loops`; see `worker.film` and `render`."""
     arguments = job.arguments
     path = Path(arguments["path"])
     cameras = [_camera(record) for record in arguments["cameras"]]

@@ -103,7 +103,7 @@ def directed(scene):
     for name, left in (("River", 0.1), ("Bush", 0.6)):
         corners = [(left, 0.2), (left + 0.2, 0.2), (left + 0.2, 0.8)]
         root.cine3d_direct.new_region(name).set_outlines([corners])
-    direct_content.number_regions(root)
+    assert "drawing" in direct_content.sent_to_build(root)
     timing.number_built(root)
     root.cine3d_direct.active = 1
     return root
