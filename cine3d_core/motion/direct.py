@@ -176,10 +176,11 @@ def _parts(
     parts, assumed, base = [], [], None
     if mask is not None or hints or drawing.moves or not directed:
         place = None if mask is None else bits_of(mask)
-        base = keep(("base", place, hints), lambda: guess_mask(rgb, depth, mask=mask, hints=hints))
+        feet = tuple(hint.start for hint in hints)  # what moves is what arrows stand on
+        base = keep(("base", place, feet), lambda: guess_mask(rgb, depth, mask=mask, hints=hints))
         assumed += [] if mask is not None else [base.description]
         if drawing.moves or drawing.rests:
-            key = "corrected", place, hints, drawing.moves, drawing.rests
+            key = "corrected", place, feet, drawing.moves, drawing.rests
             base = keep(key, partial(_corrected, rgb, depth, base, drawing))
         parts.append(_Part(MotionRegion(hints=drawing.hints), base))
     for number, region in enumerate(drawing.regions, 1):

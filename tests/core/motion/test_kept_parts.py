@@ -1,10 +1,12 @@
 """Between two strokes only what they change is worked out; the answer is that of a new start."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
-from cine3d_core.motion.direct import Directed, FlowTask, direct_regions
+from cine3d_core.motion.direct import Directed, FlowTask, Keep, anew, direct_regions
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.scene import DepthMap, Drawing, MotionHint, MotionRegion, Stroke
 from cine3d_core.worker.kept import KeptParts
@@ -34,11 +36,17 @@ class Asked:
         return task.base
 
 
-def direct(drawing: Drawing, kept: KeptParts | None, asked: Asked, photo: str = "a") -> Directed:
+def direct(
+    drawing: Drawing,
+    kept: KeptParts | None,
+    asked: Asked,
+    photo: str = "a",
+    known: Keep = anew,
+) -> Directed:
     rgb = torch.rand(3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(2))
     depth = DepthMap(torch.full((1, HEIGHT, WIDTH), 2.0), torch.zeros(1, HEIGHT, WIDTH))
-    known = {} if kept is None else {"keep": kept.of(photo)}
-    return direct_regions(rgb, depth, drawing, SPEEDS, refine=asked, **known)
+    known = known if kept is None else kept.of(photo)
+    return direct_regions(rgb, depth, drawing, SPEEDS, refine=asked, keep=known)
 
 
 def same(one: Directed, other: Directed) -> bool:
@@ -48,7 +56,7 @@ def same(one: Directed, other: Directed) -> bool:
 
 
 def test_a_stroke_in_one_region_does_not_solve_the_other_again() -> None:
-    kept, asked, anew = KeptParts(), Asked(), Asked()
+    kept, asked, fresh = KeptParts(), Asked(), Asked()
     turned = replace(RIGHT, hints=(MotionHint((75.0, 30.0), (85.0, 30.0)),))
     steps = [
         (Drawing(regions=(LEFT, RIGHT)), 2),
@@ -59,12 +67,29 @@ def test_a_stroke_in_one_region_does_not_solve_the_other_again() -> None:
         (Drawing(regions=(LEFT, RIGHT)), 5),  # undone
     ]
     for drawing, solved in steps:
-        assert same(direct(drawing, kept, asked), direct(drawing, None, anew))
+        assert same(direct(drawing, kept, asked), direct(drawing, None, fresh))
         assert asked.times == solved
 
 
+def test_what_an_arrow_stands_on_is_found_once_wherever_it_points() -> None:
+    kept, asked, fresh = KeptParts(), Asked(), Asked()
+    made: list[Hashable] = []
+
+    def known(key: Hashable, make: Callable[[], Any]) -> Any:
+        def counted() -> Any:
+            made.append(key[0] if isinstance(key, tuple) else key)
+            return make()
+
+        return kept.of("a")(key, counted)
+
+    for end in ((60.0, 50.0), (50.0, 45.0), (60.0, 50.0)):
+        drawing = Drawing(hints=(MotionHint((50.0, 50.0), end),))
+        assert same(direct(drawing, None, asked, known=known), direct(drawing, None, fresh))
+    assert made == ["base", "motion", "motion"]
+
+
 def test_scribbles_are_looked_at_again_where_they_change() -> None:
-    kept, asked, anew = KeptParts(), Asked(), Asked()
+    kept, asked, fresh = KeptParts(), Asked(), Asked()
     mask = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.bool)
     mask[:, 10:50, 5:45] = True
     plain = Drawing(mask=mask, hints=LEFT.hints)
@@ -75,7 +100,7 @@ def test_scribbles_are_looked_at_again_where_they_change() -> None:
         replace(plain, mask=mask.roll(4, 2), rests=(ACROSS,)),
         plain,
     ):
-        assert same(direct(drawing, kept, asked), direct(drawing, None, anew))
+        assert same(direct(drawing, kept, asked), direct(drawing, None, fresh))
 
 
 def test_another_photo_forgets_the_one_before() -> None:
