@@ -1,7 +1,9 @@
-"""Makes the contact sheets of docs/motion.md from a folder that holds the test photographs.
+"""Makes the contact sheets of docs/motion.md and docs/directing.md from the test photographs.
 
-`python -m tests.docs_motion_pictures PHOTOS WORK`: for every photo the mask, the flow and the frame
-at mid-loop, with nothing drawn and with the strokes of `docs/motion`. WORK keeps what is done.
+`python -m tests.docs_motion_pictures PHOTOS WORK [SHEET ...]`: for every photo of a folder the
+mask, the flow and the frame at mid-loop, with nothing drawn, with the strokes of `docs/motion`, and
+as it was directed in a window (`docs/motion/by-hand`, from `tests/real_blender/photographs.py`).
+WORK keeps what is done.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ PHOTOS = (
     "Path",
     "friends",
 )
+DRAWN = ROOT / "docs" / "motion"
+# sheet -> the folder of its hints files
+SHEETS: dict[str, Path | None] = {"nothing": None, "strokes": DRAWN, "by-hand": DRAWN / "by-hand"}
 SIZE = 480  # px, long side
 CELL = (340, 226)  # width, height of a picture of the sheet
 QUALITY = 82
@@ -74,25 +79,25 @@ def row(photo: Path, hints: Path | None) -> np.ndarray:
     )
 
 
-def sheet(photos: Path, work: Path, drawn: bool) -> np.ndarray:
+def sheet(photos: Path, work: Path, kind: str) -> np.ndarray:
     """All photos, two in a row."""
     rows = []
     for name in PHOTOS:
-        kept = work / f"{name}-{'strokes' if drawn else 'nothing'}.png"
+        kept = work / f"{name}-{kind}.png"
         if not kept.exists():
-            hints = ROOT / "docs" / "motion" / f"{name}.json" if drawn else None
-            cv2.imwrite(str(kept), row(photos / f"{name}.jpg", hints))
+            folder = SHEETS[kind]
+            cv2.imwrite(str(kept), row(photos / f"{name}.jpg", folder and folder / f"{name}.json"))
         rows.append(cv2.imread(str(kept)))
     return np.vstack([np.hstack(rows[i : i + 2]) for i in range(0, len(rows), 2)])
 
 
 def main() -> None:
-    """Writes docs/images/motion-nothing.jpg and motion-strokes.jpg."""
+    """Writes docs/images/motion-SHEET.jpg for each sheet, or for those that are named."""
     photos, work = Path(sys.argv[1]), Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
-    for drawn, name in ((False, "motion-nothing"), (True, "motion-strokes")):
-        target = ROOT / "docs" / "images" / f"{name}.jpg"
-        cv2.imwrite(str(target), sheet(photos, work, drawn), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    for kind in sys.argv[3:] or SHEETS:
+        target = ROOT / "docs" / "images" / f"motion-{kind}.jpg"
+        cv2.imwrite(str(target), sheet(photos, work, kind), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 
 if __name__ == "__main__":
