@@ -72,7 +72,9 @@ def draw_drawing(context: bpy.types.Context, root: bpy.types.Object) -> None:
             _draw_disc(track[0], stroke.width * long_side / 2, colour, filled=False)
             _draw_disc(track[0], HANDLE_PX * scale, (*REST, 1.0), filled=True)
         elif track:
-            draw_lines(track, colour, max(stroke.width * long_side, 1.0))
+            # where the photo moves the tint shows what the band covers, and the band would hide it
+            wide = _LINE_PX * scale if tinted else max(stroke.width * long_side, 1.0)
+            draw_lines(track, (*colour[:3], 0.9) if tinted else colour, wide)
 
 
 def _draw_arrow(
