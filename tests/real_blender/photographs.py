@@ -23,18 +23,27 @@ PHOTOGRAPHS = {
         ("arrow", (0.42, 0.72), (0.39, 0.79)),
         ("arrow", (0.37, 0.90), (0.36, 0.96)),
     ),
-    "EveningGlow": (
-        ("rests", (0.6, 0.88)),
-        ("rests", (0.15, 0.68)),
+    "EveningGlow": (  # the network takes the beach for water, so a click there is on the lake
+        ("brush", 170),
+        ("rests", (0.02, 0.90), (0.3, 0.88), (0.6, 0.86), (0.98, 0.84)),
+        ("rests", (0.02, 0.66), (0.25, 0.66), (0.45, 0.66), (0.7, 0.64), (0.98, 0.6)),
         ("arrow", (0.3, 0.12), (0.42, 0.12)),
         ("arrow", (0.25, 0.43), (0.3, 0.43)),
     ),
-    "summer_1am": (("arrow", (0.3, 0.2), (0.4, 0.2)), ("arrow", (0.3, 0.85), (0.36, 0.85))),
-    "Valendas": (("arrow", (0.15, 0.15), (0.3, 0.12)),),
+    "summer_1am": (
+        ("arrow", (0.3, 0.2), (0.4, 0.2)),
+        ("arrow", (0.3, 0.85), (0.36, 0.85)),
+        ("brush", 110),
+        ("rests", (0.52, 0.755), (0.75, 0.75), (0.98, 0.745)),
+    ),
+    "Valendas": (
+        ("arrow", (0.15, 0.15), (0.3, 0.12)),
+        ("rests", (0.4, 0.72), (0.47, 0.7), (0.67, 0.59), (0.76, 0.54), (0.86, 0.48), (0.99, 0.53)),
+    ),
     "fog": (
         ("brush", 110),
-        ("moves", (0.04, 0.66), (0.2, 0.60), (0.4, 0.54), (0.6, 0.47), (0.85, 0.40)),
-        ("arrow", (0.3, 0.57), (0.4, 0.54)),
+        ("moves", (0.02, 0.57), (0.15, 0.56), (0.3, 0.53), (0.59, 0.47), (0.84, 0.43), (0.99, 0.4)),
+        ("arrow", (0.3, 0.54), (0.4, 0.52)),
     ),
     "picosdeeuropa": (("click", (0.22, 0.17)), ("arrow", (0.22, 0.17), (0.3, 0.14))),
     "Path": (("sway",), ("click", (0.6, 0.88))),
@@ -146,6 +155,8 @@ def saved():
 
 STEPS = [drive.install, drive.enable]
 for photograph, gestures in PHOTOGRAPHS.items():
+    if not (Path(PLACES["photos"]) / f"{photograph}.jpg").is_file():
+        continue  # a folder of fewer directs fewer
     STEPS += [
         *import_photo(photograph), drive.wait_for_job, by_hand.look, by_hand.stop_playing,
         by_hand.take_tool, by_hand.wait_for_motion, begin,
