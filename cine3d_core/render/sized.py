@@ -68,7 +68,7 @@ def draw_sized(
             level_of(factor), shot, frame, decoder=decoder, motion_vectors=motion_vectors
         )
     cameras = (resized_camera(c, *work) for c in (shot.camera, shot.previous, shot.next))
-    larger = Shot(*cameras, shot.times)
+    larger = Shot(*cameras, times=shot.times)
     drawn = render_frame(
         level_of(factor), larger, frame, decoder=decoder, motion_vectors=motion_vectors
     )

@@ -60,7 +60,7 @@ def _in_strips(
         window = params.blend.contrast_window * max(height, width) / max(end - begin, width)
         blend = replace(params.blend, contrast_window=window)
         cameras = (shot.camera, shot.previous, shot.next)
-        part = Shot(*(_rows_of(camera, begin, end) for camera in cameras), shot.times)
+        part = Shot(*(_rows_of(camera, begin, end) for camera in cameras), times=shot.times)
         drawn = draw(part, replace(params, blend=blend))
         kept = slice(first - begin, last - begin)
         planes = (getattr(drawn, entry.name)[:, kept].clone() for entry in fields(drawn))

@@ -64,7 +64,8 @@ def test_all_regions_at_one_time_are_the_photo_at_that_time(scene: CinemagraphSc
 
 def test_the_points_of_a_region_are_at_its_own_frame(scene: CinemagraphScene):
     prepared = prepare(scene)
-    mixed, here, there = (cloud_at(prepared, *at) for at in ((3, {2: 8}), (3,), (8,)))
+    mixed = cloud_at(prepared, 3, {2: 8})
+    here, there = (cloud_at(prepared, frame) for frame in (3, 8))
     own = torch.isin(
         torch.arange(len(scene.cloud.positions)),
         torch.cat([group.index for group in prepared.groups if group.region == 2]),
