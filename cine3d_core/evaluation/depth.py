@@ -150,7 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs="+",
         default=LONG_SIDES,
-        help=f"of the network's views, pixels (default {LONG_SIDES})",
+        help=f"long sides of the network's views, pixels (default {LONG_SIDES})",
     )
 
 

@@ -266,7 +266,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", type=Path, help="folder with photos.csv (name,file,contents)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="photographs to take")
     parser.add_argument("--scenes", type=int, default=50, help="pictures to draw (50)")
-    parser.add_argument("--seed", type=int, default=11, help="of the pictures and arrows (11)")
+    parser.add_argument("--seed", type=int, default=11, help="seed of the pictures and arrows (11)")
     parser.add_argument("--model", default="motion", help="name of the network (motion)")
     parser.add_argument(
         "--training-data", type=Path, help="shards to fit the constants per class again"

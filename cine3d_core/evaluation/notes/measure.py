@@ -209,11 +209,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--split", default="check", choices=SPLITS, help="of the list of photographs (check)"
+        "--split", default="check", choices=SPLITS, help="part of the list of photographs (check)"
     )
-    which.add_argument("--names", type=Path, metavar="FILE", help="these photographs, one a line")
+    which.add_argument("--names", type=Path, metavar="FILE", help="list of photographs to measure")
     parser.add_argument("--list", type=Path, help=f"the list ({LIST_FILE} with or above the notes)")
-    parser.add_argument("--limit", type=int, metavar="N", help="the first N photographs only")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="measure the first N photographs only"
+    )
     parser.add_argument("--size", type=int, default=1280, help="long side, pixels (1280)")
     parser.add_argument("--depth", metavar="NAME|FOLDER", help="depth network, as cine3d build has")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")

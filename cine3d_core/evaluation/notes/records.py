@@ -85,7 +85,7 @@ def read_all_notes(folder: Path) -> dict[str, PhotoNotes]:
         InputError: no notes there, or notes that are not of this form.
     """
     if not folder.is_dir():
-        raise InputError(f"the notes {folder} are no folder; name the folder that holds them")
+        raise InputError(f"the notes {folder} are not a folder; name the folder that holds them")
     lines, levels = folder / NOTES_FILE, folder / LEVELS_FILE
     if lines.is_file():
         notes = dict(_read_lines(lines))
@@ -178,7 +178,7 @@ def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _places(value: Any) -> Places:
     places = np.array(value, np.float64).reshape(-1, 2)
     if not np.isfinite(places).all() or np.abs(places - 500).max(initial=0) > 500 + _OUTSIDE:
-        raise ValueError("a place lies outside the picture; 0 to 1000 is wanted")
+        raise ValueError("a place lies outside the picture; give 0 to 1000")
     return places
 
 

@@ -82,6 +82,6 @@ def _read_grey(path: Path) -> Array:
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     if values is None or values.ndim != 2:
         raise InputError(
-            f"{path} is missing or no grey picture; delete the folder {path.parent} and start again"
+            f"{path} is missing or not grey; delete the folder {path.parent} and start again"
         )
     return values

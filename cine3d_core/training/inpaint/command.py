@@ -52,8 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
     photos = steps.add_parser("photos", help="cover photographs and fill them analytically")
     photos.add_argument("photos", type=Path, help="folder of .jpg and .png")
-    photos.add_argument("--silhouettes", type=int, default=6, help="for each photo (default 6)")
-    photos.add_argument("--crops", type=int, default=9, help="for each silhouette (default 9)")
+    photos.add_argument(
+        "--silhouettes", type=int, default=6, help="holes for each photo (default 6)"
+    )
+    photos.add_argument("--crops", type=int, default=9, help="crops for each hole (default 9)")
     photos.add_argument("--seed", type=int, default=defaults.seed)
     fit = steps.add_parser("fit", help="train; continues from the checkpoint in --out")
     fit.add_argument("--out", type=Path, required=True, help="checkpoint, logs and previews")

@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scenes = steps.add_parser("scenes", help="draw synthetic flows; continues where it stopped")
     scenes.add_argument("photos", type=Path, help="folder with photos.csv (name,file,contents)")
     scenes.add_argument("--kind", choices=("train", "validation"), required=True)
-    scenes.add_argument("--only", nargs="+", metavar="NAME", help="photographs to take")
-    scenes.add_argument("--without", nargs="+", default=(), metavar="NAME", help="and not to take")
+    scenes.add_argument("--only", nargs="+", metavar="NAME", help="photographs to use")
+    scenes.add_argument(
+        "--without", nargs="+", default=(), metavar="NAME", help="photographs to leave out"
+    )
     scenes.add_argument(
         "--shards", type=int, nargs=2, required=True, metavar=("FIRST", "END"), help="numbers"
     )

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scenes.add_argument("scenes", type=Path, help="folder of scenes with true views")
     clips = steps.add_parser("clips", help="make pairs of real clips; continues")
     clips.add_argument("clips", type=Path, help="folder of NAME.mp4 with NAME_motion.flo")
-    clips.add_argument("--triplets", type=int, default=4, help="of each clip (default 4)")
+    clips.add_argument("--triplets", type=int, default=4, help="triplets of each clip (default 4)")
     for step in (scenes, clips):
         step.add_argument("--seed", type=int, default=defaults.seed)
     fit = steps.add_parser("fit", help="train; continues from the checkpoint in --out")
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shipping = steps.add_parser("export", help="write model folders of features and decoder")
     shipping.add_argument("checkpoint", type=Path)
     shipping.add_argument(
-        "--decoder-only", action="store_true", help="for points with a known pixel grid only"
+        "--decoder-only", action="store_true", help="train on points with a known pixel grid only"
     )
     shipping.add_argument("--out", type=Path, required=True, help="folder of the model folders")
     for step in (fit, scoring):

@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scenes.add_argument("photos", type=Path, help="photos.csv, images, notes and levels")
     scenes.add_argument("--data", type=Path, required=True, help="folder of the scenes")
     scenes.add_argument("--seeds", type=int, nargs=2, default=(5000, 5400), help="from, to")
-    scenes.add_argument("--seed", type=int, default=11, help="of the textures")
-    fitting = steps.add_parser("fit", help="train, going on from its checkpoint")
+    scenes.add_argument("--seed", type=int, default=11, help="seed of the textures")
+    fitting = steps.add_parser("fit", help="train; continues from the checkpoint in --out")
     fitting.add_argument("photos", type=Path, help="photos.csv, images, notes and levels")
     fitting.add_argument("--labels", type=Path, help="folder of a label maker's NAME.npy")
     fitting.add_argument("--data", type=Path, help="folder of the scenes")
@@ -64,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     writing = steps.add_parser("export", help="write the model folder")
     writing.add_argument("checkpoint", type=Path)
     writing.add_argument("--before", type=Path, help="checkpoint of the round before, mixed in")
-    writing.add_argument("--share", type=float, default=1.0, help="of the last round's weights")
+    writing.add_argument(
+        "--share", type=float, default=1.0, help="share of the last round's weights"
+    )
     writing.add_argument("--out", type=Path, required=True)
 
 

@@ -115,7 +115,7 @@ def test_what_is_missing_is_told(folder: Path, refused: Refused):
     (folder / "photos.csv").unlink()
     assert "the list of photographs" in refused(*words)
     words[3] = folder / "photos.csv"
-    assert "are no folder" in refused(*words)
+    assert "are not a folder" in refused(*words)
     words[3] = folder / "photos"
     assert "holds neither notes.jsonl nor NAME.json" in refused(*words)
 
