@@ -16,7 +16,7 @@ from cine3d_core.cli import main as cine3d
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "tests" / "truth_textures"
 GALLERY = ROOT / "docs" / "gallery"
-LOOPS = {"life": "orbit", "picosdeeuropa": "orbit"}
+LOOPS = {"EveningGlow": "orbit", "life": "orbit", "picosdeeuropa": "orbit"}
 SIZE = 800  # px, long side of the scene
 WIDTH = 320  # px of the page's pictures
 FRAME_MS = 40
