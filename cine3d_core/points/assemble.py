@@ -121,7 +121,8 @@ def _shared(motion: MotionField, moves_with: Tensor) -> MotionField:
 
     in_place = {kind: taken(planes) for kind, planes in motion.in_place.items()}
     parts = taken(motion.velocity), taken(motion.moving), taken(motion.cycles)
-    return MotionField(*parts, in_place)
+    region = None if motion.region is None else taken(motion.region)
+    return MotionField(*parts, in_place, region)
 
 
 def points_of_layers(

@@ -61,6 +61,15 @@ def read_png(path: Path) -> np.ndarray:
     return pixels
 
 
+def render_still(scene, path, frame=1):
+    """RGB [H, W, 3] of a rendered frame."""
+    scene.frame_set(frame)
+    scene.render.filepath = str(path)
+    scene.render.image_settings.file_format = "PNG"
+    bpy.ops.render.render(write_still=True)
+    return read_png(path)
+
+
 def import_river(scene, river: River, frames=12) -> bpy.types.Object:
     """Import the photo with its own depth and mask and one arrow's worth of assumption."""
     choices = scene.cine3d

@@ -10,17 +10,9 @@ from mathutils import Vector
 
 from blender_addon.scene import photo_scene
 from blender_addon.worker import jobs
-from tests.blender.river_photo import HEIGHT, WIDTH, read_png
+from tests.blender.river_photo import HEIGHT, WIDTH, read_png, render_still
 
 pytestmark = pytest.mark.blender
-
-
-def render_still(scene, path, frame=1):
-    scene.frame_set(frame)
-    scene.render.filepath = str(path)
-    scene.render.image_settings.file_format = "PNG"
-    bpy.ops.render.render(write_still=True)
-    return read_png(path)
 
 
 class PassProbe:

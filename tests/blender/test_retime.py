@@ -6,7 +6,8 @@ import pytest
 
 from blender_addon.compat import get_modifier_input, set_modifier_input
 from blender_addon.direct import direct_content, live, live_shader, live_view
-from blender_addon.scene import cameras, photo_points, photos, timing
+from blender_addon.scene import cameras, photo_points, photo_scene, photos, timing
+from tests.blender.river_photo import render_still
 from tests.blender.synthetic_scene import NUM_FRAMES, show
 
 pytestmark = pytest.mark.blender
@@ -175,3 +176,31 @@ def test_a_file_keeps_the_time_of_a_region(scene, directed, tmp_path):
     root = next(obj for obj in scene.objects if obj.cine3d.is_root)
     assert times(scene, 9) == [[2, 3.0]]
     np.testing.assert_allclose(places(scene, root, 9, 2), places(scene, root, 11, 2), atol=1e-6)
+
+
+def test_a_built_region_freezes_in_renders_and_in_the_points_alike(river, tmp_path):
+    root = photo_scene.roots(river)[0]
+    for left in (0.45, 0.75):
+        right = left + 0.25
+        region = root.cine3d_direct.new_region()
+        region.set_outlines([[(left, 0.6), (right, 0.6), (right, 1.0), (left, 1.0)]])
+        region.set_arrows([(left + 0.1, 0.8, left + 0.2, 0.8)])
+    assert bpy.ops.cine3d.rebuild() == {"FINISHED"}
+    assert [region.number for region in root.cine3d_direct.regions] == [1, 2]
+    objects = photo_points.point_objects(root)
+    number = [obj.cine3d_points.region for obj in objects].index(2)
+    for obj in objects:
+        set_modifier_input(photo_points.points_modifier(obj), "As Points", False)
+    drawn = {frame: render_still(river, tmp_path / "a.png", frame) for frame in (4, 9)}
+    points = {frame: places(river, root, frame, number) for frame in (4, 9)}
+    river.frame_set(4)
+    root.cine3d_direct.active = 1
+    assert bpy.ops.cine3d.retime(speed=0.0, of_region=True) == {"FINISHED"}
+    mixed = render_still(river, tmp_path / "b.png", 9)
+    goes_on, frozen = (np.s_[65:85, 80:104], np.s_[65:85, 130:152])  # inside the two regions
+    np.testing.assert_allclose(mixed[goes_on], drawn[9][goes_on], atol=1.5 / 255)
+    np.testing.assert_allclose(mixed[frozen], drawn[4][frozen], atol=1.5 / 255)
+    for part in (goes_on, frozen):
+        assert np.abs(drawn[9][part] - drawn[4][part]).max() > 0.05
+    np.testing.assert_allclose(places(river, root, 9, number), points[4], atol=1e-5)
+    assert not np.allclose(points[9], points[4], atol=1e-3)
