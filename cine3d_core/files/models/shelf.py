@@ -179,8 +179,8 @@ def shelf_words(one: dict[str, Any], names: Mapping[str, str]) -> str:
             "" if one["package_installed"] else unused
         )
     return (
-        f"not installed ({one['size_text']}); instead of {one['replaces']}: "
-        f"{one['better']} ({names['get_network']} {one['name']})"
+        f"not installed ({one['size_text']}), optional: {one['better']} "
+        f"({names['get_network']} {one['name']})"
     )
 
 
