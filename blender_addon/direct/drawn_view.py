@@ -174,7 +174,7 @@ def draw_state(context: bpy.types.Context, trouble: str) -> None:
     motion = None if root is None else live.motion_of(root)
     words = state.problem or trouble
     if not words and state.clicks:
-        words = "Looking what the click is on ..."
+        words = "Finding what you clicked ..."
     elif not words and motion is None and state.job is not None:
         words = f"{state.job.stage} ..."
     elif not words and motion is not None:

@@ -1,8 +1,8 @@
 """A tool for the lens and the tilt of a photo: edges and the horizon, drawn over it.
 
-Drags are level edges: two of one direction, two at right angles. Shift draws plumb edges, Ctrl the
-horizon. What they say is applied at once: the photo is turned until its ground is level, and the
-next build takes the field of view.
+Drags are level edges: two of one direction, two at right angles. Shift draws upright edges, Ctrl
+the horizon. What they say is applied at once: the photo is turned until its ground is level, and
+the next build takes the field of view.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..scene import coordinates, photo_scene
 from . import drawn_view, hand, masks
 
 KINDS = (
-    ("LEVEL", "Level Edge", "An edge that is level in the world, as of a road or a roof"),
+    ("LEVEL", "Level Edge", "An edge that is level in the world, such as a kerb or a roof"),
     ("UPRIGHT", "Plumb Edge", "An edge that is upright in the world"),
     ("HORIZON", "Horizon", "Where the sea or a wide plain ends"),
 )
@@ -33,7 +33,7 @@ _COLOURS = {
     "HORIZON": ((1.0, 0.85, 0.3, 1.0),),
 }
 _SHORTEST_PX = 15.0
-_HELP = "Drag: level edge    Shift: plumb edge    Ctrl: horizon    Esc: cancel"
+_HELP = "Drag: level edge    Shift: upright edge    Ctrl: horizon    Esc: cancel"
 
 
 def drawn_lines(root: bpy.types.Object) -> list[tuple[str, Line]]:
@@ -191,7 +191,7 @@ class CINE3D_WT_lens(bpy.types.WorkSpaceTool):
     bl_description = (
         "Field of view and tilt by lines over the photo.\n"
         "Drag: level edges, two of one direction, then two at right angles.\n"
-        "Shift: plumb edges. Ctrl: the horizon"
+        "Shift: upright edges. Ctrl: the horizon"
     )
     bl_icon = "ops.view3d.ruler"
     bl_keymap = (_key("LEVEL"), _key("UPRIGHT", shift=True), _key("HORIZON", ctrl=True))
