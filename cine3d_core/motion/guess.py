@@ -33,7 +33,7 @@ KINDS = ("still", *FLUIDS)
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))
 
 OFFERS = 3  # regions that may flow and are named; more would be noise
-AS_FAR = 0.6  # of the farthest depth: what is nearer does not drift with the sky
+AS_FAR = 0.375  # of the farthest depth: what is nearer does not drift with the sky
 SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
 
 Array = NDArray[Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ def assemble_scene(
         assert source is not None
         extended = extend_motion(motion, margin_px, source)
     if layers.moves_with is not None:
-        extended = _shared(extended, layers.moves_with)
+        extended = _still_rims(extended, layers.moves_with)
     layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
     if backing_layer:
@@ -110,19 +111,20 @@ def extend_motion(
     return MotionField(velocity, moving, cycles.to(motion.cycles.dtype), in_place, region)
 
 
-def _shared(motion: MotionField, moves_with: Tensor) -> MotionField:
-    """The motion of every pixel taken from the one that it moves with, as rims of an object do.
+def _still_rims(motion: MotionField, moves_with: Tensor) -> MotionField:
+    """The motion without pixels that have joined what stays still, as rims of an object do.
 
-    Left with the sky's motion, the rim of a hill would drift off over it.
+    Left with the sky's motion, the rim of a hill would drift off over it. A rim that has joined
+    what flows keeps its own motion: no colour of a bank goes with the water.
     """
-
-    def taken(planes: Tensor) -> Tensor:
-        return planes.flatten(1)[:, moves_with.flatten()].view_as(planes)
-
-    in_place = {kind: taken(planes) for kind, planes in motion.in_place.items()}
-    parts = taken(motion.velocity), taken(motion.moving), taken(motion.cycles)
-    region = None if motion.region is None else taken(motion.region)
-    return MotionField(*parts, in_place, region)
+    moves = (motion.moving | motion.swinging).flatten()[moves_with.flatten()]
+    moves = moves.view_as(motion.moving)
+    return replace(
+        motion,
+        velocity=motion.velocity * moves,
+        moving=motion.moving & moves,
+        in_place={kind: planes * moves for kind, planes in motion.in_place.items()},
+    )
 
 
 def points_of_layers(
