@@ -47,7 +47,7 @@ PHOTOGRAPHS = {
     ),
     "picosdeeuropa": (("click", (0.22, 0.17)), ("arrow", (0.22, 0.17), (0.3, 0.14))),
     "Path": (("sway",), ("brush", 150), ("moves", (0.42, 0.87), (0.7, 0.86), (0.97, 0.84))),
-    "friends": (("sway",), ("brush", 70), ("moves", (0.44, 0.02), (0.44, 0.1), (0.44, 0.18))),
+    "friends": (("sway",), ("brush", 70), ("moves", (0.44, 0.1), (0.44, 0.15), (0.44, 0.19))),
 }  # fmt: skip
 state = {"name": "", "actions": [], "start": 0.0}
 
