@@ -69,12 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         step.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     for step in (photos, scenes, clips, fit, scoring):
         step.add_argument("--data", type=Path, required=True, help="folder of pairs")
+    for step in (fit, scoring):
+        step.add_argument(
+            "--held-out", nargs="*", default=[], metavar="NAME", help="more pictures to hold out"
+        )
     for step in (fit, scoring, shipping):
         step.add_argument("--family", default="compact", choices=("compact", "official"))
 
 
 def _config(args: argparse.Namespace) -> RenderTrainingConfig:
-    return official_config() if args.family == "official" else RenderTrainingConfig()
+    config = official_config() if args.family == "official" else RenderTrainingConfig()
+    return replace(config, validation=(*config.validation, *getattr(args, "held_out", ())))
 
 
 def run(args: argparse.Namespace) -> None:

@@ -53,7 +53,8 @@ class PairParams:
 
     window: tuple[int, int] = (288, 416)  # height, width of what is splatted
     patch: int = 128  # px, a multiple of 4
-    widths: tuple[int, ...] = (640, 800, 1024)  # of the whole photograph, pixels
+    # of the whole photograph, pixels; one of less than twice the least is halved instead
+    widths: tuple[int, ...] = (640, 800, 1024)
     reach: tuple[float, float, float] = (0.09, 0.08, 0.24)  # of the camera, as the published moves
     still_share: float = 0.15  # of the pairs whose camera is the photograph's own
     moving_share: float = 0.55  # of the pairs in which something flows
@@ -106,9 +107,16 @@ def splatted(setup: FrameSetup) -> Splatted:
     return Splatted(planes, shares, seen)
 
 
-def open_photograph(path: Path, width: int) -> Photograph:
-    """A photograph at a width, with depth by the shipped network."""
+def open_photograph(
+    path: Path, widths: Sequence[int], generator: np.random.Generator
+) -> Photograph:
+    """A photograph at one of the widths, with depth by the shipped network.
+
+    Its views are sampled at twice the width, so wider ones than half of the photo are left out.
+    """
     fine = read_photo(path, max_side=1 << 14).rgb
+    half = fine.shape[2] // 2
+    width = int(generator.choice([width for width in widths if width <= half] or [half]))
     height = round(fine.shape[1] * width / fine.shape[2])
     rows = np.ascontiguousarray((fine * 255).round().byte().permute(1, 2, 0).numpy())
     size = (2 * width, 2 * height)
@@ -153,8 +161,7 @@ def pairs_of_photograph(
     path: Path, params: PairParams, *, frames: int, generator: np.random.Generator
 ) -> Iterator[RenderPair]:
     """Patches of `frames` random windows, views and flows of one photograph."""
-    width = int(generator.choice(params.widths))
-    photo = open_photograph(path, width)
+    photo = open_photograph(path, params.widths, generator)
     for _ in range(frames):
         window = _random_window(photo, params, generator)
         setup = random_setup(photo, window, params, generator)
@@ -185,7 +192,8 @@ def random_setup(
     camera = window_camera(size, window)
     scale = max(size) / max(window[2:])
     stages, drawing = window_params(scale)
-    target = Shot(*(moved(camera, move) for _ in range(3)))
+    there = moved(camera, move)
+    target = Shot(there, there, there)
     if generator.random() >= params.moving_share:
         rgb = averaged_down(view.fine)
         scene = _scene(rgb, view.depth, still_motion(rgb), camera, stages, params)

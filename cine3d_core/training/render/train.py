@@ -42,7 +42,7 @@ class RenderTrainingConfig:
     average_decay: float = 0.997  # of the running mean of the weights, which is what ships
     invented_weight: float = 0.15  # of a pixel that shows only what was invented
     features_dropped: float = 0.0  # share of the samples drawn without features
-    perceptual_weight: float = 0.06
+    perceptual_weight: float = 0.2
     perceptual_every: int = 4  # steps; its weight then is as many times as large
     perceptual_patches: int = 4  # of the batch, at most
     gan_weight: float = 0.0002  # of the hinge loss; ten times that for feature matching (Eq. 8)
@@ -60,7 +60,7 @@ class RenderTrainingConfig:
         "scene-train-01-lake-shore",
         "scene-train-06-rapids-across",
     )
-    bfloat16: bool = True  # activations; weights and losses stay float32
+    bfloat16: bool = False  # activations, on cards; processors without it are far slower for it
     seed: int = 7
     # of networks.features.build and networks.decoder.build, or of the official ones
     architecture: dict[str, dict[str, Any]] = field(
