@@ -183,7 +183,7 @@ def test_without_networks_scenes_stay_plain_and_say_so():
     scene = bound(none_here)
     assert scene.cloud.features.shape[1] == 0
     assert decoder_choice.open_decoder(scene, none_here, CPU) is pass_through
-    assert "plain splat" in decoder_choice.describe_decoder(scene)
+    assert "holes are filled" in decoder_choice.describe_decoder(scene)
 
 
 def test_the_shipped_decoder_gives_the_photo_back_at_rest(monkeypatch: pytest.MonkeyPatch):
