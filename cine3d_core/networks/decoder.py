@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from cine3d_core.networks.features import GRID_CHANNELS
 
 BASE_PLANES = 6  # R, G, B with holes filled, coverage, disparity, share of moving surface
+DETAIL_CHANNELS = 12  # four pixels of three colours
 DETAIL_GAIN = 8.0
 MEAN_STRENGTH = 1 / 3  # of a splatted pixel grid, squared, over all positions between points
 MULTIPLE = 4  # the sides must be multiples of this
 
 
 def build(
-    *, features: int = 6, fine: int = 24, coarse: int = 40, gated: bool = False
+    *, features: int = 6, fine: int = 16, coarse: int = 32, gated: bool = False
 ) -> ResidualDecoder:
     """The network with random weights; the arguments are what `model.json` stores.
 
@@ -41,13 +42,13 @@ class ResidualDecoder(nn.Module):
         super().__init__()
         self.num_features, self.gated = features, gated
         looked_at = features - GRID_CHANNELS if gated else features
-        self.enter = nn.Conv2d(4 * (BASE_PLANES + 3 + looked_at), fine, 3, padding=1)
+        self.enter = nn.Conv2d(DETAIL_CHANNELS + BASE_PLANES + looked_at, fine, 3, padding=1)
         self.before = nn.Conv2d(fine, fine, 3, padding=1)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
         self.middle = nn.ModuleList(nn.Conv2d(coarse, coarse, 3, padding=1) for _ in range(2))
         self.up = nn.Conv2d(coarse, fine, 1)
         self.after = nn.Conv2d(fine, fine, 3, padding=1)
-        self.leave = nn.Conv2d(fine + 12, 12, 3, padding=1)
+        self.leave = nn.Conv2d(fine + DETAIL_CHANNELS, 12, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # pyright: ignore[reportArgumentType]
 
@@ -60,31 +61,30 @@ class ResidualDecoder(nn.Module):
 
     def correction(self, planes: Tensor) -> Tensor:  # [B, 3, H, W]
         """What `forward` adds to the colours, for `planes` of the network's own precision."""
-        detail = F.pixel_unshuffle(_detail(planes[:, :3]), 2)
-        cells = [F.pixel_unshuffle(part, 2) for part in self._looked_at(planes)]
-        cells = torch.cat([detail, *cells], dim=1)
-        x = _active(self.enter(cells.contiguous(memory_format=torch.channels_last)))
-        fine = x + _active(self.before(x))
+        pixels = F.pixel_unshuffle(self._looked_at(planes), 2)
+        cells = pixels.unflatten(1, (-1, 4)).mean(dim=2)
+        detail = _detail(pixels[:, :DETAIL_CHANNELS], cells[:, :3])
+        x = torch.cat([detail, cells], dim=1).contiguous(memory_format=torch.channels_last)
+        detail = x[:, :DETAIL_CHANNELS]
+        x = _active(self.enter(x))
+        fine = _plus(x, self.before(x))
         x = _active(self.down(fine))
         for layer in self.middle:
-            x = x + _active(layer(x))
+            x = _plus(x, layer(x))
         x = F.interpolate(self.up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-        x = fine + x
-        x = x + _active(self.after(x))
-        x = torch.cat([x, detail], dim=1)
-        correction = F.pixel_shuffle(self.leave(x), 2)
+        x = x + fine
+        x = _plus(x, self.after(x))
+        correction = F.pixel_shuffle(self.leave(torch.cat([x, detail], dim=1)), 2)
         if self.gated:
             correction = correction * _blur(planes[:, -GRID_CHANNELS:])
         return correction
 
-    def _looked_at(self, planes: Tensor) -> list[Tensor]:
-        """Colours around zero; of the pixel grid only its strength, since its sign alternates."""
-        colours, rest = planes[:, :3] - 0.5, planes[:, 3:]
+    def _looked_at(self, planes: Tensor) -> Tensor:
+        """All planes; of the pixel grid its strength, since its sign alternates, or nothing."""
         if self.num_features == 0:
-            return [colours, rest]
-        if self.gated:
-            return [colours, rest[:, :-GRID_CHANNELS]]
-        return [colours, rest[:, :-GRID_CHANNELS], rest[:, -GRID_CHANNELS:].abs()]
+            return planes
+        seen = planes[:, :-GRID_CHANNELS]
+        return seen if self.gated else torch.cat([seen, planes[:, -GRID_CHANNELS:].abs()], dim=1)
 
 
 def _active(x: Tensor) -> Tensor:
@@ -92,11 +92,18 @@ def _active(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1)
 
 
-def _detail(colours: Tensor) -> Tensor:  # [B, 3, H, W]
+def _plus(x: Tensor, layer: Tensor) -> Tensor:
+    """A residual step."""
+    return x + _active(layer)
+
+
+def _detail(
+    pixels: Tensor,  # [B, DETAIL_CHANNELS, H / 2, W / 2] colours of the four pixels of each cell
+    cells: Tensor,  # [B, 3, H / 2, W / 2] their means
+) -> Tensor:  # as `pixels`
     """What is finer than a few pixels, enlarged: the correction resembles this, not the colour."""
-    padded = F.pad(colours, (2, 2, 2, 2), mode="replicate")
-    mean = F.avg_pool2d(F.avg_pool2d(padded, (1, 5), stride=1), (5, 1), stride=1)
-    return (colours - mean) * DETAIL_GAIN
+    mean = F.avg_pool2d(F.pad(cells, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return (pixels - mean.repeat_interleave(4, dim=1)) * DETAIL_GAIN
 
 
 def _blur(grid: Tensor) -> Tensor:  # [B, 2, H, W] -> [B, 1, H, W]
