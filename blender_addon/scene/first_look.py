@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import bpy
 from bpy.app.handlers import persistent
 from mathutils import Vector
@@ -101,10 +103,32 @@ def look_through(
     region = next(region for region in area.regions if region.type == "WINDOW")
     with context.temp_override(window=window, area=area, region=region):
         bpy.ops.view3d.view_center_camera()
+        _clear_of_headers(area, region, space.region_3d)
         wanted = python.preferences().play_after_import if play is None else play
         if wanted and not window.screen.is_animation_playing:
             bpy.ops.screen.animation_play()
     return True
+
+
+def _clear_of_headers(
+    area: bpy.types.Area, region: bpy.types.Region, view: bpy.types.RegionView3D
+) -> None:
+    """Show the photo smaller and lower, so that its upper border can be drawn on.
+
+    Blender fits the camera's picture into the whole view, and lays the view's headers over it.
+    """
+    top = region.y + region.height
+    headers = [r for r in area.regions if r.type in {"HEADER", "TOOL_HEADER"} and r.height > 1]
+    covered = top - min(
+        (r.y for r in headers if region.y + region.height / 2 < r.y < top), default=top
+    )
+    if covered <= 0:
+        return
+    root_two = math.sqrt(2)
+    free = math.sqrt(1 - covered / region.height)
+    view.view_camera_zoom = 50 * ((root_two + view.view_camera_zoom / 50) * free - root_two)
+    shown = (root_two + view.view_camera_zoom / 50) ** 2 / 2  # as Blender's own panning reckons
+    view.view_camera_offset[1] = covered / 2 / (region.height * shown)
 
 
 def _largest_view(
