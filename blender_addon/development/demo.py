@@ -34,7 +34,7 @@ blend = folder + "/sample.blend"
 assert command(["import", photo, "-o", blend, *directed]) == 0
 bpy.ops.wm.open_mainfile(filepath=blend)
 scene = bpy.context.scene
-bpy.ops.cine3d.camera_move(move="orbit", strength=0.35)
+bpy.ops.cine3d.camera_move(move="orbit")
 scene.render.resolution_percentage = round(100 * int(width) / scene.render.resolution_x)
 bpy.ops.wm.save_as_mainfile(filepath=blend)
 video = ["render", blend, "-o", folder + "/sample-blender.mp4", "--frames", "1:" + frames]

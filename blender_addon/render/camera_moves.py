@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import math
-
 import bpy
 from bpy.props import EnumProperty, FloatProperty
-from mathutils import Matrix, Quaternion, Vector
+from mathutils import Matrix, Vector
 
-from cine3d_core.moves import PUBLISHED_MOVES, published_translation
+from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, PUBLISHED, Framing, move_phase, move_pose
 
 from ..compat import fcurves_of, remove_empty_fcurves
 from ..scene import cameras, photo_scene
 from ..scene.photo_operator import PhotoOperator
 
-# The straight published moves need their two ends only; what bends gets a key per eighth of a turn.
-_KEYS = {"up-down": 2, "zoom-in": 2, "side": 2, "circle": 17, "dolly-zoom": 9, "orbit": 9}
-_CLOSED = {"circle", "orbit"}  # frame N is frame 0 again
-_DOLLY = 0.24  # scene units towards the subject, as the published zoom
-_ORBIT_DEG = 3.0
+# The paper's straight moves need their two ends only; what bends gets a key per eighth of a turn.
+_KEYS: dict[str, int] = {
+    **dict.fromkeys(("published-up-down", "published-zoom-in", "published-side"), 2),
+    "handheld": 33,
+}
+_USUAL_KEYS = 17
+_LENS = ("lens", "shift_x", "shift_y")
 
 _MOVES = (
-    ("up-down", "Up and Down", "The paper's move up and down"),
-    ("side", "Side", "The paper's move to the side"),
-    ("zoom-in", "Zoom In", "The paper's move into the picture"),
-    ("circle", "Circle", "The paper's circular move; it loops"),
-    ("dolly-zoom", "Dolly Zoom", "Into the picture while the lens widens"),
     ("orbit", "Orbit", "Around the middle of the picture; it loops"),
+    ("arc", "Arc", "To one side and back, a little closer; it loops"),
+    ("handheld", "Handheld", "The small sway of a camera held by hand; it loops"),
+    ("push-in", "Push In", "Slowly into the picture"),
+    ("pull-back", "Pull Back", "Slowly out of the picture"),
+    ("slide", "Slide", "Slowly to one side"),
+    ("rise", "Rise", "Slowly upwards"),
+    ("dolly-zoom", "Dolly Zoom", "The background grows while the nearest things keep their size"),
+    ("published-circle", "Circle (Paper)", "The paper's circular move; it loops"),
+    ("published-side", "Side (Paper)", "The paper's move to the side"),
+    ("published-up-down", "Up and Down (Paper)", "The paper's move up and down"),
+    ("published-zoom-in", "Zoom In (Paper)", "The paper's move into the picture"),
 )
-assert {name for name, _, _ in _MOVES} >= set(PUBLISHED_MOVES)
+assert {"still", *(name for name, _, _ in _MOVES)} == set(CAMERA_MOVES)
 
 
 def key_move(
@@ -38,10 +44,10 @@ def key_move(
     first_frame: int,
     num_frames: int,
     strength: float,
-    distance: float,
+    framing: Framing,
     unit: float,
 ) -> None:
-    """Write a move as keyframes of location, rotation and lens.
+    """Write a move as keyframes of location, lens and shift.
 
     It starts where the camera was before its last move, so that moves replace one another.
 
@@ -50,30 +56,38 @@ def key_move(
         move: one of the names in `_MOVES`.
         first_frame: where the move begins.
         num_frames: its length; a closed move arrives one frame later where it began.
-        strength: factor of the published size.
-        distance: of the subject, scene units; what dolly zoom and orbit keep in place.
+        strength: factor of the move's size, see `moves.move_pose`.
+        framing: of the photo.
         unit: length of a scene unit in the space of the camera's location.
     """
     take_back(camera)
-    start, lens = camera.matrix_basis.copy(), camera.data.lens
-    count = _KEYS[move]
-    length = num_frames if move in _CLOSED else num_frames - 1
-    _clear(camera, camera.data, first_frame, first_frame + num_frames)
+    data = camera.data
+    start = camera.matrix_basis.copy()
+    closed = move_phase(move, num_frames, num_frames) == 0
+    length = num_frames if closed else num_frames - 1
+    _clear(camera, data, first_frame, first_frame + num_frames)
     before = camera.cine3d_move
-    before.is_moved, before.basis, before.lens = True, _flat(start), lens
+    before.is_moved, before.basis = True, _flat(start)
+    before.lens, before.shift = data.lens, (data.shift_x, data.shift_y)
     before.first, before.last = first_frame, first_frame + num_frames
+    count = _KEYS.get(move, _USUAL_KEYS)
     for k in range(count):
         share = k / (count - 1)
-        offset, turn, zoom = _pose(move, share, strength, distance)
-        scaled = Matrix.Translation(offset * unit) @ turn
-        location, rotation, _ = (start @ scaled).decompose()
+        pose = move_pose(move, share, framing, strength=strength)
         frame = first_frame + share * length
-        _key(camera, location, rotation, frame)
-        if move == "dolly-zoom":
-            camera.data.lens = lens * zoom
-            camera.data.keyframe_insert("lens", frame=frame)
+        x, y, z = pose.translation
+        # The core adds this to the points, so the camera goes the other way; y and z are flipped.
+        camera.location = (start @ Matrix.Translation(Vector((-x, y, z)) * unit)).translation
+        camera.keyframe_insert("location", frame=frame)
+        if not move.startswith(PUBLISHED):
+            longer = max(framing.width, framing.height)
+            data.lens = before.lens * pose.zoom
+            data.shift_x = before.shift[0] - pose.shift[0] * framing.width / longer
+            data.shift_y = before.shift[1] + pose.shift[1] * framing.height / longer
+            for name in _LENS:
+                data.keyframe_insert(name, frame=frame)
     kind = "LINEAR" if count == 2 else "BEZIER"
-    for curve in [*fcurves_of(camera), *fcurves_of(camera.data)]:
+    for curve in [*fcurves_of(camera), *fcurves_of(data)]:
         for point in curve.keyframe_points:
             point.interpolation = kind
         curve.update()
@@ -87,6 +101,7 @@ def take_back(camera: bpy.types.Object) -> bool:
     _clear(camera, camera.data, before.first, before.last)
     camera.matrix_basis = before.basis
     camera.data.lens = before.lens
+    camera.data.shift_x, camera.data.shift_y = before.shift
     before.is_moved = False
     return True
 
@@ -96,45 +111,10 @@ def _flat(matrix: Matrix) -> list[float]:
     return [value for column in matrix.col for value in column]
 
 
-def _pose(
-    move: str, share: float, strength: float, distance: float
-) -> tuple[Vector, Matrix, float]:
-    """Offset in the camera's own axes (scene units), turn about its origin, factor of the lens."""
-    identity = Matrix.Identity(4)
-    if move in PUBLISHED_MOVES:
-        many = 10_000  # frames: a phase as fine as `share`
-        frame = share * (many if move in _CLOSED else many - 1)
-        x, y, z = published_translation(move, round(frame) % many, many)
-        # The core adds this to the points, so the camera goes the other way; y and z are flipped.
-        return Vector((-x, y, z)) * strength, identity, 1.0
-    if move == "dolly-zoom":
-        ahead = min(_DOLLY * strength, 0.9 * distance) * share
-        return Vector((0, 0, -ahead)), identity, (distance - ahead) / distance
-    angle = math.radians(_ORBIT_DEG) * strength
-    yaw, pitch = angle * math.sin(math.tau * share), angle / 2 * math.sin(2 * math.tau * share)
-    turn = Matrix.Rotation(yaw, 4, "Y") @ Matrix.Rotation(pitch, 4, "X")
-    pivot = Vector((0, 0, -distance))
-    return pivot - turn.to_3x3() @ pivot, turn, 1.0
-
-
-def _key(camera: bpy.types.Object, location: Vector, rotation: Quaternion, frame: float) -> None:
-    camera.location = location
-    path = "rotation_euler"
-    if camera.rotation_mode == "QUATERNION":
-        camera.rotation_quaternion, path = rotation, "rotation_quaternion"
-    elif camera.rotation_mode == "AXIS_ANGLE":
-        camera.rotation_mode = "XYZ"
-        camera.rotation_euler = rotation.to_euler("XYZ")
-    else:
-        camera.rotation_euler = rotation.to_euler(camera.rotation_mode, camera.rotation_euler)
-    camera.keyframe_insert("location", frame=frame)
-    camera.keyframe_insert(path, frame=frame)
-
-
 def _clear(camera: bpy.types.Object, data: bpy.types.Camera, first: float, last: float) -> None:
     for owner in (camera, data):
         for curve in fcurves_of(owner):
-            if curve.data_path in {"location", "rotation_euler", "rotation_quaternion", "lens"}:
+            if curve.data_path in {"location", "rotation_euler", "rotation_quaternion", *_LENS}:
                 points = curve.keyframe_points
                 for point in reversed(list(points)):
                     if first <= point.co.x <= last:
@@ -146,6 +126,13 @@ def _clear(camera: bpy.types.Object, data: bpy.types.Camera, first: float, last:
 def location_unit(camera: bpy.types.Object, root: bpy.types.Object) -> float:
     """Length of a scene unit in the space of the camera's location."""
     return 1.0 if camera.parent == root else root.matrix_world.to_scale()[0]
+
+
+def _framing(root: bpy.types.Object) -> Framing:
+    """What the moves have to know of a photo."""
+    width, height = root.cine3d.photo_size
+    near, far, reach = root.cine3d.framing
+    return Framing(width, height, root.cine3d.intrinsics[0], near, far, reach)
 
 
 class CINE3D_OT_camera_move(PhotoOperator, bpy.types.Operator):
@@ -161,15 +148,8 @@ class CINE3D_OT_camera_move(PhotoOperator, bpy.types.Operator):
         name="Strength",
         description="1 = default amount of camera movement",
         default=1.0,
-        soft_min=-3,
-        soft_max=3,
-    )
-    distance: FloatProperty(
-        name="Subject Distance",
-        description="Distance of the point that dolly zoom and orbit keep in place, in scene units",
-        default=2.0,
-        min=0.1,
-        soft_max=20,
+        min=-MAX_STRENGTH,
+        max=MAX_STRENGTH,
     )
 
     def execute(self, context: bpy.types.Context):
@@ -180,7 +160,7 @@ class CINE3D_OT_camera_move(PhotoOperator, bpy.types.Operator):
             first_frame=root.cine3d.first_frame,
             num_frames=root.cine3d.num_frames,
             strength=self.strength,
-            distance=self.distance,
+            framing=_framing(root),
             unit=location_unit(camera, root),
         )
         context.scene.frame_set(context.scene.frame_current)

@@ -110,6 +110,8 @@ def show_photo(
     record = value["camera"]
     settings.photo_size = record["width"], record["height"]
     settings.intrinsics = [record["K"][row][col] for row, col in ((0, 0), (1, 1), (0, 2), (1, 2))]
+    framing = value["framing"]
+    settings.framing = framing["near"], framing["far"], framing["reach"]
     photo_points.replace_points(root, value, arrays)
     timing.pass_on(root)
     if options.set_render_size:

@@ -248,6 +248,13 @@ class CINE3D_PG_root(bpy.types.PropertyGroup):
     intrinsics: FloatVectorProperty(
         name="Intrinsics", description="Focal lengths and centre, in pixels", size=4
     )
+    framing: FloatVectorProperty(
+        name="Framing",
+        description="What camera moves have to know: disparity of the nearest and of the farthest "
+        "surface, and the share of a full move that uncovers no more than it should",
+        size=3,
+        default=(1.0, 0.0, 1.0),
+    )
     num_points: IntProperty(name="Points", description="Points of the 3D view as they were built")
     camera: PointerProperty(
         name="Camera", description="The camera that took the photo", type=bpy.types.Object
@@ -301,6 +308,7 @@ class CINE3D_PG_move(bpy.types.PropertyGroup):
     is_moved: BoolProperty(name="Moved", description="Has keys of a camera move")
     basis: FloatVectorProperty(name="Pose", size=16, subtype="MATRIX")
     lens: FloatProperty(name="Lens")
+    shift: FloatVectorProperty(name="Shift", size=2)
     first: FloatProperty(name="First Key")
     last: FloatProperty(name="Last Key")
 

@@ -42,6 +42,7 @@ def worker_answer(
         "regions": list(regions or [0] * len(groups)),
         "cycles": [cycles for cycles, _ in groups],
         "camera": camera,
+        "framing": {"near": 1.0, "far": 0.1, "reach": 0.7},
         "num_frames": NUM_FRAMES,
         "fps": 25.0,
         "assumed": [],

@@ -56,7 +56,7 @@ def test_the_frame_after_the_loop_is_the_first_bit_for_bit(river, tmp_path):
 def test_all_passes_arrive(river, tmp_path, probe):
     layer = river.view_layers[0]
     layer.use_pass_z = layer.use_pass_vector = layer.cine3d.use_pass_moving = True
-    bpy.ops.cine3d.camera_move(move="side")
+    bpy.ops.cine3d.camera_move(move="published-side")
     render_still(river, tmp_path / "still.png", 6)
     assert set(probe.seen) == {"Combined", "Depth", "Vector", "Moving"}
     depth, vector = probe.seen["Depth"][..., 0], probe.seen["Vector"]
@@ -181,7 +181,7 @@ def test_each_stereo_eye_sees_what_a_camera_in_its_place_sees(river, tmp_path, m
 
 
 def test_an_animation_equals_its_frames_rendered_alone(river, tmp_path):
-    bpy.ops.cine3d.camera_move(move="circle")
+    bpy.ops.cine3d.camera_move(move="published-circle")
     river.frame_start, river.frame_end = 3, 5
     river.render.filepath = str(tmp_path / "clip_")
     river.render.image_settings.file_format = "PNG"

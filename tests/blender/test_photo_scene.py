@@ -10,6 +10,7 @@ from blender_addon.compat import fcurves_of, get_modifier_input, set_modifier_in
 from blender_addon.direct import masks, motion_drawing
 from blender_addon.render import coverage
 from blender_addon.scene import cameras, motion_plane, photo_points, photo_scene, point_nodes
+from cine3d_core.moves import CAMERA_MOVES, Framing, move_phase, move_pose
 from tests.blender.synthetic_scene import NUM_FRAMES, expected_points, show
 
 pytestmark = pytest.mark.blender
@@ -149,26 +150,45 @@ def test_set_timeline_starts_the_loop_at_the_first_frame(scene):
     assert get_modifier_input(modifier, "First Frame") == 101
 
 
-@pytest.mark.parametrize("move", ["up-down", "side", "zoom-in", "circle", "dolly-zoom", "orbit"])
+@pytest.mark.parametrize("move", [name for name in CAMERA_MOVES if name != "still"])
 def test_a_camera_move_is_a_handful_of_ordinary_keys(scene, move):
-    root, _, _ = show(scene)
-    start = scene.camera.matrix_world.copy()
+    show(scene)
     bpy.ops.cine3d.camera_move(move=move)
-    keys = {point.co.x for curve in fcurves_of(scene.camera) for point in curve.keyframe_points}
-    assert 2 <= len(keys) <= 17 and min(keys) == 1
-    scene.frame_set(4)
-    moved = scene.camera.matrix_world.copy()
-    assert (moved.translation - start.translation).length > 1e-3
-    if move in ("circle", "orbit"):
+    curves = [*fcurves_of(scene.camera), *fcurves_of(scene.camera.data)]
+    keys = {point.co.x for curve in curves for point in curve.keyframe_points}
+    assert 2 <= len(keys) <= 33 and min(keys) == 1
+    if move_phase(move, NUM_FRAMES, NUM_FRAMES) == 0:
         scene.frame_set(1)
         first = scene.camera.matrix_world.copy()
         scene.frame_set(1 + NUM_FRAMES)
         np.testing.assert_allclose(scene.camera.matrix_world, first, atol=1e-5)
 
 
+@pytest.mark.parametrize("move", [name for name in CAMERA_MOVES if name != "still"])
+def test_a_camera_move_is_that_of_the_command_line(scene, move):
+    root, value, _ = show(scene)
+    bpy.ops.cine3d.camera_move(move=move, strength=0.8)
+    assert list(root.cine3d.framing) == pytest.approx([1.0, 0.1, 0.7])
+    width, height = root.cine3d.photo_size
+    focal = value["camera"]["K"][0][0]
+    framing = Framing(width, height, focal, *root.cine3d.framing)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    for frame in (1, 1 + NUM_FRAMES // 2, NUM_FRAMES):  # keys lie on the first two of these
+        scene.frame_set(frame)
+        camera = scene.camera.evaluated_get(depsgraph)
+        record, _ = cameras.camera_record(camera, depsgraph, root.matrix_world)
+        pose = move_pose(move, move_phase(move, frame - 1, NUM_FRAMES), framing, strength=0.8)
+        found = np.array(record["world_to_camera"])[:3, 3]
+        np.testing.assert_allclose(found, pose.translation, atol=2e-3)
+        wanted = np.array(value["camera"]["K"])
+        wanted[:2, :2] *= pose.zoom
+        wanted[:2, 2] += np.multiply(pose.shift, (width, height))
+        np.testing.assert_allclose(record["K"], wanted, atol=0.02 * width / 10)
+
+
 def test_the_published_zoom_goes_forward_as_far_as_published(scene):
     show(scene)
-    bpy.ops.cine3d.camera_move(move="zoom-in")
+    bpy.ops.cine3d.camera_move(move="published-zoom-in")
     scene.frame_set(NUM_FRAMES)
     np.testing.assert_allclose(scene.camera.matrix_world.translation, (0, 0.24, 0), atol=1e-5)
 

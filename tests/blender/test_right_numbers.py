@@ -44,11 +44,11 @@ def test_moves_replace_one_another(scene):
     show(scene)
     camera = scene.camera
     start, lens = camera.matrix_basis.copy(), camera.data.lens
-    for move in ("side", "zoom-in", "dolly-zoom", "orbit", "circle", "up-down"):
+    for move in ("published-side", "push-in", "dolly-zoom", "published-circle", "rise", "orbit"):
         bpy.ops.cine3d.camera_move(move=move)
         assert camera.cine3d_move.lens == pytest.approx(lens)
         np.testing.assert_allclose(Matrix(camera.cine3d_move.basis), start, atol=1e-6)
-    assert not fcurves_of(camera.data)  # the lens of the dolly zoom
+    assert not fcurves_of(camera.data)  # lens and shift of the orbit
     bpy.ops.cine3d.camera_back()
     assert not fcurves_of(camera) and camera.data.lens == pytest.approx(lens)
     np.testing.assert_allclose(camera.matrix_basis, start, atol=1e-6)
@@ -57,8 +57,8 @@ def test_moves_replace_one_another(scene):
 def test_a_move_starts_where_the_artist_put_the_camera(scene):
     show(scene)
     scene.camera.location.x = 0.25
-    bpy.ops.cine3d.camera_move(move="side")
-    bpy.ops.cine3d.camera_move(move="zoom-in")
+    bpy.ops.cine3d.camera_move(move="slide")
+    bpy.ops.cine3d.camera_move(move="push-in")
     scene.frame_set(1)
     assert scene.camera.location.x == pytest.approx(0.25, abs=1e-4)
 

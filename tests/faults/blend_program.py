@@ -166,7 +166,7 @@ CASES: dict[str, tuple[Do, Do, str]] = {
     ),
     "scene file gone, volume": (stored(scene_file="/gone"), operator("safe_volume"), "refused"),
     "loop of 0 frames, camera move": (
-        stored(num_frames=0), operator("camera_move", move="circle"), "either",
+        stored(num_frames=0), operator("camera_move", move="published-circle"), "either",
     ),
     "points exported without a scene file": (stored(scene_file="/gone"), PLY, "refused"),
     "points exported to nowhere": (
