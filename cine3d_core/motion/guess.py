@@ -33,7 +33,9 @@ KINDS = ("still", *FLUIDS)
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))
 
 OFFERS = 3  # regions that may flow and are named; more would be noise
-AS_FAR = 0.375  # of the farthest depth: what is nearer does not drift with the sky
+AS_FAR = 0.375  # of the farthest depth: what is nearer does not drift with the sky,
+AS_FAR_UNSURE = 0.6  # nor what is nearer than this where the network is less sure of the sky than
+SURE_SKY = 0.6
 SMALLEST = 0.0005  # share of the picture; smaller finds are dropped
 
 Array = NDArray[Any]
@@ -82,11 +84,14 @@ def guess_mask(
 def _before_sky(depth: DepthMap) -> Mask:  # [H, W]
     """What the network takes for sky although it stands before it, as hills in the haze do.
 
-    Drifting, it would be torn from the ground that it belongs to.
+    Drifting, it would be torn from the ground that it belongs to. The less the network is sure,
+    the farther it must be to drift.
     """
     assert depth.fluid is not None
-    far = depth.depth > AS_FAR * depth.depth.max()
-    return ((depth.fluid.argmax(0) == SKY - 1) & ~far[0]).cpu().numpy()
+    far = depth.depth[0] / depth.depth.max()
+    sky = depth.fluid[SKY - 1]
+    near = (far < AS_FAR) | ((far < AS_FAR_UNSURE) & (sky < SURE_SKY))
+    return ((depth.fluid.argmax(0) == SKY - 1) & near).cpu().numpy()
 
 
 def offered_regions(
