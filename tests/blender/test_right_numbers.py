@@ -44,7 +44,7 @@ def test_moves_replace_one_another(scene):
     show(scene)
     camera = scene.camera
     start, lens = camera.matrix_basis.copy(), camera.data.lens
-    for move in ("published-side", "push-in", "dolly-zoom", "published-circle", "rise", "orbit"):
+    for move in ("published-side", "push-in", "dolly-zoom", "rise", "orbit", "published-circle"):
         bpy.ops.cine3d.camera_move(move=move)
         assert camera.cine3d_move.lens == pytest.approx(lens)
         np.testing.assert_allclose(Matrix(camera.cine3d_move.basis), start, atol=1e-6)
