@@ -231,7 +231,7 @@ class CINE3D_OT_points_look(PhotoOperator, bpy.types.Operator):
         max=10,
     )
     viewport_density: bpy.props.FloatProperty(
-        name="Viewport Density",
+        name="View Density",
         description="Share of the points shown",
         subtype="FACTOR",
         default=1.0,
@@ -251,7 +251,7 @@ class CINE3D_OT_points_look(PhotoOperator, bpy.types.Operator):
         root = photo_scene.active_root(context)
         values = {
             "Point Size": self.point_size,
-            "Viewport Density": self.viewport_density,
+            "View Density": self.viewport_density,
             "Render Density": self.render_density,
         }
         photo_points.set_look(root, values)
