@@ -36,7 +36,7 @@ MISSING_MATERIAL = "Cine3D Engine Is Missing"
 Socket = bpy.types.NodeSocket
 
 # What an artist may change in the modifier; the rest is told to it by the photo.
-LOOKS = ("Point Size", "View Density", "Render Density")
+LOOKS = ("Point Size", "Viewport Density", "Render Density")
 # Modifier inputs: name, socket type, default, minimum, maximum, description.
 _COMMON_INPUTS = (
     (
@@ -47,7 +47,7 @@ _COMMON_INPUTS = (
         10.0,
         "Radius; 1 leaves no gaps seen from the photo",
     ),
-    ("View Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points shown"),
+    ("Viewport Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points shown"),
     ("Render Density", "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the points rendered"),
     (PLAYING, "NodeSocketFloat", 1.0, 0.0, 1.0, "Share of the shown points while playing"),
     ("As Points", "NodeSocketBool", True, None, None, "Off: a mesh of vertices, for exporters"),
@@ -251,7 +251,7 @@ def _thin_out(build: _Builder, given: bpy.types.Node, geometry: Socket) -> Socke
         "GeometryNodeSwitch",
         build.node("GeometryNodeIsViewport").outputs[0],
         given.outputs["Render Density"],
-        build.math("MULTIPLY", given.outputs["View Density"], given.outputs[PLAYING]),
+        build.math("MULTIPLY", given.outputs["Viewport Density"], given.outputs[PLAYING]),
         input_type="FLOAT",
     ).outputs[0]
     chance = build.node("FunctionNodeRandomValue", 0.0, 1.0, data_type="FLOAT")

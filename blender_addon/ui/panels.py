@@ -182,7 +182,8 @@ class CINE3D_PT_points(_PhotoSidebar, bpy.types.Panel):
             column = layout.column(heading=obj.name)
             for name in point_nodes.LOOKS:
                 owner, attribute = modifier_input(photo_points.points_modifier(obj), name)
-                column.prop(owner, attribute, text=name)
+                # as older files name it, too, but short enough for the sidebar
+                column.prop(owner, attribute, text=name.replace("Viewport", "View"))
         row = layout.row(align=True)
         row.operator("cine3d.points_look", text="Set All")
         row.operator("cine3d.set_timeline", text="Set Timeline")
@@ -251,7 +252,7 @@ class CINE3D_OT_points_look(PhotoOperator, bpy.types.Operator):
         root = photo_scene.active_root(context)
         values = {
             "Point Size": self.point_size,
-            "View Density": self.viewport_density,
+            "Viewport Density": self.viewport_density,
             "Render Density": self.render_density,
         }
         photo_points.set_look(root, values)

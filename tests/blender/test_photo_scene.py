@@ -94,7 +94,7 @@ def test_density_keeps_its_share_of_the_points_and_the_same_ones(scene):
     obj = photo_points.point_objects(root)[0]
     modifier = photo_points.points_modifier(obj)
     set_modifier_input(modifier, "As Points", False)
-    set_modifier_input(modifier, "View Density", 0.25)
+    set_modifier_input(modifier, "Viewport Density", 0.25)
     set_modifier_input(modifier, "Render Density", 0.25)
     scene.frame_set(1)
     some, _ = evaluated_positions(obj)
@@ -108,7 +108,7 @@ def test_importing_again_updates_points_and_keeps_the_artists_work(scene):
     scene.camera.location.x = 0.1
     scene.camera.keyframe_insert("location", frame=1)
     root.location = (1, 2, 3)
-    looks = {"Point Size": 2.0, "View Density": 0.5, "Render Density": 0.25}
+    looks = {"Point Size": 2.0, "Viewport Density": 0.5, "Render Density": 0.25}
     photo_points.set_look(root, looks)
     again, _, arrays = show(scene, num_static=100, seed=1)
     assert again == root and tuple(root.location) == (1, 2, 3)
