@@ -63,7 +63,7 @@ def key_move(
     take_back(camera)
     data = camera.data
     start = camera.matrix_basis.copy()
-    closed = move_phase(move, num_frames, num_frames) == 0
+    closed = move_phase(move, 1, 1) == 0  # of any length, damaged files have loops of 0 frames
     length = num_frames if closed else num_frames - 1
     _clear(camera, data, first_frame, first_frame + num_frames)
     before = camera.cine3d_move

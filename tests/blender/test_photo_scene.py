@@ -186,6 +186,13 @@ def test_a_camera_move_is_that_of_the_command_line(scene, move):
         np.testing.assert_allclose(record["K"], wanted, atol=0.02 * width / 10)
 
 
+@pytest.mark.parametrize("move", ["orbit", "slide", "published-circle"])
+def test_a_damaged_file_with_a_loop_of_no_frames_takes_a_camera_move(scene, move):
+    root, _, _ = show(scene)
+    root.cine3d.num_frames = 0
+    assert bpy.ops.cine3d.camera_move(move=move) == {"FINISHED"}
+
+
 def test_the_published_zoom_goes_forward_as_far_as_published(scene):
     show(scene)
     bpy.ops.cine3d.camera_move(move="published-zoom-in")
