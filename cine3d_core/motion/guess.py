@@ -33,6 +33,7 @@ KINDS = ("still", *FLUIDS)
 SKY, WATER, FALLS, SMOKE, FIRE = range(1, len(KINDS))
 
 OFFERS = 3  # regions that may flow and are named; more would be noise
+# Chosen on the check photographs, of which they cost little sky, and by eye on hills at dusk.
 AS_FAR = 0.375  # of the farthest depth: what is nearer does not drift with the sky,
 AS_FAR_UNSURE = 0.6  # nor what is nearer than this where the network is less sure of the sky than
 SURE_SKY = 0.6
