@@ -87,7 +87,6 @@ release: dist
 # The README's pictures, from what make demo left.
 pictures: setup
 	$(RUN) -m tests.docs_pictures $(OUT)/sample.cine3d docs/images
-	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o docs/images/sample.gif --size 320
 
 # The synthetic test scenes (docs/truth.md), about ten minutes of one core.
 truth: .venv-bpy-5.0.1/.installed

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-PHOTO = ROOT / "docs/sample/photo.jpg"
-HINTS = ROOT / "docs/sample/hints.json"
+PHOTO = ROOT / "tests/bridge/photo.jpg"
+HINTS = ROOT / "tests/bridge/hints.json"
 SIZE = 160  # px, long side of the sample scene
 
 # Runs a command that must be refused, and returns its one sentence (a fixture).

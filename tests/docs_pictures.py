@@ -21,7 +21,7 @@ from cine3d_core.render.frame import render_frame
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample"
-PANEL = (640, 468)  # width, height of one picture of four
+PANEL = (640, 426)  # width, height of one picture of four
 
 
 def panel(rgb: Tensor, title: str) -> np.ndarray:
@@ -53,21 +53,21 @@ def stages(scene_path: Path) -> np.ndarray:
     return np.vstack([np.hstack(top), np.hstack(bottom)])
 
 
-# Loop: start, middle, last frame before the seam. Camera: the ends of every move.
+# Loop: start, middle, last frame before the seam. Camera: moves where they are farthest away.
 SHOTS = (
     ("still", 0),
     ("still", 30),
     ("still", 59),
-    ("circle", 30),
-    ("side", 0),
-    ("side", 59),
-    ("up-down", 0),
-    ("zoom-in", 59),
+    ("orbit", 15),
+    ("orbit", 45),
+    ("slide", 30),
+    ("rise", 30),
+    ("push-in", 30),
 )
 
 
 def shots(scene_path: Path) -> np.ndarray:
-    """Frames of the loop and of the ends of the camera moves."""
+    """Frames of the loop and of camera moves."""
     scene = load_scene(scene_path)
     prepared = prepare_on(scene, torch.device("cpu"))
     panels = []

@@ -55,7 +55,7 @@ def test_blenders_main_thread_runs_on_while_a_photo_of_1280_pixels_is_built(
 ):
     """50 ms at a time is the promise; the machine's load is allowed for."""
     arguments = {
-        "photo": str(repository / "docs" / "sample" / "photo.jpg"),
+        "photo": str(repository / "tests" / "bridge" / "photo.jpg"),
         "scene_file": str(tmp_path / "sample.cine3d"),
         "settings": {"size": 1280},
     }

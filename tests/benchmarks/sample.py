@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PHOTO = ROOT / "docs" / "sample" / "photo.jpg"
-HINTS = ROOT / "docs" / "sample" / "hints.json"
+PHOTO = ROOT / "tests" / "bridge" / "photo.jpg"
+HINTS = ROOT / "tests" / "bridge" / "hints.json"
 
 
 def sample_photo(folder: Path, width: int) -> Path:

@@ -184,7 +184,7 @@ def test_preview_motion_and_proposed_mask_need_no_build(river):
 
 def test_a_proposed_mask_takes_the_place_of_the_painted_one(scene, repository):
     scene.cine3d.size, scene.cine3d.frames = WIDTH, 8
-    photo = repository / "docs" / "sample" / "photo.jpg"
+    photo = repository / "tests" / "bridge" / "photo.jpg"
     assert bpy.ops.cine3d.import_photo(filepath=str(photo)) == {"FINISHED"}
     root = photo_scene.roots(scene)[0]
     assert bpy.ops.cine3d.new_mask() == {"FINISHED"}

@@ -108,7 +108,7 @@ def _head(bench: Bench) -> list[str]:
         "",
         f"- {card_facts().told()}",
         f"- PyTorch {torch.__version__}",
-        "- scene: " + ("a small river" if bench.dry else "the sample photo, 1280 px"),
+        "- scene: " + ("a small river" if bench.dry else "tests/bridge at 1280 px"),
     ]
 
 

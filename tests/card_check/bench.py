@@ -22,7 +22,7 @@ from tests.river import river_motion, river_scene
 MOVE = "published-circle"  # of the camera
 CPU, CARD = torch.device("cpu"), torch.device("cuda:0")
 ROOT = Path(__file__).parents[2]
-PHOTO, HINTS = ROOT / "docs/sample/photo.jpg", ROOT / "docs/sample/hints.json"
+PHOTO, HINTS = ROOT / "tests/bridge/photo.jpg", ROOT / "tests/bridge/hints.json"
 LEVEL = 1 / 255
 
 

@@ -57,7 +57,7 @@ def test_every_move_is_covered_for_every_lens(size: tuple[int, int], lens_mm: fl
     assert least >= 0.999 and share == 0
 
 
-@pytest.mark.parametrize("photo", ["docs/sample/photo.jpg", "tests/truth_textures/fog.jpg"])
+@pytest.mark.parametrize("photo", ["tests/bridge/photo.jpg", "tests/truth_textures/fog.jpg"])
 def test_every_move_of_a_photograph_is_covered(photo: str) -> None:
     """Built with nothing drawn; by the networks that the project ships."""
     scene = build_scene(ROOT / photo, BuildSettings(size=240, frames=FRAMES))

@@ -152,7 +152,7 @@ def test_a_text_file_is_refused(spoiled, tmp_path):
 
 def test_imported_networks_build_and_render_through_the_command(checkpoints, tmp_path, monkeypatch):
     monkeypatch.setenv("CINE3D_MODELS", str(tmp_path / "models"))
-    sample = Path(__file__).resolve().parents[3] / "docs" / "sample"
+    sample = Path(__file__).resolve().parents[3] / "tests" / "bridge"
     scene, frames = tmp_path / "scene.cine3d", tmp_path / "frames"
     assert main(["models", "import-official", str(checkpoints)]) == 0
     build = ["build", str(sample / "photo.jpg"), "-o", str(scene), "--size", "192"]
@@ -164,7 +164,7 @@ def test_imported_networks_build_and_render_through_the_command(checkpoints, tmp
 
 
 def test_the_official_networks_ask_for_a_mask_and_an_arrow(tmp_path, capsys):
-    sample = Path(__file__).resolve().parents[3] / "docs" / "sample"
+    sample = Path(__file__).resolve().parents[3] / "tests" / "bridge"
     build = ["build", str(sample / "photo.jpg"), "-o", str(tmp_path / "a.cine3d")]
     assert main([*build, "--models", "official"]) == 2
     assert "mask and at least one arrow" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from cine3d_core.files.models.networks import Networks
 from cine3d_core.motion.guess import guess_mask
 from cine3d_core.settings import BuildSettings
 
-SAMPLE = Path(__file__).resolve().parents[3] / "docs" / "sample" / "photo.jpg"
+SAMPLE = Path(__file__).resolve().parents[3] / "tests" / "bridge" / "photo.jpg"
 SIZE = (937, 1280)  # that the places below are measured in
 SOLID = {  # left, top, right, bottom
     "tower": (375, 195, 590, 700),

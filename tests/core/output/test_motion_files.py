@@ -13,7 +13,7 @@ from cine3d_core.motion.draw import draw_motion, draw_wheel, what_moves
 from cine3d_core.scene import MotionField
 from tests.river import HEIGHT, WIDTH, river_motion
 
-SAMPLE = Path(__file__).resolve().parents[3] / "docs" / "sample"
+SAMPLE = Path(__file__).resolve().parents[3] / "tests" / "bridge"
 
 
 def swaying() -> MotionField:

@@ -32,7 +32,7 @@ from cine3d_core.worker.jobs import JOBS
 from cine3d_core.worker.requests import asked
 from cine3d_core.worker.server import JobInput, JobResult
 
-SAMPLE = Path(__file__).resolve().parents[3] / "docs" / "sample" / "photo.jpg"
+SAMPLE = Path(__file__).resolve().parents[3] / "tests" / "bridge" / "photo.jpg"
 SIDE = 256  # of the photo, and of all that is made of it: a power of two, so that shares are exact
 ARROWS = [[0.25, 0.875, 0.375, 0.875], [0.625, 0.875, 0.75, 0.9375]]  # shares of the photo's sides
 
