@@ -10,7 +10,12 @@ BLENDERS := 4.5.15 5.0.1
 BLENDERS_BY_HAND := 4.2.23 5.2.3
 PYTHON_OF_5.2.3 := python3.13
 
-.PHONY: setup demo test test-core lint docs test-blender test-blender-all extension pictures truth evaluate bench gpu-check faults pins dist release clean
+# Two processes side by side, each on its half of the processor cores: threads of one process wait
+# for each other, so that the two together need little more time than one of them alone.
+HALF_EACH = OMP_NUM_THREADS=$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // 2))')
+SIDE_BY_SIDE = $(HALF_EACH) $(MAKE) --no-print-directory --jobs=2
+
+.PHONY: setup demo demo-command-line demo-blender test test-core lint docs test-blender test-blender-all extension pictures truth evaluate bench gpu-check faults pins dist release clean
 
 setup: $(VENV)/.installed
 
@@ -22,18 +27,30 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 		--constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup .venv-bpy-4.5.15/.installed
-	mkdir -p $(OUT)
+demo: setup
+	$(SIDE_BY_SIDE) demo-command-line demo-blender
+	@echo "Done. In $(OUT): sample.mp4, sample.cine3d and sample.ply from the command line;"
+	@echo "sample.blend, sample-blender.mp4, sample-blender.ply and the extension from Blender."
+
+demo-command-line: setup
+	@mkdir -p $(OUT)
 	$(RUN) -m cine3d_core.cli build docs/sample/photo.jpg --hints docs/sample/hints.json \
 		-o $(OUT)/sample.cine3d
 	$(RUN) -m cine3d_core.cli render $(OUT)/sample.cine3d -o $(OUT)/sample.mp4 --camera orbit
 	$(RUN) -m cine3d_core.cli export $(OUT)/sample.cine3d -o $(OUT)/sample.ply
-	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-4.5.15/bin/python -m blender_addon.development.demo \
-		docs/sample/photo.jpg $(OUT) --hints docs/sample/hints.json
-	@echo "Done. In $(OUT): sample.mp4, sample.cine3d and sample.ply from the command line;"
-	@echo "sample.blend, sample-blender.mp4, sample-blender.ply and the extension from Blender."
 
-test: lint docs test-core test-blender
+# What Blender says is in a file, where it does not stand between the lines of the command.
+demo-blender: .venv-bpy-4.5.15/.installed
+	@mkdir -p $(OUT)
+	CINE3D_WORKER_PYTHON=$(CURDIR)/$(RUN) .venv-bpy-4.5.15/bin/python -m blender_addon.development.demo \
+		docs/sample/photo.jpg $(OUT) --hints docs/sample/hints.json > $(OUT)/blender.log 2>&1 || \
+		(cat $(OUT)/blender.log; false)
+
+# What each of them prints stays together, where make can do that (GNU make 4).
+test: setup
+	$(SIDE_BY_SIDE) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+		lint docs $(addprefix test-blender-,$(BLENDERS))
+	$(MAKE) --no-print-directory test-core
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -44,12 +61,14 @@ docs: setup
 	$(VENV)/bin/mkdocs build --strict --quiet
 
 # The stages' own tests, which also tell how much of the stages they run; then all others.
+# As many processes as cores, up to four, of one thread each.
 STAGE_TESTS := $(addprefix tests/core/,imaging layers motion points test_borders.py)
+PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 test-core: setup
-	$(RUN) -m coverage run -m pytest $(STAGE_TESTS)
+	$(PYTEST) --cov --cov-report= $(STAGE_TESTS)
 	@printf 'Coverage of the stages (imaging, layers, motion, points) by their tests, percent: '
 	$(RUN) -m coverage report --format=total
-	$(RUN) -m pytest $(STAGE_TESTS:%=--ignore=%)
+	$(PYTEST) $(STAGE_TESTS:%=--ignore=%)
 
 # Blender's Python has no torch; the worker is the core's. The stamps are kept: make would remove
 # them as intermediate files, and install again every time.
