@@ -3,8 +3,8 @@
     python -m blender_addon.development.demo PHOTO FOLDER
 
 Builds the zip, installs it into a throw-away profile, imports the photo, keys a camera move,
-renders it with the engine and leaves a .blend, an MP4 and a PLY. Needs `bpy`; the worker's Python
-is named by CINE3D_WORKER_PYTHON.
+renders the loop with the engine and leaves a .blend, an MP4 and a PLY. Needs `bpy`; the worker's
+Python is named by CINE3D_WORKER_PYTHON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ADDON = "bl_ext.user_default.cine3d"
 _PROGRAM = f"""
 import sys
 import bpy
-zip_file, photo, hints, folder, frames, width = sys.argv[1:7]
+zip_file, photo, hints, folder, width = sys.argv[1:6]
 bpy.ops.extensions.package_install_files(
     filepath=zip_file, repo="user_default", enable_on_install=True)
 bpy.context.preferences.filepaths.save_version = 0
@@ -37,8 +37,7 @@ scene = bpy.context.scene
 bpy.ops.cine3d.camera_move(move="orbit")
 scene.render.resolution_percentage = round(100 * int(width) / scene.render.resolution_x)
 bpy.ops.wm.save_as_mainfile(filepath=blend)
-video = ["render", blend, "-o", folder + "/sample-blender.mp4", "--frames", "1:" + frames]
-assert command(video) == 0
+assert command(["render", blend, "-o", folder + "/sample-blender.mp4"]) == 0
 assert command(["export", blend, "-o", folder + "/sample-blender.ply", "--frame", "1"]) == 0
 bpy.ops.preferences.addon_disable(module="{_ADDON}")
 """
@@ -50,7 +49,6 @@ def main() -> int:
     parser.add_argument("photo", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--hints", type=Path, help="arrows and outlines of what moves")
-    parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--width", type=int, default=640, help="of the video")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +58,7 @@ def main() -> int:
         environment.pop("PYTHONPATH", None)
         hints = str(chosen.hints.resolve()) if chosen.hints else ""
         places = [str(extension), str(chosen.photo.resolve()), hints, str(chosen.folder.resolve())]
-        program = [sys.executable, "-c", _PROGRAM, *places, str(chosen.frames), str(chosen.width)]
+        program = [sys.executable, "-c", _PROGRAM, *places, str(chosen.width)]
         return subprocess.run(program, cwd=profile, env=environment, timeout=1800).returncode
 
 
