@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from cine3d_core.cli import main
 from tests.command_line import HINTS, PHOTO, SIZE, Refused, files_below
@@ -26,6 +28,15 @@ def still_frames(sample_scene: Path) -> Path:
     assert main(["render", str(sample_scene), "-o", str(folder), "--camera", "still",
                  "--frames", "0:7"]) == 0  # fmt: skip
     return folder
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Two threads for torch, in tests that compare bits: `make test` gives a process only one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

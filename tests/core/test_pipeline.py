@@ -104,6 +104,7 @@ def test_what_the_callback_raises_stops_the_build(tmp_path: Path, stage: str) ->
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_the_same_photo_gives_the_same_scene(tmp_path: Path) -> None:
     small_sample(tmp_path / "photo.png")
     settings = ramp_and_mask(tmp_path)
@@ -146,6 +147,7 @@ def test_every_frame_is_finite_covered_and_in_range(prepared: PreparedScene) -> 
         assert frame.depth[frame.alpha > 0.5].min() > 0
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_frames_in_any_order_have_the_same_bits(prepared: PreparedScene) -> None:
     path = open_camera_path(prepared.scene, "circle", None)
     rising = [render_frame(prepared, shot_of(path, i), i).rgb for i in range(4)]
@@ -155,6 +157,7 @@ def test_frames_in_any_order_have_the_same_bits(prepared: PreparedScene) -> None
     assert torch.equal(rising[2], afresh)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_the_loop_closes_for_any_camera(prepared: PreparedScene) -> None:
     camera = move_camera(prepared.scene.camera, "published-side", 2, 6)
     first, last = drawn(prepared, camera, 0), drawn(prepared, camera, 6)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
@@ -145,6 +146,7 @@ def test_refinement_follows_a_resize_of_everything():
     assert differs.float().mean() < 0.01
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_refinement_gives_the_same_bits_twice():
     side = disc()
     raw, sky = blurred(side, 3.0), noise(8, 1, HEIGHT, WIDTH)

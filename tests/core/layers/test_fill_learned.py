@@ -55,6 +55,7 @@ def test_what_covers_the_hole_has_no_say():
     assert torch.equal(first[:, hole[0]], second[:, hole[0]])
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_painting_twice_gives_the_same_bits():
     rgb, (context, hole) = picture(40, 90, seed=6), half_covered(40, 90)
     network = trained(7)

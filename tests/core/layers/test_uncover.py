@@ -157,6 +157,7 @@ def test_filling_follows_a_resize_of_everything():
     assert max(shares) < 1.15 * min(shares)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_filling_gives_the_same_bits_twice_and_keeps_its_input():
     ldi = layers_of(noise(4, 3, HEIGHT, WIDTH), torch.where(box(), 1.5, 6.0))
     before = ldi.rgba.clone()

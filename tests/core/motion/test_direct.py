@@ -117,6 +117,7 @@ def test_regions_that_cannot_be_used_are_told_in_a_sentence(region: MotionRegion
         directed(region)
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_drawing_everything_twice_gives_the_same_bits():
     regions = (
         MotionRegion(LEFT, hints=(arrow(50, 60, 20, 7),)),

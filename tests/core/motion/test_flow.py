@@ -120,6 +120,7 @@ def test_an_arrow_outside_the_mask_counts_by_its_direction():
     assert (field.velocity[0, 45:75] > 0.4).all()
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_the_same_input_gives_the_same_bits():
     mask = box(0, 20, WIDTH, 100) & ~box(90, 50, 110, 70)
     hints = [arrow(20, 60, 30, 5), arrow(150, 60, 20, -10)]

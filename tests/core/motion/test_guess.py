@@ -67,6 +67,7 @@ def test_sky_is_found_by_position_when_the_depth_knows_nothing_of_it():
     assert overlap(guess_mask(rgb, blind).mask[:, :HORIZON], slice(0, HORIZON)) > 0.85
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_guesses_are_the_same_bits_twice():
     rgb, depth = landscape(water=True)
     first, second = guess_mask(rgb, depth), guess_mask(rgb, depth)

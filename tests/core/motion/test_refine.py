@@ -68,6 +68,7 @@ def test_a_region_with_an_arrow_hears_no_other():
     torch.testing.assert_close(hint[:, 70, 110], torch.tensor([0.0, 1.0]))
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_the_same_picture_gives_the_same_bits():
     task = task_of(lake(), HINTS)
     refine = MotionRefiner(wild_network())

@@ -60,6 +60,7 @@ def test_what_lies_under_a_stroke_is_as_the_stroke_says():
     assert mask[paint_strokes([moves], HEIGHT, WIDTH) & ~under_rests].all()
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_the_same_strokes_give_the_same_bits():
     stroke = Stroke(((30.0, 70.0), (80.0, 80.0)), width=6)
     start = torch.rand(1, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(4))
