@@ -56,6 +56,7 @@ NOT_RUN = {
     "make setup": _INDEX,
     "make demo": "installs Blender from a package index; its three commands are run here",
     "make test": _TESTS,
+    "make test-core": _TESTS,
     "make test-blender-5.0.1": _TESTS,
     "make docs": "builds the site; `make test` does it beside the tests",
     "make dist": "builds the published packages; tests/test_release.py is about them",
