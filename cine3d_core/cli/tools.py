@@ -78,7 +78,10 @@ _TRAINING = {name: f"training.{name}.command" for name in ("see", "motion", "inp
 _EVALUATION = {
     "renderer": "evaluation.renderer.measure",
     "notes": "evaluation.notes.measure",
-    **{name: f"evaluation.{name}" for name in ("depth", "motion", "stereo", "photos", "fluid")},
+    **{
+        name: f"evaluation.{name}"
+        for name in ("depth", "motion", "stereo", "photos", "fluid", "inpainting")
+    },
 }
 
 

@@ -7,7 +7,7 @@ bool [N, 1, S, S]; `guess` is the analytic fill of the whole photograph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +121,7 @@ def covered_crops(
 
 def pack_photos(
     photos: Sequence[Path],
-    disparities: Sequence[NDArray[np.floating]],  # of the same photographs, in their order
+    disparities: Mapping[Path, NDArray[np.floating]],  # of some photographs, these or others
     data: Path,
     *,
     silhouettes: int,
@@ -134,7 +134,7 @@ def pack_photos(
         target = data / f"{path.stem}.npz"
         if not target.exists():
             rgb = read_photo(path, max_side=LONG_SIDES[number % len(LONG_SIDES)]).rgb
-            others = [d for other, d in enumerate(disparities) if other != number]
+            others = [disparity for other, disparity in disparities.items() if other != path]
             made = covered_crops(
                 rgb, others, silhouettes=silhouettes, crops=crops, seed=seed + number
             )

@@ -166,6 +166,18 @@ def preview(
     return np.vstack(rows)
 
 
+def read_photographs(data: Path, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Packed crops of those of the named photographs that are there.
+
+    Raises:
+        InputError: none is.
+    """
+    paths = [path for path in sorted(data.glob("*.npz")) if path.stem in names]
+    if not paths:
+        raise InputError(f"{data} holds none of the held-out photographs: {', '.join(names)}")
+    return {path.stem: _crops_of(path) for path in paths}
+
+
 def read_split(
     data: Path, config: InpaintTrainingConfig
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -176,13 +188,17 @@ def read_split(
     """
     split: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     for path in sorted(data.glob("*.npz")):
-        arrays = inpaint_data.read_crops(path)
-        held_out = path.stem in config.validation_photos
-        for number in range(len(arrays["hole"])):
-            split[held_out].append({name: plane[number] for name, plane in arrays.items()})
+        split[path.stem in config.validation_photos].extend(_crops_of(path))
     if not split[0]:
         raise InputError(f"{data} holds no packed photographs; run `cine3d train inpaint photos`")
     return split
+
+
+def _crops_of(path: Path) -> list[dict[str, Any]]:
+    arrays = inpaint_data.read_crops(path)
+    return [
+        {name: plane[at] for name, plane in arrays.items()} for at in range(len(arrays["hole"]))
+    ]
 
 
 def train(config: InpaintTrainingConfig, data: Path, out: Path, *, encoder: Path) -> Path:

@@ -126,3 +126,8 @@ def test_the_hinge_is_silent_once_both_sides_are_sure():
     sure_real, sure_fake = [[torch.tensor([2.0])]], [[torch.tensor([-2.0])]]
     assert float(adversarial.discriminator_loss(sure_fake, sure_real)) == 0
     assert float(adversarial.discriminator_loss(sure_real, sure_fake)) == 6
+
+
+def test_a_photograph_that_nobody_packed_is_named(data: Path):
+    with pytest.raises(InputError, match="none of the held-out photographs: z"):
+        train.read_photographs(data, ("z",))
