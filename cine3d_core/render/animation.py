@@ -27,6 +27,7 @@ from cine3d_core.render.fragments import Points, SplatParams
 from cine3d_core.render.lift import Lift, flowed_positions, scene_flow
 from cine3d_core.render.place import place_points, screen_motion, surface_neighbours
 from cine3d_core.render.splat import CloudAttributes, Clouds, cloud_attributes, splat_clouds
+from cine3d_core.render.texture import texture_of_points
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 
 BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
@@ -160,7 +161,10 @@ def _attributes(
     )
     numbers = torch.arange(len(groups), device=order.device).repeat_interleave(sizes)
     numbers = 2 * numbers + cloud.inpainted[order[len(static) :]]  # see `_phases`
-    return cloud_attributes(torch.cat([cloud.rgb[order], cloud.features[order]], dim=1), numbers)
+    texture = cloud.rgb.new_zeros(len(order), 1)
+    texture[len(static) :, 0] = texture_of_points(scene, order[len(static) :])
+    columns = torch.cat([cloud.rgb[order], cloud.features[order], texture], dim=1)
+    return cloud_attributes(columns, numbers)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Two splatted clouds become one picture (paper, section 3.4, Eq. 4).
 
 The cross-fade of the forward and the backward cloud, without the two flaws of the published one:
-gaps that the water left behind are filled from the other cloud, and the texture contrast that a
-mixture of two unrelated pictures loses is put back.
+gaps that the water left behind are filled from the other cloud, and the texture contrast that is
+lost where unrelated pictures are mixed, and where points lie between pixels, is put back.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cine3d_core.imaging.launch import may_launch
 from cine3d_core.render import blend_kernels as kernels
+from cine3d_core.render.contrast import restore_contrast
 from cine3d_core.scene import SplatImage
 
 COLOURS = 3  # the first channels of a splatted cloud
@@ -27,7 +27,7 @@ class BlendParams:
     """How the two clouds are blended."""
 
     # "eq4" weighs by exp(-depth), the paper; "linear" by exp(disparity) normalised once per scene;
-    # "variance" is "linear" with the lost texture contrast put back.
+    # "variance" is "linear" with the photo's texture contrast put back.
     weights: Literal["variance", "linear", "eq4"] = "variance"
     contrast_window: float = 1 / 60  # of the long side; what counts as texture for "variance"
 
@@ -38,6 +38,7 @@ class SplatChannels:
 
     rgb: slice
     features: slice
+    texture: int  # variance of brightness that the photo has around moving points; 0 for others
     phase: int  # cross-fade weight of moving points in [0, 1]; 0 for static ones
     moving: int
     motion: slice  # px to the previous frame (x, y), to the next (x, y)
@@ -46,8 +47,8 @@ class SplatChannels:
 def splat_channels(num_features: int) -> SplatChannels:
     """Layout for clouds with `num_features` learned features."""
     end = COLOURS + num_features
-    motion = slice(end + 2, end + 6)
-    return SplatChannels(slice(0, COLOURS), slice(COLOURS, end), end, end + 1, motion)
+    colours, features, motion = slice(0, COLOURS), slice(COLOURS, end), slice(end + 3, end + 7)
+    return SplatChannels(colours, features, end, end + 1, end + 2, motion)
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,17 @@ def blend_directions(
     blended, share = mix(forward, backward, moment)
     features = blended.features
     if params.weights == "variance":
-        a, b = forward.features[channels.rgb], backward.features[channels.rgb]
         moving = features[channels.moving : channels.moving + 1]
+        texture = features[channels.texture : channels.texture + 1]
         step = contrast_step(features.shape[1], features.shape[2], params)
+        mixture = features[channels.rgb]  # where it lies
         if mix is _mix_on_card:
             from cine3d_core.render.card import picture  # imports Warp, see `launch`
 
-            mixture = features[channels.rgb]  # where it lies
-            picture.restore_contrast(a, b, share, moving, mixture, step=step)
+            picture.restore_contrast(mixture, texture, share, moving, step=step)
         else:
-            features[channels.rgb] = restore_contrast(a, b, share, moving, step=step)
+            rgb = restore_contrast(mixture, texture, share, moving, step=step)
+            features[channels.rgb] = rgb
     return blended
 
 
@@ -233,70 +235,3 @@ def contrast_step(height: int, width: int, params: BlendParams) -> int:
     """Pixels between the local means of a picture, which are smooth: a coarse grid will do."""
     window = max(3, round(max(height, width) * params.contrast_window))
     return max(2, window // 4)
-
-
-def restore_contrast(
-    a: Tensor,  # [3, H, W]
-    b: Tensor,  # [3, H, W]
-    share: Tensor,  # [1, H, W] of b
-    moving: Tensor,  # [1, H, W] in [0, 1]
-    *,
-    step: int,  # px; local means are over windows of about 4 steps
-) -> Tensor:
-    """The share-weighted mixture of two pictures with the local contrast of its sources: [3, H, W].
-
-    Two unrelated textures mixed half and half lose 29 % of their contrast. With deviations da and
-    db of their brightness from the local means, the mixture's variance falls short of its sources'
-    by s (1 - s) (da - db)^2; its deviation grows by what is missing. Colours are scaled, so that no
-    tint appears that neither source has. Nothing is missing, and nothing changes, where the
-    pictures agree or one of them has all the weight.
-    """
-    if a.device.type != "cpu":
-        return _restored(a, b, share, moving, step)  # looking for a part would wait for the device
-    mixed = torch.lerp(a, b, share)
-    if not bool((moving > 0).any()):
-        return mixed
-    # Only rows and columns with something moving, and around them what their windows reach.
-    box = _bounding_box(moving[0], 4 * step)
-    region = (slice(None), *box)
-    mixed[region] = _restored(a[region], b[region], share[region], moving[region], step)
-    return mixed
-
-
-def _restored(a: Tensor, b: Tensor, share: Tensor, moving: Tensor, step: int) -> Tensor:
-    mixed = torch.lerp(a, b, share)
-    # What has no weight, as the black of a hole, must not darken the mean of what lies beside it.
-    known_a, known_b = (16 * (1 - share)).clamp(max=1), (16 * share).clamp(max=1)
-    seen = torch.lerp(b, a, known_a), torch.lerp(a, b, known_b)
-    brightness = torch.stack([picture.mean(dim=0) for picture in seen])
-    means = _local_mean(brightness, step)
-    deviation_a, deviation_b = (brightness - means).split(1)
-    deviation = torch.lerp(deviation_a, deviation_b, share)
-    missing = share * (1 - share) * (deviation_a - deviation_b) ** 2
-    energies = torch.cat([missing, deviation**2]) * moving
-    missing, present = _local_mean(energies, step).split(1)
-    # A deviation of one 8-bit level is noise: a flat sky is not amplified.
-    gain = (1 + missing / (present + 1 / 255**2)).clamp(1.0, 2.0).sqrt()
-    # Static pixels beside the water, and pixels that are not mixed, have nothing to gain.
-    mixing = moving * (16 * share * (1 - share)).clamp(max=1)
-    growth = (gain - 1) * mixing * deviation
-    mixed_brightness = mixed.mean(dim=0, keepdim=True).clamp(min=1 / 255)
-    return mixed * (1 + growth / mixed_brightness).clamp(0.0, 2.0)
-
-
-def _bounding_box(mask: Tensor, margin: int) -> tuple[slice, slice]:
-    """Rows and columns with something in a mask [H, W], with a margin, aligned to it."""
-    box = []
-    for axis in (1, 0):
-        inside = torch.nonzero(mask.any(dim=axis))[:, 0]
-        first = max(0, int(inside[0]) - margin) // margin * margin
-        box.append(slice(first, int(inside[-1]) + margin + 1))
-    return box[0], box[1]
-
-
-def _local_mean(image: Tensor, step: int) -> Tensor:
-    """Means over windows of about 4 `step`: [C, H, W]."""
-    size = image.shape[1:]
-    coarse = functional.avg_pool2d(image[None], step, ceil_mode=True, count_include_pad=False)
-    coarse = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
-    return functional.interpolate(coarse, tuple(size), mode="bilinear", align_corners=False)[0]

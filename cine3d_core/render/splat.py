@@ -190,7 +190,7 @@ def _splat_clouds_cpu(
 ) -> list[SplatImage]:
     count, own, attributes = len(clouds.phases), clouds.own, clouds.attributes
     vectors = np.empty((count, 1, 0), np.float32) if own is None else own.contiguous().numpy()
-    channels = splat_channels(attributes.channels - COLOURS)
+    channels = splat_channels(attributes.channels - COLOURS - 1)
     planes = channels.motion.start + vectors.shape[2] + 1  # disparity last
     out = torch.empty(count, planes, height, width)
     alpha = torch.empty(count, height, width)

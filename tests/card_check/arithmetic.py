@@ -102,7 +102,7 @@ def stages(counts: Counts, decoder: ResidualDecoder | None, size: tuple[int, int
         ),
         Stage("detail", 2 * (6 + 3 + 2 * planes) * plane, 2 * 90 * counts.pixels),
         Stage("cross-fade", (2 * (planes + 1) + planes + 2) * plane, 60 * counts.pixels),
-        Stage("contrast", (7 + 2 + 2 + 4 + 2 + 2 + 4 + 3 + 3) * plane, 80 * counts.pixels),
+        Stage("contrast", (4 + 2 + 2 + 4 + 1 + 1 + 6 + 3) * plane, 70 * counts.pixels),
         Stage("holes", 17 * plane, 30 * counts.pixels),
     ]
     if decoder is not None:

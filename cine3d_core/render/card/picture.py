@@ -1,6 +1,6 @@
 """Kernels on whole pictures: sharpening, cross-fade, contrast.
 
-Those of `render.sharpen` and `render.blend` for graphics cards.
+Those of `render.sharpen`, `render.blend` and `render.contrast` for graphics cards.
 """
 
 # Warp reads the annotations and bodies of kernels as a language of its own: compiling checks it.
@@ -19,8 +19,13 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from cine3d_core.imaging.launch import launch
+from cine3d_core.render.contrast import LARGEST_GAIN, LEAST_MOVING, NOISE
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
+
+LARGEST = wp.constant(LARGEST_GAIN)
+LEAST = wp.constant(LEAST_MOVING)
+SILENT = wp.constant(NOISE)
 
 
 @wp.func
@@ -163,22 +168,13 @@ def mixed(
 
 @wp.kernel
 def _brightness(
-    a: wp.array2d[wp.float32],  # [3, P]
-    b: wp.array2d[wp.float32],
-    share: wp.array[wp.float32],
-    out: wp.array2d[wp.float32],  # [2, P]
+    rgb: wp.array2d[wp.float32],  # [3, P]
+    moving: wp.array[wp.float32],
+    out: wp.array2d[wp.float32],  # [2, P]: of what moves, and its share
 ):
     p = wp.tid()
-    # What has no weight, as the black of a hole, must not darken the mean of what lies beside it.
-    known_a = wp.min(16.0 * (1.0 - share[p]), 1.0)
-    known_b = wp.min(16.0 * share[p], 1.0)
-    first = wp.float32(0.0)
-    second = wp.float32(0.0)
-    for channel in range(3):
-        first += _lerp(b[channel, p], a[channel, p], known_a)
-        second += _lerp(a[channel, p], b[channel, p], known_b)
-    out[0, p] = first / 3.0
-    out[1, p] = second / 3.0
+    out[0, p] = (rgb[0, p] + rgb[1, p] + rgb[2, p]) / 3.0 * moving[p]
+    out[1, p] = moving[p]
 
 
 @wp.func
@@ -208,30 +204,34 @@ def _in_coarse(p: wp.int32, height: wp.int32, width: wp.int32, coarse: wp.array3
     return wp.vec2(column * scale_x - 0.5, row * scale_y - 0.5)
 
 
+@wp.func
+def _deviation(
+    rgb: wp.array2d[wp.float32], p: wp.int32, means: wp.array3d[wp.float32], at: wp.vec2
+):
+    """Of the brightness of a pixel from the mean around it of what moves."""
+    brightness = (rgb[0, p] + rgb[1, p] + rgb[2, p]) / 3.0
+    return brightness - _enlarged(means, 0, at) / wp.max(_enlarged(means, 1, at), LEAST)
+
+
 @wp.kernel
-def _energies(
-    brightness: wp.array2d[wp.float32],  # [2, P]
+def _energy(
+    rgb: wp.array2d[wp.float32],  # [3, P]
     means: wp.array3d[wp.float32],  # [2, h, w]
-    share: wp.array[wp.float32],
     moving: wp.array[wp.float32],
     height: wp.int32,
     width: wp.int32,
-    out: wp.array2d[wp.float32],  # [2, P]: missing, present
+    out: wp.array2d[wp.float32],  # [1, P]
 ):
     p = wp.tid()
-    at = _in_coarse(p, height, width, means)
-    first = brightness[0, p] - _enlarged(means, 0, at)
-    second = brightness[1, p] - _enlarged(means, 1, at)
-    deviation = _lerp(first, second, share[p])
-    out[0, p] = share[p] * (1.0 - share[p]) * (first - second) * (first - second) * moving[p]
-    out[1, p] = deviation * deviation * moving[p]
+    deviation = _deviation(rgb, p, means, _in_coarse(p, height, width, means))
+    out[0, p] = deviation * deviation * moving[p]
 
 
 @wp.kernel
 def _grow(
-    brightness: wp.array2d[wp.float32],
-    means: wp.array3d[wp.float32],
-    energies: wp.array3d[wp.float32],  # [2, h, w]
+    means: wp.array3d[wp.float32],  # [2, h, w]
+    energy: wp.array3d[wp.float32],  # [1, h, w]
+    texture: wp.array[wp.float32],
     share: wp.array[wp.float32],
     moving: wp.array[wp.float32],
     height: wp.int32,
@@ -240,13 +240,10 @@ def _grow(
 ):
     p = wp.tid()
     at = _in_coarse(p, height, width, means)
-    first = brightness[0, p] - _enlarged(means, 0, at)
-    second = brightness[1, p] - _enlarged(means, 1, at)
-    deviation = _lerp(first, second, share[p])
-    missing = _enlarged(energies, 0, at)
-    present = _enlarged(energies, 1, at)
-    # A deviation of one 8-bit level is noise: a flat sky is not amplified.
-    gain = wp.sqrt(wp.clamp(1.0 + missing / (present + 1.0 / 65025.0), 1.0, 2.0))
+    deviation = _deviation(rgb, p, means, at)
+    present = _enlarged(energy, 0, at) / wp.max(_enlarged(means, 1, at), LEAST)
+    wanted = texture[p] / wp.max(moving[p], LEAST)
+    gain = wp.sqrt(wp.clamp((wanted + SILENT) / (present + SILENT), 1.0, LARGEST))
     mixing = moving[p] * wp.min(16.0 * share[p] * (1.0 - share[p]), 1.0)
     growth = (gain - 1.0) * mixing * deviation
     level = wp.max((rgb[0, p] + rgb[1, p] + rgb[2, p]) / 3.0, 1.0 / 255.0)
@@ -256,26 +253,24 @@ def _grow(
 
 
 def restore_contrast(
-    a: Tensor,  # [3, H, W]
-    b: Tensor,
+    mixture: Tensor,  # [3, H, W], changed in place
+    texture: Tensor,  # [1, H, W]
     share: Tensor,  # [1, H, W]
     moving: Tensor,  # [1, H, W]
-    mixture: Tensor,  # [3, H, W], changed in place
     *,
     step: int,
 ) -> None:
-    """See `render.blend.restore_contrast`; the whole picture, since finding a part would wait."""
+    """See `render.contrast`; the whole picture, since finding a part would wait."""
     _, height, width = mixture.shape
-    area = height * width
-    brightness, energies = mixture.new_empty(2, area), mixture.new_empty(2, area)
-    first, second = a.contiguous().view(3, -1), b.contiguous().view(3, -1)
-    weights = share.contiguous().view(-1), moving.contiguous().view(-1)
-    size = (height, width)
-    launch(_brightness, area, first, second, weights[0], brightness)
-    means = _coarse_mean(brightness.unflatten(1, size), step)
-    launch(_energies, area, brightness, means, *weights, *size, energies)
-    coarse = _coarse_mean(energies.unflatten(1, size), step)
-    launch(_grow, area, brightness, means, coarse, *weights, *size, mixture.view(3, -1))
+    area, size = height * width, (height, width)
+    rgb = mixture.view(3, -1)
+    bright, energy = mixture.new_empty(2, area), mixture.new_empty(1, area)
+    planes = [plane.contiguous().view(-1) for plane in (texture, share, moving)]
+    launch(_brightness, area, rgb, planes[2], bright)
+    means = _coarse_mean(bright.unflatten(1, size), step)
+    launch(_energy, area, rgb, means, planes[2], *size, energy)
+    coarse = _coarse_mean(energy.unflatten(1, size), step)
+    launch(_grow, area, means, coarse, *planes, *size, rgb)
 
 
 def _coarse_mean(planes: Tensor, step: int) -> Tensor:

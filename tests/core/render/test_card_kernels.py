@@ -137,10 +137,11 @@ def pair_of_pictures(height: int, width: int) -> tuple[SplatImage, SplatImage]:
     pictures = []
     for _ in range(2):
         alpha = (torch.rand(1, height, width, generator=generator) * 1.3).clamp(0, 1)
-        features = torch.rand(7, height, width, generator=generator) * (alpha > 0)
+        features = torch.rand(8, height, width, generator=generator) * (alpha > 0)
         features[3:5] = features[3:5] * 2 - 1
-        features[6, :, : width // 2] = 0  # share of what moves
-        features[5] *= features[6]
+        features[7, :, : width // 2] = 0  # share of what moves
+        features[5] *= 0.1 * features[7]  # texture
+        features[6] *= features[7]
         pictures.append(SplatImage(features, alpha, torch.rand(1, height, width) * (alpha > 0)))
     return pictures[0], pictures[1]
 

@@ -28,7 +28,7 @@ def splat(height: int, width: int, num_features: int = 6, seed: int = 0) -> Spla
     def rand(channels: int) -> torch.Tensor:
         return torch.rand(channels, height, width, generator=generator)
 
-    return SplatImage(rand(3 + num_features + 2), torch.ones(1, height, width), rand(1))
+    return SplatImage(rand(3 + num_features + 3), torch.ones(1, height, width), rand(1))
 
 
 def trained(seed: int = 0, **architecture: int) -> decoder.ResidualDecoder:
