@@ -15,7 +15,7 @@ PYTHON_OF_5.2.3 := python3.13
 HALF_EACH = OMP_NUM_THREADS=$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // 2))')
 SIDE_BY_SIDE = $(HALF_EACH) $(MAKE) --no-print-directory --jobs=2
 
-.PHONY: setup demo demo-command-line demo-blender test test-core lint docs test-blender test-blender-all extension pictures truth evaluate bench gpu-check faults pins dist release clean
+.PHONY: setup demo demo-command-line demo-blender test test-core test-stages test-others lint docs test-blender test-blender-all extension pictures truth evaluate bench gpu-check faults pins dist release clean
 
 setup: $(VENV)/.installed
 
@@ -46,11 +46,12 @@ demo-blender: .venv-bpy-4.5.15/.installed
 		docs/sample/photo.jpg $(OUT) --hints docs/sample/hints.json > $(OUT)/blender.log 2>&1 || \
 		(cat $(OUT)/blender.log; false)
 
-# What each of them prints stays together, where make can do that (GNU make 4).
+# What each of them prints stays together, where make can do that (GNU make 4). test-others,
+# which takes all cores, runs alone.
 test: setup
 	$(SIDE_BY_SIDE) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
-		lint docs $(addprefix test-blender-,$(BLENDERS))
-	$(MAKE) --no-print-directory test-core
+		lint docs $(addprefix test-blender-,$(BLENDERS)) test-stages
+	$(MAKE) --no-print-directory test-others
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -60,15 +61,19 @@ lint: setup
 docs: setup
 	$(VENV)/bin/mkdocs build --strict --quiet
 
-# The stages' own tests, which also tell how much of the stages they run; then all others.
-# As many processes as cores, up to four, of one thread each.
+test-core: test-stages test-others
+
+# The stages' own tests, which also tell how much of the stages they run.
 STAGE_TESTS := $(addprefix tests/core/,imaging layers motion points test_borders.py)
-PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
-test-core: setup
-	$(PYTEST) --cov --cov-report= $(STAGE_TESTS)
+test-stages: setup
+	$(RUN) -m coverage run -m pytest $(STAGE_TESTS)
 	@printf 'Coverage of the stages (imaging, layers, motion, points) by their tests, percent: '
-	$(RUN) -m coverage report --format=total
-	$(PYTEST) $(STAGE_TESTS:%=--ignore=%)
+	@$(RUN) -m coverage report --format=total
+
+# All others, in as many processes as cores, up to four, of one thread each.
+test-others: setup
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal \
+		$(STAGE_TESTS:%=--ignore=%)
 
 # Blender's Python has no torch; the worker is the core's. The stamps are kept: make would remove
 # them as intermediate files, and install again every time.
