@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 MULTIPLE = 32  # the sides of the input must be multiples of the network's total stride
+SLOPE = 0.2  # of the activations, for what is below zero
 
 
 class InpaintingNetwork(nn.Module):
@@ -63,4 +64,9 @@ def build(*, widths: tuple[int, ...] = (24, 48, 96, 128, 128)) -> InpaintingNetw
 
 def _conv(inside: int, outside: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inside, outside, 3, stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(convolution, nn.LeakyReLU(0.2))
+    # PyTorch's own start shrinks the signal at every layer: of a picture, a twentieth would be left
+    # where the coarsest level sees it, and nothing would be learned (He et al., ICCV 2015).
+    nn.init.kaiming_normal_(convolution.weight, a=SLOPE)
+    assert convolution.bias is not None
+    nn.init.zeros_(convolution.bias)
+    return nn.Sequential(convolution, nn.LeakyReLU(SLOPE))

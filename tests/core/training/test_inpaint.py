@@ -131,3 +131,17 @@ def test_the_hinge_is_silent_once_both_sides_are_sure():
 def test_a_photograph_that_nobody_packed_is_named(data: Path):
     with pytest.raises(InputError, match="none of the held-out photographs: z"):
         train.read_photographs(data, ("z",))
+
+
+def test_an_untrained_network_passes_the_picture_on_to_its_coarsest_level():
+    """With PyTorch's own start it saw little but constants there, and 780 steps taught nothing."""
+    torch.manual_seed(0)
+    network = networks.build()
+    seen: list[torch.Tensor] = []
+    network.middle.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    plane = torch.ones(1, 1, 64, 64)
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.rand(1, 3, 64, 64), plane, plane)
+    one, other = seen
+    assert (one - other).std() > 0.1 * one.std()
