@@ -42,7 +42,10 @@ class InpaintingNetwork(nn.Module):
         context: Tensor,  # [B, 1, H, W] 1 where the colours are the picture's own
         hole: Tensor,  # [B, 1, H, W] 1 where colours are wanted; the rest is not looked at
     ) -> Tensor:  # [B, 3, H, W]
-        """The guess, corrected in the hole; in [0, 1]. Sides must be multiples of `MULTIPLE`."""
+        """The guess, corrected in the hole. Sides must be multiples of `MULTIPLE`.
+
+        In [0, 1], except in training: a colour cut off there would teach nothing any more.
+        """
         known = guess * (context + hole)
         x = self.stem(F.pixel_unshuffle(torch.cat([known, context, hole], dim=1), 2))
         levels = []
@@ -54,7 +57,8 @@ class InpaintingNetwork(nn.Module):
             fine = levels.pop()
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), fine], dim=1))
         correction = F.pixel_shuffle(self.last(x), 2)
-        return (guess + hole * correction).clamp(0, 1)
+        painted = guess + hole * correction
+        return painted if self.training else painted.clamp(0, 1)
 
 
 def build(*, widths: tuple[int, ...] = (24, 48, 96, 128, 128)) -> InpaintingNetwork:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cine3d_core.errors import InputError
+from cine3d_core.networks import inpainting as networks
 from cine3d_core.networks.efficientnet_lite import LITE0, EfficientNetLite
 from cine3d_core.training import adversarial, perceptual
 from cine3d_core.training.inpaint import data as inpaint_data
