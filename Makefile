@@ -48,7 +48,7 @@ demo-blender: .venv-bpy-4.5.15/.installed
 
 # What each of them prints stays together, where make can do that (GNU make 4). test-others,
 # which takes all cores, runs alone.
-test: setup
+test: setup $(BLENDERS:%=.venv-bpy-%/.installed)
 	$(SIDE_BY_SIDE) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
 		lint docs $(addprefix test-blender-,$(BLENDERS)) test-stages
 	$(MAKE) --no-print-directory test-others
