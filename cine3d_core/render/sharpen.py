@@ -21,31 +21,39 @@ from cine3d_core.networks.features import GRID_CHANNELS
 from cine3d_core.render.blend import SplatChannels
 from cine3d_core.scene import SplatImage
 
+# Of the range of colours around a moving pixel: so far it may leave that range. Else the crests
+# between two points of a texture, which no point shows, would stay flat.
+CREST = 0.25
 SOLID = 0.5  # coverage around a pixel below which there is no second difference
 
 
 def restore_detail(image: SplatImage, channels: SplatChannels) -> SplatImage:
     """A splatted cloud with the detail that its colours lost; as it is if it has no pixel grid.
 
-    No colour leaves the range of those around it, so that edges get no halo.
+    No colour leaves the range of those around it, so that edges get no halo. What moves may leave
+    it a little: water has crests rather than edges.
     """
     end = channels.features.stop
     if end - channels.features.start < GRID_CHANNELS:
         return image
     features = image.features
     grid = features[end - GRID_CHANNELS : end]
+    moving = features[channels.moving : channels.moving + 1]
     if may_launch(features) and not features.requires_grad:
         from cine3d_core.render.card import picture  # imports Warp, see `launch`
 
-        colours = picture.sharpened(features[channels.rgb], grid, image.alpha, SOLID)
+        colours = picture.sharpened(
+            features[channels.rgb], grid, image.alpha, moving, solid=SOLID, crest=CREST
+        )
     elif features.device.type != "cpu" or features.requires_grad:
-        colours = sharpened_torch(features[channels.rgb], grid, image.alpha)
+        colours = sharpened_torch(features[channels.rgb], grid, image.alpha, moving)
     else:
         colours = torch.empty_like(features[channels.rgb])
         _sharpen(
             features[channels.rgb].contiguous().numpy(),
             grid.contiguous().numpy(),
             image.alpha[0].contiguous().numpy(),
+            moving[0].contiguous().numpy(),
             colours.numpy(),
         )
     return SplatImage(
@@ -59,6 +67,7 @@ def sharpened_torch(
     rgb: Tensor,  # [3, H, W]
     grid: Tensor,  # [2, H, W] along x, along y, in [-1, 1]
     alpha: Tensor,  # [1, H, W]
+    moving: Tensor,  # [1, H, W] in [0, 1]
 ) -> Tensor:  # [3, H, W]
     """`_sharpen` in torch operations: any device, differentiable."""
     between = (1 - grid.square()) / 8  # f (1 - f) / 2
@@ -68,8 +77,9 @@ def sharpened_torch(
     along_y = rows[:, 2:] + rows[:, :-2] - 2 * rgb
     sharp = rgb - between[:1] * along_x - between[1:] * along_y
     low, high = -F.max_pool2d(-wide, 3, stride=1)[0], F.max_pool2d(wide, 3, stride=1)[0]
+    room = CREST * moving * (high - low)
     around = -F.max_pool2d(-F.pad(alpha[None], (1, 1, 1, 1), mode="replicate"), 3, stride=1)[0]
-    return torch.where(around > SOLID, sharp.clamp(low, high), rgb)
+    return torch.where(around > SOLID, sharp.clamp(low - room, high + room), rgb)
 
 
 @compiled()
@@ -77,10 +87,12 @@ def _sharpen(
     rgb: np.ndarray,  # [3, H, W]
     grid: np.ndarray,  # [2, H, W]
     alpha: np.ndarray,  # [H, W]
+    moving: np.ndarray,  # [H, W]
     out: np.ndarray,  # [3, H, W]
 ) -> None:
     _, height, width = rgb.shape
     one, two, eighth = np.float32(1.0), np.float32(2.0), np.float32(0.125)
+    crest = np.float32(CREST)
     for row in prange(height):
         above, below = max(row - 1, 0), min(row + 1, height - 1)
         # With a column more on either side; loops without conditions, which vectorise.
@@ -103,7 +115,9 @@ def _sharpen(
                 along_y = plane[above, x] + plane[below, x]
                 sharp = value - (one - across * across) * eighth * (along_x - two * value)
                 sharp -= (one - down * down) * eighth * (along_y - two * value)
-                sharp = max(sharp, min(low[x], low[x + 1], low[x + 2]))
-                sharp = min(sharp, max(high[x], high[x + 1], high[x + 2]))
+                least_around = min(low[x], low[x + 1], low[x + 2])
+                most_around = max(high[x], high[x + 1], high[x + 2])
+                room = crest * moving[row, x] * (most_around - least_around)
+                sharp = min(max(sharp, least_around - room), most_around + room)
                 solid = min(least[x], least[x + 1], least[x + 2]) > SOLID
                 out[channel, row, x] = sharp if solid else value

@@ -43,9 +43,11 @@ def _sharpen(
     rgb: wp.array2d[wp.float32],  # [3, P]
     grid: wp.array2d[wp.float32],  # [2, P]
     alpha: wp.array[wp.float32],  # [P]
+    moving: wp.array[wp.float32],  # [P]
     height: wp.int32,
     width: wp.int32,
     solid: wp.float32,
+    crest: wp.float32,
     out: wp.array2d[wp.float32],  # [3, P]
 ):
     p = wp.tid()
@@ -76,18 +78,21 @@ def _sharpen(
             along_y = rgb[channel, top * width + column] + rgb[channel, bottom * width + column]
             sharp = value - (1.0 - across * across) * 0.125 * (along_x - 2.0 * value)
             sharp = sharp - (1.0 - down * down) * 0.125 * (along_y - 2.0 * value)
-            sharp = wp.min(wp.max(sharp, low), high)
+            room = crest * moving[p] * (high - low)
+            sharp = wp.min(wp.max(sharp, low - room), high + room)
         out[channel, p] = sharp
 
 
-def sharpened(rgb: Tensor, grid: Tensor, alpha: Tensor, solid: float) -> Tensor:
-    """See `render.sharpen.sharpened_torch`; alpha [1, H, W]."""
+def sharpened(
+    rgb: Tensor, grid: Tensor, alpha: Tensor, moving: Tensor, *, solid: float, crest: float
+) -> Tensor:
+    """See `render.sharpen.sharpened_torch`; alpha and moving [1, H, W]."""
     _, height, width = rgb.shape
     out = torch.empty_like(rgb, memory_format=torch.contiguous_format)
     planes = (x.contiguous().view(len(x), -1) for x in (rgb, grid))
     area = height * width
-    flat = alpha.contiguous().view(-1)
-    launch(_sharpen, area, *planes, flat, height, width, solid, out.view(3, -1))
+    flat = (x.contiguous().view(-1) for x in (alpha, moving))
+    launch(_sharpen, area, *planes, *flat, height, width, solid, crest, out.view(3, -1))
     return out
 
 

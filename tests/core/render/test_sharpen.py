@@ -48,14 +48,29 @@ def test_no_colour_leaves_the_range_of_its_surroundings():
     assert float(restored.min()) >= float(rgb.min()) and float(restored.max()) <= float(rgb.max())
 
 
+def test_crests_between_points_come_back_where_the_picture_moves():
+    truth = waves(40, 60, 0.5)
+    linear = torch.lerp(waves(40, 60, 0.0), waves(40, 60, 1.0), 0.5)
+    image = splat(linear, torch.stack([torch.zeros(40, 60), torch.ones(40, 60)]))
+    static = restore_detail(image, CHANNELS).features[CHANNELS.rgb]
+    image.features[CHANNELS.moving] = 1
+    moving = restore_detail(image, CHANNELS).features[CHANNELS.rgb]
+    inner = (slice(None), slice(2, -2), slice(2, -2))
+    errors = [float((p - truth)[inner].square().mean()) for p in (static, moving)]
+    assert errors[1] < 0.7 * errors[0]
+    assert float(static[inner].max()) < float(moving[inner].max()) <= float(truth.max())
+
+
 def test_the_compiled_loop_equals_torch():
     generator = np.random.default_rng(3)
     rgb = torch.from_numpy(generator.random((3, 33, 47), np.float32))
     grid = torch.from_numpy(generator.uniform(-1, 1, (2, 33, 47)).astype(np.float32))
     image = splat(rgb, grid)
     image.alpha[:] = torch.from_numpy(generator.random((1, 33, 47), np.float32)) > 0.03
+    moving = torch.from_numpy(generator.random((1, 33, 47), np.float32))
+    image.features[CHANNELS.moving] = moving
     restored = restore_detail(image, CHANNELS)
-    expected = sharpened_torch(rgb, grid, image.alpha)
+    expected = sharpened_torch(rgb, grid, image.alpha, moving)
     torch.testing.assert_close(restored.features[CHANNELS.rgb], expected, atol=1e-6, rtol=0)
     assert torch.equal(restored.features[3:], image.features[3:])
 
