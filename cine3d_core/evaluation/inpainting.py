@@ -37,7 +37,7 @@ from cine3d_core.training.trainer import shipped
 # A batch of one crop -> colours [3, S, S]; what it says outside the hole is not looked at.
 Paint = Callable[[InpaintBatch], Tensor]
 OPENCV_RADIUS = 5  # px around a pixel that OpenCV's fills look at
-CROPS = 8  # of a photograph that are looked at, evenly spread
+CROPS = 4  # of a photograph that are looked at, evenly spread
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,29 @@ def painting_methods(network: networks.InpaintingNetwork) -> dict[str, Paint]:
     return methods
 
 
+@dataclass(frozen=True)
+class JudgedCrop:
+    """A crop, and the features of its truth that hed-lpips compares with."""
+
+    batch: InpaintBatch  # of one
+    features: list[Tensor] | None  # None: hed-lpips is not measured
+
+
 @torch.no_grad()
-def score_crop(
-    paint: Paint, crop: InpaintBatch, judge: HedLpips | None
-) -> tuple[HoleScores, float]:
+def score_crop(paint: Paint, crop: JudgedCrop, judge: HedLpips | None) -> tuple[HoleScores, float]:
     """Of one crop, and its mean squared error in the hole."""
-    truth, hole = crop.truth[0], crop.hole[0]
-    painted = torch.lerp(truth, paint(crop).clamp(0, 1), hole)  # nothing else is judged
+    truth, hole = crop.batch.truth[0], crop.batch.hole[0]
+    painted = torch.lerp(truth, paint(crop.batch).clamp(0, 1), hole)  # nothing else is judged
     similarity = gradient_similarity(painted, truth)
     error = masked_mean(squared_error(painted, truth), hole)
+    perceptual = None
+    if judge is not None and crop.features is not None:
+        perceptual = distance(judge.distance_maps(judge.features(painted), crop.features), hole)
     scores = HoleScores(
         psnr=psnr(error),
         gmsd=masked_deviation(similarity, at_size(hole, *similarity.shape[1:])),
         l1=masked_mean((painted - truth).abs().mean(dim=0, keepdim=True), hole),
-        hed_lpips=None if judge is None else _hed_lpips(judge, painted, truth, hole),
+        hed_lpips=perceptual,
     )
     return scores, error
 
@@ -87,14 +96,20 @@ def score_photographs(
     judge: HedLpips | None,
 ) -> Iterator[tuple[str, str, HoleScores]]:
     """Photograph, method and scores; `photographs` are packed crops by name."""
-    for name, crops in photographs.items():
-        batches = [to_batch([crop]) for crop in crops[:: max(1, len(crops) // CROPS)]]
-        weights = np.array([float(batch.hole.sum()) for batch in batches])
+    for name, packed in photographs.items():
+        chosen = packed[:: max(1, len(packed) // CROPS)][:CROPS]
+        crops = [judged(to_batch([crop]), judge) for crop in chosen]
+        weights = np.array([float(crop.batch.hole.sum()) for crop in crops])
         for method, paint in methods.items():
-            found = [score_crop(paint, batch, judge) for batch in batches]
+            found = [score_crop(paint, crop, judge) for crop in crops]
             scores = mean_scores([scores for scores, _ in found])
             error = float(np.average([error for _, error in found], weights=weights))
             yield name, method, HoleScores(**{**vars(scores), "psnr": psnr(error)})
+
+
+def judged(batch: InpaintBatch, judge: HedLpips | None) -> JudgedCrop:
+    """A crop with what the judge sees in its truth."""
+    return JudgedCrop(batch, None if judge is None else judge.features(batch.truth[0]))
 
 
 def mean_scores(scores: Sequence[HoleScores]) -> HoleScores:
@@ -148,11 +163,6 @@ def run(args: argparse.Namespace) -> None:
     found = list(tqdm(rows, unit="row"))
     print(f"{len(photographs)} photographs, at most {CROPS} crops each, in the holes:")
     print(table(found))
-
-
-def _hed_lpips(judge: HedLpips, painted: Tensor, truth: Tensor, hole: Tensor) -> float:
-    maps = judge.distance_maps(judge.features(painted), judge.features(truth))
-    return distance(maps, hole)
 
 
 def _with_opencv(crop: InpaintBatch, kind: int) -> Tensor:

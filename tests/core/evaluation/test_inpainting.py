@@ -36,8 +36,9 @@ def test_a_method_that_knows_the_truth_scores_best(photographs: Photographs):
 def test_what_a_method_says_outside_the_hole_does_not_count(photographs: Photographs):
     crop = inpaint_data.to_batch(photographs["b"][:1])
     wild = torch.lerp(torch.rand(1, 3, 192, 192), crop.guess, crop.hole)
-    plain, _ = inpainting.score_crop(lambda crop: crop.guess[0], crop, None)
-    assert inpainting.score_crop(lambda crop: wild[0], crop, None)[0] == plain
+    judged = inpainting.judged(crop, None)
+    plain, _ = inpainting.score_crop(lambda crop: crop.guess[0], judged, None)
+    assert inpainting.score_crop(lambda crop: wild[0], judged, None)[0] == plain
 
 
 def test_an_untrained_network_and_the_analytic_fill_are_one_in_the_table(photographs: Photographs):
