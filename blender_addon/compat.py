@@ -119,11 +119,14 @@ def take_paint_brush(window: bpy.types.Window, area: bpy.types.Area) -> bool:
     """Give an Image Editor in Paint mode a brush where it has none; whether it has one now.
 
     From 4.3 on brushes are assets. Blender reads them in its own time, and tells who asks before
-    that to ask again.
+    that to ask again. Nor has an editor that was opened just now a tool yet, and Blender crashes
+    when it is to hold a brush.
     """
     paint = window.scene.tool_settings.image_paint
     if paint.brush is not None or "asset_activate" not in dir(bpy.ops.brush):
         return True
+    if window.workspace.tools.from_space_image_mode("PAINT", create=False) is None:
+        return False
     region = next(region for region in area.regions if region.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
         if bpy.ops.brush.asset_activate.poll():

@@ -35,7 +35,7 @@ SHOTS = (
     *("6-annotation-and-preview", "7-mask", "8-drop-asks"),
 )
 SESSIONS = ("first", "second", "artist")  # the later ones go on with the file of the first
-ALONE = ("hand", "photographs")  # sessions that go on with no other
+ALONE = ("hand", "mask", "photographs")  # sessions that go on with no other
 PROGRAMS = ("xvfb-run", "import", "xdotool")
 
 

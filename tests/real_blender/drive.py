@@ -326,6 +326,10 @@ if __name__ == "__main__":
         import hand as by_hand
 
         SESSIONS["hand"] = by_hand.STEPS
+    if PLACES["session"] == "mask":
+        import mask
+
+        SESSIONS["mask"] = mask.STEPS
     if PLACES["session"] == "photographs":
         import photographs
 
