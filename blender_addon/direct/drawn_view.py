@@ -49,6 +49,7 @@ def draw_drawing(context: bpy.types.Context, root: bpy.types.Object) -> None:
     """Arrows with handles, outlines, strokes and pins, in every kind of shading."""
     direct, scale = root.cine3d_direct, context.preferences.system.ui_scale
     tinted = context.scene.cine3d_tool.live and live.motion_of(root) is not None
+    bands = live.is_tool_active(context.window) and not tinted
     for index, region in enumerate(direct.regions):
         if not region.visible:
             continue
@@ -72,9 +73,10 @@ def draw_drawing(context: bpy.types.Context, root: bpy.types.Object) -> None:
             _draw_disc(track[0], stroke.width * long_side / 2, colour, filled=False)
             _draw_disc(track[0], HANDLE_PX * scale, (*REST, 1.0), filled=True)
         elif track:
-            # where the photo moves the tint shows what the band covers, and the band would hide it
-            wide = _LINE_PX * scale if tinted else max(stroke.width * long_side, 1.0)
-            draw_lines(track, (*colour[:3], 0.9) if tinted else colour, wide)
+            # where the photo moves the tint shows what the band covers, and the band would hide
+            # it; with another tool in hand it would hide the photo
+            wide = max(stroke.width * long_side, 1.0) if bands else _LINE_PX * scale
+            draw_lines(track, colour if bands else (*colour[:3], 0.9), wide)
 
 
 def _draw_arrow(

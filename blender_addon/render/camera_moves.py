@@ -9,7 +9,7 @@ from mathutils import Matrix, Vector
 from cine3d_core.moves import CAMERA_MOVES, MAX_STRENGTH, PUBLISHED, Framing, move_phase, move_pose
 
 from ..compat import fcurves_of, remove_empty_fcurves
-from ..scene import cameras, photo_scene
+from ..scene import cameras, photo_pictures, photo_scene
 from ..scene.photo_operator import PhotoOperator
 
 # The paper's straight moves need their two ends only; what bends gets a key per eighth of a turn.
@@ -163,6 +163,8 @@ class CINE3D_OT_camera_move(PhotoOperator, bpy.types.Operator):
             framing=_framing(root),
             unit=location_unit(camera, root),
         )
+        # from elsewhere the photo does not lie over the points: it would be seen as a ghost
+        photo_pictures.show_background(root, camera, False)
         context.scene.frame_set(context.scene.frame_current)
         self.report({"INFO"}, f"{camera.name}: {self.move} over {root.cine3d.num_frames} frames")
         return {"FINISHED"}
@@ -181,6 +183,7 @@ class CINE3D_OT_camera_back(PhotoOperator, bpy.types.Operator):
         take_back(camera)
         first, length = root.cine3d.first_frame, root.cine3d.num_frames
         _clear(camera, camera.data, first, first + length)
+        photo_pictures.show_background(root, camera, True)
         cameras.apply_core_camera(camera, photo_scene.photo_record(root, context.scene))
         if camera.parent != root:
             camera.matrix_world = root.matrix_world @ camera.matrix_basis

@@ -19,6 +19,13 @@ def set_background(root: bpy.types.Object, camera: bpy.types.Object, png: np.nda
     camera.data.show_background_images = True
 
 
+def show_background(root: bpy.types.Object, camera: bpy.types.Object, shown: bool) -> None:
+    """Show or hide the photo behind the points, for who looks through a camera."""
+    for background in camera.data.background_images:
+        if background.image == root.cine3d.picture:
+            background.show_background_image = shown
+
+
 def packed_image(image: bpy.types.Image | None, name: str, png: np.ndarray) -> bpy.types.Image:
     """The image, made where there is none, with a PNG file [n] uint8 as its content."""
     if image is None:

@@ -47,7 +47,8 @@ def reason_of(log: Iterable[str], code: int) -> str:
 # pip says last when it has reached no index at all.
 _REASONS = (
     (
-        "ensurepip is not available|No module named '?(ensurepip|venv)",
+        # Debian breaks the line within the words
+        r"ensurepip\s+is\s+not\s+available|No module named '?(ensurepip|venv)",
         "Blender's Python cannot make environments; install your system's package for it "
         "(Debian and Ubuntu: sudo apt install python{version}-venv), or choose another Python",
     ),

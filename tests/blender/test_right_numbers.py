@@ -54,6 +54,18 @@ def test_moves_replace_one_another(scene):
     np.testing.assert_allclose(camera.matrix_basis, start, atol=1e-6)
 
 
+def test_a_moving_camera_does_not_show_the_photo_over_the_points(scene):
+    root, _, _ = show(scene)
+    background = next(
+        b for b in scene.camera.data.background_images if b.image == root.cine3d.picture
+    )
+    assert background.show_background_image
+    bpy.ops.cine3d.camera_move(move="orbit")
+    assert not background.show_background_image
+    bpy.ops.cine3d.camera_back()
+    assert background.show_background_image
+
+
 def test_a_move_starts_where_the_artist_put_the_camera(scene):
     show(scene)
     scene.camera.location.x = 0.25
@@ -266,6 +278,7 @@ def test_presets_go_to_the_photo_that_the_panel_shows(scene):
     ("log", "sentence"),
     [
         (["Error: ensurepip is not available", "apt install python3.13-venv", ""], "python3"),
+        (["ensurepip is not", "available.  On Debian", "Failing command: /x/python3"], "python3"),
         (["WARNING: Retrying ... NewConnectionError", "No matching distribution found"], "network"),
         (["ERROR: Could not install: [Errno 28] No space left on device"], "disk is full"),
         (["ERROR: No matching distribution found for torch==2.13.0"], "no build of"),
