@@ -61,7 +61,7 @@ class CINE3D_OT_new_mask(NeedsPhoto, bpy.types.Operator):
         root.cine3d.choices.mask = image = new_mask(root)
         set_paint_colors(context.scene)
         shown = show_in_editor(context, image)
-        where = "Paint what moves in white" if shown else "Press Paint Mask to paint on it"
+        where = "Paint what moves in white" if shown else "Press Paint to paint on it"
         self.report({"INFO"}, f"{image.name}: {where}")
         return {"FINISHED"}
 
@@ -177,7 +177,7 @@ class CINE3D_OT_propose_mask(NeedsPhoto, PhotoWorkerOperator, bpy.types.Operator
             root.cine3d.show_directions = True
             show_in_editor(context, image)
             set_paint_colors(context.scene)
-            return jobs.Told(f"{value['description']}; Paint Mask changes what is tinted")
+            return jobs.Told(f"{value['description']}; Paint changes what is tinted")
 
         settings = build_choices.build_settings(root.cine3d.choices)
         settings["size"] = max(root.cine3d.photo_size)

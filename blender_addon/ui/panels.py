@@ -179,7 +179,8 @@ class CINE3D_PT_points(_PhotoSidebar, bpy.types.Panel):
         seconds = frames * context.scene.render.fps_base / context.scene.render.fps
         column.label(text=f"Loop: {frames} frames, {seconds:.1f} s")
         for obj in photo_points.point_objects(root):
-            column = layout.column(heading=obj.name)
+            column = layout.column(align=True)
+            column.label(text=obj.name)  # as a heading it would give way to the names of numbers
             for name in point_nodes.LOOKS:
                 owner, attribute = modifier_input(photo_points.points_modifier(obj), name)
                 # as older files name it, too, but short enough for the sidebar
