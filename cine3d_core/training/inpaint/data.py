@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cine3d_core.files.atomic import replacing
 from cine3d_core.files.pictures.photo import read_photo
 from cine3d_core.layers.fill import analytic_fill
 
@@ -139,10 +140,9 @@ def pack_photos(
                 rgb, others, silhouettes=silhouettes, crops=crops, seed=seed + number
             )
             planes = [np.stack(kind) for kind in zip(*made, strict=True)]
-            partial = target.with_suffix(".partial.npz")
             names = ("truth", "guess", "context", "hole")
-            np.savez(partial, **dict(zip(names, planes, strict=True)))
-            partial.replace(target)
+            with replacing(target) as temporary, temporary.open("wb") as file:
+                np.savez(file, **dict(zip(names, planes, strict=True)))
         yield target
 
 

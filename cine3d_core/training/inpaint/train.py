@@ -172,7 +172,7 @@ def read_photographs(data: Path, names: Sequence[str]) -> dict[str, list[dict[st
     Raises:
         InputError: none is.
     """
-    paths = [path for path in sorted(data.glob("*.npz")) if path.stem in names]
+    paths = [path for path in sorted(data.glob("[!.]*.npz")) if path.stem in names]
     if not paths:
         raise InputError(f"{data} holds none of the held-out photographs: {', '.join(names)}")
     return {path.stem: _crops_of(path) for path in paths}
@@ -187,7 +187,7 @@ def read_split(
         InputError: the folder holds no packed photographs.
     """
     split: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
-    for path in sorted(data.glob("*.npz")):
+    for path in sorted(data.glob("[!.]*.npz")):
         split[path.stem in config.validation_photos].extend(_crops_of(path))
     if not split[0]:
         raise InputError(f"{data} holds no packed photographs; run `cine3d train inpaint photos`")

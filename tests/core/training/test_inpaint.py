@@ -146,3 +146,10 @@ def test_an_untrained_network_passes_the_picture_on_to_its_coarsest_level():
             network(torch.rand(1, 3, 64, 64), plane, plane)
     one, other = seen
     assert (one - other).std() > 0.1 * one.std()
+
+
+def test_a_file_that_was_left_unfinished_is_not_read(data: Path):
+    before = train.read_split(data, TINY)
+    (data / ".a.0-1-0.tmp.npz").write_bytes(b"PK half a file")
+    after = train.read_split(data, TINY)
+    assert [len(part) for part in after] == [len(part) for part in before]
