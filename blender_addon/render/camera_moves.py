@@ -180,10 +180,10 @@ class CINE3D_OT_camera_back(PhotoOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context):
         root, camera = photo_scene.active_root(context), context.scene.camera
-        take_back(camera)
+        if take_back(camera):
+            photo_pictures.show_background(root, camera, True)
         first, length = root.cine3d.first_frame, root.cine3d.num_frames
         _clear(camera, camera.data, first, first + length)
-        photo_pictures.show_background(root, camera, True)
         cameras.apply_core_camera(camera, photo_scene.photo_record(root, context.scene))
         if camera.parent != root:
             camera.matrix_world = root.matrix_world @ camera.matrix_basis
