@@ -1,21 +1,31 @@
 """Fill a hole in a picture and its depth without a network.
 
-Smooth colours and disparities come from all around by push-pull. Texture and structure are mirrored
-across the hole's border, full colours close to it and only fine texture farther in, where a mirror
-image would no longer belong.
+Colours are continued from the border, along the lines that reach it. Fine texture is mirrored
+across the border along the same lines. Disparities come from all around by push-pull.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.imaging.transport import continued_inwards
 from cine3d_core.imaging.windows import box_mean
+
+Array = NDArray[Any]
+
+# Shares of the long side.
+_REACH = 0.012  # how far a pixel of the hole looks for what is known
+_FINE = 0.0015  # spread of the smoothing whose remainder is texture
+_SPREAD = 0.02  # of the window in which the usual contrast of texture is measured
+_TEXTURE = 0.75  # of the texture is added: it belongs there, but not pixel by pixel
 
 
 @dataclass(frozen=True)
@@ -24,15 +34,6 @@ class FilledPicture:
 
     rgb: Tensor  # [3, H, W]
     depth: Tensor  # [1, H, W]
-
-
-@dataclass(frozen=True)
-class _Mirror:
-    """Of some pixels of the hole: their mirror images in the context, and how far to trust them."""
-
-    target: Tensor  # [K] flat index, in the hole
-    source: Tensor  # [K] flat index, in the context
-    trust: Tensor  # [K] 1 at the border, 0 far from it or between two borders
 
 
 def analytic_fill(
@@ -76,52 +77,64 @@ def window_around(mask: Tensor, margin_px: int) -> tuple[slice, slice]:
 
 def _fill(rgb: Tensor, depth: Tensor, context: Tensor, hole: Tensor, scale: int) -> FilledPicture:
     """`analytic_fill` of a part of a picture whose long side is `scale`."""
-    smooth = context_mean(rgb, context, max(1, round(0.006 * scale)))
-    known = torch.cat([smooth, 1.0 / depth.clamp(min=1e-6)])
-    membrane = push_pull(known, context.to(rgb))
-    colour = torch.where(hole, membrane[:3], rgb).flatten(1)
-    mirror = _mirror(context, hole, scale)
-    image = rgb.flatten(1)[:, mirror.source]
-    detail = rgb - smooth
-    # Without the structure it belongs to, a strong edge would stand out of the texture.
-    contrast = detail.square().mean(dim=0, keepdim=True)
-    spread = context_mean(contrast, context, max(1, round(0.02 * scale)))
-    limit = 1.5 * spread.flatten()[mirror.source].clamp(min=0).sqrt()
-    texture = detail.flatten(1)[:, mirror.source].clamp(-limit, limit)
-    trust = mirror.trust.to(rgb)
-    colour[:, mirror.target] = torch.lerp(colour[:, mirror.target] + texture, image, trust)
+    smooth = context_mean(1.0 / depth.clamp(min=1e-6), context, max(1, round(0.006 * scale)))
+    disparity = push_pull(smooth, context.to(smooth))
+    colour = _colours(_picture(rgb), _picture(context), _picture(hole), scale)
+    filled = torch.from_numpy(colour).permute(2, 0, 1).to(rgb)
     return FilledPicture(
-        rgb=colour.reshape(rgb.shape).clamp(0, 1),
-        depth=torch.where(hole, 1.0 / membrane[3:].clamp(min=1e-6), depth),
+        rgb=torch.where(hole, filled.clamp(0, 1), rgb),
+        depth=torch.where(hole, 1.0 / disparity.clamp(min=1e-6), depth),
     )
 
 
-def _mirror(context: Tensor, hole: Tensor, scale: int) -> _Mirror:
-    known, wanted = context[0].cpu().numpy(), hole[0].cpu().numpy()
-    height, width = known.shape
-    distance, nearest = nearest_pixel(known)
-    rows, columns = np.nonzero(wanted)
-    border_rows, border_columns = np.divmod(nearest[wanted], width)
-    steps = np.stack([border_rows - rows, border_columns - columns, np.ones_like(rows)], axis=1)
-    # A ragged border would scatter the mirror image; averaged over a window it stays in one piece.
-    spread = np.zeros((height, width, 3), np.float32)
-    spread[wanted] = steps
-    mean = box_mean(torch.from_numpy(spread), max(1, round(0.004 * scale))).numpy()[wanted]
-    calm = mean[:, :2] / np.maximum(mean[:, 2:], 1e-6)
+def _picture(planes: Tensor) -> Array:  # [C, H, W] -> [H, W, C], or [H, W] of a mask
+    if planes.dtype == torch.bool:
+        return planes[0].cpu().numpy()
+    return planes.permute(1, 2, 0).float().cpu().contiguous().numpy()
 
-    source = np.full(len(rows), -1)
-    # The calm mirror first; else the exact one; else one that reaches less far.
-    for step, reach in ((calm, 2.0), (steps[:, :2], 2.0), (steps[:, :2], 1.4)):
-        y = np.rint(rows + reach * step[:, 0]).astype(np.int64)
-        x = np.rint(columns + reach * step[:, 1]).astype(np.int64)
+
+def _colours(rgb: Array, context: Array, hole: Array, scale: int) -> Array:
+    """Colours [H, W, 3] with the hole filled; the work of the CPU, where rings go inwards."""
+    known = np.where(context[..., None], rgb, 0)
+    inwards = continued_inwards(known, context, hole, max(2, round(_REACH * scale)))
+    colours, origin = inwards[..., :3], inwards[..., 3:]
+    hidden = hole & (origin[..., 0] < 0)  # too far from everything
+    if hidden.any():
+        planes = torch.from_numpy(known).permute(2, 0, 1)
+        membrane = push_pull(planes, torch.from_numpy(context.astype(np.float32))[None])
+        colours[hidden] = membrane.permute(1, 2, 0).numpy()[hidden]
+    target = np.flatnonzero(hole & ~hidden)
+    source = _mirrored(target, origin.reshape(-1, 2)[target], context)
+    target, source = target[source >= 0], source[source >= 0]
+    smooth = _context_blur(known, context, _FINE * scale)
+    detail = (known - smooth).reshape(-1, 3)
+    # Without the structure it belongs to, a strong edge would stand out of the texture.
+    contrast = np.square(known - smooth).mean(axis=2) * context
+    limit = 1.5 * np.sqrt(_context_blur(contrast, context, _SPREAD * scale).clip(0)).reshape(-1, 1)
+    texture = np.clip(detail[source], -limit[source], limit[source])
+    colours.reshape(-1, 3)[target] += _TEXTURE * texture
+    return colours
+
+
+def _mirrored(target: Array, origin: Array, context: Array) -> Array:
+    """Flat index in the context of what texture pixels get: [K], -1 for none.
+
+    The mirror image on the line that a pixel's colour came along; else one that reaches less far.
+    """
+    height, width = context.shape
+    place = np.stack(np.divmod(target, width), axis=1)
+    source = np.full(len(target), -1)
+    for reach in (2.0, 1.6, 1.3, 1.1):
+        y, x = np.rint(place + reach * (origin - place)).astype(np.int64).T
         good = (source < 0) & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        good[good] = known[y[good], x[good]]
+        good[good] = context[y[good], x[good]]
         source[good] = y[good] * width + x[good]
-    # Halfway between two borders the steps of both cancel out.
-    agreement = np.hypot(*calm.T) / np.maximum(np.hypot(*steps[:, :2].T), 1e-6)
-    fade = 1 - distance[wanted] / (0.05 * scale)
-    trust = np.clip(fade, 0, 1) * np.clip(agreement, 0, 1) ** 2
-    found = source >= 0
-    target = (rows * width + columns)[found]
-    arrays = target, source[found], trust[found].astype(np.float32)
-    return _Mirror(*(torch.from_numpy(array).to(context.device) for array in arrays))
+    return source
+
+
+def _context_blur(values: Array, context: Array, sigma: float) -> Array:
+    """Gaussian mean of the context, of one plane or of several; `values` are zero elsewhere."""
+    weight = cv2.GaussianBlur(context.astype(np.float32), (0, 0), max(sigma, 0.5))
+    mean = cv2.GaussianBlur(values, (0, 0), max(sigma, 0.5)).reshape(*context.shape, -1)
+    mean = mean / np.maximum(weight, 1e-4)[..., None]
+    return mean.reshape(values.shape)

@@ -149,6 +149,18 @@ def test_texture_goes_on_and_is_not_smeared():
     assert (beside - stripes[60:115, :4]).abs().mean() < 0.08
 
 
+def test_a_slanted_cable_goes_on_straight_behind_something():
+    y, x = torch.meshgrid(torch.arange(240), torch.arange(400), indexing="ij")
+    cable = ((y - 150 - 0.6 * (x - 400 / 3)).abs() < 4).float()  # 6.9 px across
+    rgb = (0.7 - 0.5 * cable).expand(3, -1, -1)
+    near = box(240, 400)
+    rgb = torch.where(near, RED[:, None, None], rgb)
+    filled = analytic_fill(rgb, torch.ones(1, 240, 400), ~near, near).rgb
+    beside = (slice(120, 200), slice(400 // 3 + 1, 400 // 3 + 14))
+    truth = (0.7 - 0.5 * cable)[beside]
+    assert (filled[0][beside] - truth).abs().mean() < 0.02  # a mirror image: 0.08
+
+
 def test_filling_follows_a_resize_of_everything():
     shares = [
         float(inpaint_layers(red_before_blue(h, w), params=PARAMS).inpainted.float().mean())

@@ -84,11 +84,13 @@ def test_training_on_few_crops_paints_them_better_than_the_guess(data: Path, enc
         steps=40, batch=2, side=64, gan_from=1.0, architecture={"widths": (8, 8, 8, 8, 8)}
     )
     crops, _ = train.read_split(data, config)
+    for crop in crops:  # a guess with something to mend, since smooth waves are guessed well
+        crop["guess"] = crop["guess"] - crop["hole"] * (crop["guess"] // 4)
     trainer = train.InpaintTrainer(config, crops, perceptual.ImagenetFeatures(encoder))
     for _ in range(config.steps):
         trainer.advance()
     result = train.score(trainer.network.eval(), crops, trainer.features)
-    assert result["network_l1"] < result["guess_l1"]
+    assert result["network_l1"] < 0.98 * result["guess_l1"]
 
 
 def test_the_held_out_photograph_is_never_drawn(data: Path):
