@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from cine3d_core.geometry import padded_camera, pixel_centres, unproject
 from cine3d_core.layers.border import continued
-from cine3d_core.points.backing import with_backing_layer, with_hidden_backing
+from cine3d_core.points.backing import gaps, with_backing_layer, with_hidden_backing
+from cine3d_core.points.flowing_backing import with_flowing_backing
 from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.scene import (
     Camera,
@@ -65,8 +66,14 @@ def assemble_scene(
     layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
     if backing_layer:
-        cloud = with_backing_layer(cloud, layers, extended, canvas_camera, num_frames)
         cloud = with_hidden_backing(cloud, layers, layer_motion, canvas_camera)
+        emptied = gaps(extended, num_frames)
+        flowing = with_flowing_backing(
+            cloud, layers, layer_motion, extended, emptied, canvas_camera, num_frames
+        )
+        cloud, layer_motion = flowing.cloud, flowing.motion
+        emptied &= gaps(replace(extended, cycles=flowing.cycles), num_frames)
+        cloud = with_backing_layer(cloud, layers, extended, emptied, canvas_camera)
     disparity = 1 / cloud.positions[:, 2]
     return CinemagraphScene(
         camera=camera,

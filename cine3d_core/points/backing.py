@@ -22,8 +22,8 @@ from cine3d_core.points.layer_motion import LayerMotion
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 
 # Share of its depth by which it lies behind; more than the splatter takes for one surface, and
-# even where flow passes behind the banks (`layer_motion.BEHIND`).
-BEHIND = 0.05
+# even where what flows behind the water does (`flowing_backing.BEHIND`).
+BEHIND = 0.08
 BESIDE_PX = 2
 MOMENTS = 8  # of a cycle at which gaps are looked for
 LANDED = 0.7  # points of one cloud for each pixel, below which it may show what lies behind
@@ -35,8 +35,8 @@ def with_backing_layer(
     cloud: FeaturePointCloud,
     layers: LayeredDepthImage,
     motion: MotionField,
+    emptied: Tensor,  # [1, H, W] bool
     canvas_camera: Camera,
-    num_frames: int,
 ) -> FeaturePointCloud:
     """The cloud, and after its points those of the backing layer.
 
@@ -44,13 +44,13 @@ def with_backing_layer(
         cloud: of the layers.
         layers: inpainted; every pixel is visible (not inpainted) in exactly one layer.
         motion: of the canvas.
+        emptied: where nothing that flows may be at some moment, see `gaps`.
         canvas_camera: of the canvas.
-        num_frames: of the loop.
     """
     visible = (layers.rgba[:, 3:] > 0.5) & ~layers.inpainted  # [L, 1, H, W]
     # A little beyond a gap, too: a pixel beside it wants a point on either side. And along banks,
     # where what flows up to them stops short.
-    open_px = motion.moving & (_beside(gaps(motion, num_frames)) | _beside(~motion.moving))
+    open_px = motion.moving & (_beside(emptied) | _beside(~motion.moving))
     pixel = torch.nonzero(open_px.flatten())[:, 0]
     if not len(pixel):
         return cloud

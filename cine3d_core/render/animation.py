@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,12 +27,20 @@ from cine3d_core.motion.point_motion import PointMotion
 from cine3d_core.render.blend import BlendParams
 from cine3d_core.render.fragments import Points, SplatParams
 from cine3d_core.render.lift import Lift, flowed_positions, scene_flow
-from cine3d_core.render.place import place_points, screen_motion, surface_neighbours
+from cine3d_core.render.place import (
+    place_points,
+    screen_motion,
+    surface_neighbours,
+    without_torn,
+)
 from cine3d_core.render.splat import CloudAttributes, Clouds, cloud_attributes, splat_clouds
 from cine3d_core.render.texture import texture_of_points
 from cine3d_core.scene import Camera, CinemagraphScene, SceneFlow, SplatImage
 
 BEHIND_SURFACE = 0.005  # of its depth; more than half precision loses
+# Of the long side: over so much, what flows fades in from its edge, which no sharp line shows then
+SOFT_EDGE = 0.02
+LEVELS = 16  # steps of that
 
 
 @dataclass(frozen=True)
@@ -160,7 +170,9 @@ def _attributes(
         [len(group.index) for group in groups], dtype=torch.int64, device=order.device
     )
     numbers = torch.arange(len(groups), device=order.device).repeat_interleave(sizes)
-    numbers = 2 * numbers + cloud.inpainted[order[len(static) :]]  # see `_phases`
+    flowing = order[len(static) :]
+    numbers = 2 * numbers + cloud.inpainted[flowing]
+    numbers = LEVELS * numbers + edge_levels(scene, flowing)  # see `_phases`
     texture = cloud.rgb.new_zeros(len(order), 1)
     texture[len(static) :, 0] = texture_of_points(scene, order[len(static) :])
     columns = torch.cat([cloud.rgb[order], cloud.features[order], texture], dim=1)
@@ -206,6 +218,26 @@ def _group_in_place(scene: CinemagraphScene, mode: str, kind: int, index: Tensor
     )
     neighbours = surface_neighbours(layer, pixel, height, width)
     return MovingGroup(region, cycles, index, start_px, layer, neighbours, forward, backward)
+
+
+def edge_levels(
+    scene: CinemagraphScene,
+    index: Tensor,  # [M] rows of the cloud that move
+) -> Tensor:  # [M] int64 in [0, LEVELS)
+    """How far inside of what is seen to move each point starts, in steps of `SOFT_EDGE`.
+
+    What is hidden, or beyond the border, has no edge: it starts where nothing is seen to move.
+    """
+    _, _, height, width = scene.velocity.shape
+    pixel, seen = scene.cloud.pixel[index], ~scene.cloud.inpainted[index]
+    inside = np.zeros(height * width, np.uint8)
+    inside[pixel[seen].cpu().numpy()] = 1
+    distance = cv2.distanceTransform(inside.reshape(height, width), cv2.DIST_L2, 5)
+    far = max(1.0, SOFT_EDGE * max(height, width))
+    level = torch.from_numpy(np.rint(distance / far * (LEVELS - 1)).astype(np.int64)).flatten()
+    level = level.to(pixel.device)[pixel].clamp(max=LEVELS - 1)
+    within = torch.from_numpy(inside).to(pixel.device)[pixel] > 0
+    return torch.where(within, level, LEVELS - 1)
 
 
 def cycle_phase(frame: float, num_frames: int, cycles: int) -> float:
@@ -256,7 +288,11 @@ def splat_directions(
     """
     rest = _placed(prepared, shot, prepared.static_positions, prepared.static_neighbours, params)
     there = [_moving_at(prepared, shot, frame, params.lift, back) for back in (False, True)]
-    moving = _placed(prepared, shot, torch.cat(there), prepared.moving_neighbours, _of_flow(params))
+    flowed, neighbours = torch.cat(there), prepared.moving_neighbours
+    moving = _placed(prepared, shot, flowed, neighbours, _of_flow(params))
+    if params.splat.max_stretch > 0:
+        canvas, limit = prepared.scene.canvas_camera, params.flow_stretch
+        moving = without_torn(moving, flowed, neighbours, canvas, limit_px=limit)
     vectors = None
     if motion_vectors:
         vectors = _motion_vectors(prepared, shot, frame, params.lift, (rest, moving, there))
@@ -287,11 +323,14 @@ def _placed(
 
 def _phases(
     prepared: PreparedScene, shot: Shot, frame: float, params: AnimationParams
-) -> Tensor:  # [2, 2 G]
+) -> Tensor:  # [2, 2 G LEVELS]
     """Cross-fade weights of each group's points, those that are seen and those invented."""
     count = prepared.scene.num_frames
     passed = torch.tensor([group_phase(g, frame, count, shot.times) for g in prepared.groups])
-    weights = torch.tensor([1.0, params.invented_weight])
+    least = params.invented_weight
+    share = torch.linspace(0.0, 1.0, LEVELS)
+    edge = torch.lerp(torch.tensor(least), torch.tensor(1.0), share.square() * (3 - 2 * share))
+    weights = torch.cat([edge, least * edge])
     fades = torch.stack([1 - passed, passed])[..., None] * weights
     return upload(fades.flatten(1), prepared.attributes.rows.device)
 

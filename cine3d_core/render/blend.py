@@ -183,7 +183,7 @@ def _no_gap(image: SplatImage, other: SplatImage, channels: SplatChannels) -> Te
     """
     moving = image.features[channels.moving : channels.moving + 1]
     flowed_away = other.features[channels.moving : channels.moving + 1] - moving
-    return 1 - 0.999 * flowed_away.clamp(0, 1)
+    return 1 - kernels.GAP * flowed_away.clamp(0, 1)
 
 
 def _mix_cpu(

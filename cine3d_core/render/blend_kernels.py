@@ -11,6 +11,10 @@ from cine3d_core.imaging.compiled import compiled, inner
 
 CHUNK = 4096  # pixels that one thread takes at a time
 
+# Of its weight a cloud loses so much where it has flowed away and the other has not. What is left
+# shows where the other counts nothing, at a cycle's start.
+GAP = 0.9999
+
 
 @inner()
 def weigh(
@@ -40,8 +44,8 @@ def weigh(
         elif near_a[at] != near_b[at] or move_a != move_b:
             ahead = min(max((near_b[at] - lowest) * scale, 0.0), 1.0)
             ahead -= min(max((near_a[at] - lowest) * scale, 0.0), 1.0)
-            weight_a *= 1.0 - 0.999 * min(max(move_b - move_a, 0.0), 1.0)
-            weight_b *= 1.0 - 0.999 * min(max(move_a - move_b, 0.0), 1.0)
+            weight_a *= 1.0 - GAP * min(max(move_b - move_a, 0.0), 1.0)
+            weight_b *= 1.0 - GAP * min(max(move_a - move_b, 0.0), 1.0)
             weight_b *= math.exp(ahead)
         total = weight_a + weight_b
         if total > 1e-12:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,8 @@ from cine3d_core.imaging.launch import may_launch
 from cine3d_core.render import place_kernels as kernels
 from cine3d_core.render.fragments import Points, SplatParams
 from cine3d_core.scene import Camera
+
+NOWHERE = -1e6  # px: a point there touches no picture
 
 
 def splat_radius(
@@ -91,6 +95,50 @@ def place_points_torch(
             stretched = (other >= 0) & (away <= limit)
             radius = torch.where(stretched, torch.maximum(radius, away), radius)
     return Points(pixels, depth, radius.clamp(max=params.max_radius_px))
+
+
+def without_torn(
+    points: Points,
+    positions: Tensor,  # [N, 3] float32 world
+    neighbours: Tensor,  # [N, 2] int32, as for `place_points`
+    canvas_camera: Camera,
+    *,
+    limit_px: float,
+) -> Points:
+    """Points that flow, without those that the flow parts from a neighbour by more than that.
+
+    What is left of a surface there are lines of points, with gaps between them through which all
+    that lies behind is seen. On the canvas it is the flow alone that parts points, no camera.
+    """
+    if points.pixels.device.type != "cpu":
+        return without_torn_torch(points, positions, neighbours, canvas_camera, limit_px=limit_px)
+    pixels = points.pixels.clone()
+    kernels.tear(
+        positions.contiguous().numpy(),
+        neighbours.contiguous().numpy(),
+        _projection(canvas_camera).numpy(),
+        limit_px,
+        NOWHERE,
+        pixels.numpy(),
+    )
+    return replace(points, pixels=pixels)
+
+
+def without_torn_torch(
+    points: Points,
+    positions: Tensor,
+    neighbours: Tensor,
+    canvas_camera: Camera,
+    *,
+    limit_px: float,
+) -> Points:
+    """`without_torn` in torch operations, for any device."""
+    at, _ = project(positions, canvas_camera)
+    torn = torch.zeros(len(at), dtype=torch.bool, device=at.device)
+    for other in neighbours.long().unbind(dim=1):
+        away = (at[other] - at).abs().amax(dim=1)
+        torn |= (other >= 0) & (away > limit_px)
+    return replace(points, pixels=torch.where(torn[:, None], NOWHERE, points.pixels))
 
 
 def screen_motion(

@@ -56,6 +56,34 @@ def place(
 
 
 @compiled()
+def tear(
+    positions: np.ndarray,  # [N, 3] float32 world
+    neighbours: np.ndarray,  # [N, 2] int32 point to the right and below, -1 for none
+    projection: np.ndarray,  # [3, 4] float32, of the camera that looks at the canvas along z
+    limit: float,  # px of the canvas
+    nowhere: float,
+    out_pixels: np.ndarray,  # [N, 2] float32, changed where a point is torn from a neighbour
+) -> None:
+    """Put points whose neighbours are too far away where no picture is."""
+    most, gone = np.float32(limit), np.float32(nowhere)
+    zoom_x, zoom_y = projection[0, 0], projection[1, 1]
+    for point in prange(positions.shape[0]):
+        inverse = np.float32(1.0) / positions[point, 2]
+        x = zoom_x * positions[point, 0] * inverse
+        y = zoom_y * positions[point, 1] * inverse
+        for side in range(2):
+            other = neighbours[point, side]
+            if other < 0:
+                continue
+            inverse = np.float32(1.0) / positions[other, 2]
+            across = zoom_x * positions[other, 0] * inverse - x
+            down = zoom_y * positions[other, 1] * inverse - y
+            if max(abs(across), abs(down)) > most:
+                out_pixels[point, 0] = gone
+                out_pixels[point, 1] = gone
+
+
+@compiled()
 def way_to(
     positions: np.ndarray,  # [N, 3] float32 world
     projection: np.ndarray,  # [3, 4] float32, K [R | t]

