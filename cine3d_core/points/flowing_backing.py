@@ -1,9 +1,9 @@
 """A second water behind the first: what shows where a cycle's flow has emptied a place.
 
 Within a cycle fast water leaves its springs and brinks empty, and the still backing layer would
-show there as a pale patch. So a copy of the water flows right behind it, which starts anew more
-often and hence stays near its place. While the first covers it, nobody sees it; and since its
-cycles divide those of the first, the loop closes as before.
+show there as a pale patch. So a copy of the water flows right behind it, which starts over more
+often and hence stays near its place. While the first covers it, it cannot be seen. Its cycles
+divide those of the first, so the loop closes as before.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, Moti
 # Share of its depth by which it lies behind the water: more than where water passes behind a bank
 # (`layer_motion.BEHIND`), less than the backing layer.
 BEHIND = 0.05
-TRAVEL = 0.05  # of the long side: how far it is carried before it starts anew, as in `MotionParams`
+TRAVEL = 0.05  # of the long side: how far it is carried before it starts over, as in `MotionParams`
 LEAST_FRAMES = 2  # of a cycle
-NEARLY_ALL = 0.95
+NEARLY_ALL = 0.95  # of the water goes no farther; a few fast pixels do not matter
 MOST_SPEEDS = 100_000  # that are sorted
 
 
@@ -52,8 +52,8 @@ def with_flowing_backing(
         cloud: of the layers.
         layers: inpainted; every pixel is visible (not inpainted) in exactly one layer.
         layer_motion: of `motion_of_layers`.
-        motion: of the canvas.
-        emptied: from `backing.gaps`.
+        motion: of the canvas, which is split in `layer_motion`.
+        emptied: where nothing that flows may be at some moment, see `backing.gaps`.
         canvas_camera: of the canvas.
         num_frames: of the loop.
     """
@@ -68,7 +68,7 @@ def with_flowing_backing(
         here = motion.moving & (cycles == count)
         times, travel = _shorter(velocity, here, num_frames / count)
         more[cycles == count] = count * times
-        # No other gets to the emptied place before it starts anew.
+        # No other gets to the emptied place before it starts over.
         near = max_pool2d(emptied[None].float(), 2 * travel + 1, 1, travel)[0] > 0
         there |= here & near & (times > 1)
     pixel = torch.nonzero(there.flatten())[:, 0]
