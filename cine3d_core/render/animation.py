@@ -233,9 +233,9 @@ def edge_levels(
     inside = np.zeros(height * width, np.uint8)
     inside[pixel[seen].cpu().numpy()] = 1
     distance = cv2.distanceTransform(inside.reshape(height, width), cv2.DIST_L2, 5)
-    far = max(1.0, SOFT_EDGE * max(height, width))
-    level = torch.from_numpy(np.rint(distance / far * (LEVELS - 1)).astype(np.int64)).flatten()
-    level = level.to(pixel.device)[pixel].clamp(max=LEVELS - 1)
+    share = np.minimum(distance / max(1.0, SOFT_EDGE * max(height, width)), 1)
+    level = np.rint(share * (LEVELS - 1)).astype(np.int64)
+    level = torch.from_numpy(level).flatten().to(pixel.device)[pixel]
     within = torch.from_numpy(inside).to(pixel.device)[pixel] > 0
     return torch.where(within, level, LEVELS - 1)
 

@@ -27,6 +27,16 @@ def test_levels_rise_from_the_edge_of_what_moves_to_its_middle():
     assert bool((row[12:24].diff() >= 0).all()) and bool((row[24:36].diff() <= 0).all())
 
 
+def test_a_picture_that_moves_as_a_whole_has_no_edge():
+    everywhere = MotionField(
+        torch.ones(2, SIDE, SIDE),
+        torch.ones(1, SIDE, SIDE, dtype=torch.bool),
+        torch.ones(1, SIDE, SIDE, dtype=torch.int16),
+    )
+    levels = edge_levels(scene(everywhere, backing_layer=False), torch.arange(SIDE * SIDE))
+    assert bool((levels == LEVELS - 1).all())
+
+
 def test_the_share_of_the_other_cloud_has_no_step_where_a_flow_begins():
     """Water 400 px wide drifts to the right; by mid-loop its beginning has come 40 px into it."""
     side, params = 480, AnimationParams()
