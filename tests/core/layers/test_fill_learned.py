@@ -87,4 +87,5 @@ def test_an_installed_network_fills_what_a_scene_hides(
         for side in (False, True)
     )
     assert torch.equal(*seen)
-    assert not torch.equal(*hidden)
+    before, after = ({tuple(colour) for colour in colours.tolist()} for colours in hidden)
+    assert len(after - before) > 0.2 * len(after)  # the margin, too, counts as hidden
