@@ -13,7 +13,7 @@ from cine3d_core.geometry import padded_camera, pixel_centres, unproject
 from cine3d_core.layers.border import continued
 from cine3d_core.points.backing import gaps, with_backing_layer, with_hidden_backing
 from cine3d_core.points.flowing_backing import with_flowing_backing
-from cine3d_core.points.layer_motion import motion_of_layers
+from cine3d_core.points.layer_motion import LayerMotion, motion_of_layers
 from cine3d_core.scene import (
     Camera,
     CinemagraphScene,
@@ -66,14 +66,9 @@ def assemble_scene(
     layer_motion = motion_of_layers(layers, extended)
     cloud = points_of_layers(layers, canvas_camera, margin_px)
     if backing_layer:
-        cloud = with_hidden_backing(cloud, layers, layer_motion, canvas_camera)
-        emptied = gaps(extended, num_frames)
-        flowing = with_flowing_backing(
-            cloud, layers, layer_motion, extended, emptied, canvas_camera, num_frames
+        cloud, layer_motion = _backed(
+            cloud, layers, layer_motion, extended, canvas_camera, num_frames
         )
-        cloud, layer_motion = flowing.cloud, flowing.motion
-        emptied &= gaps(replace(extended, cycles=flowing.cycles), num_frames)
-        cloud = with_backing_layer(cloud, layers, extended, emptied, canvas_camera)
     disparity = 1 / cloud.positions[:, 2]
     return CinemagraphScene(
         camera=camera,
@@ -91,6 +86,25 @@ def assemble_scene(
         in_place=layer_motion.in_place,
         region=layer_motion.region,
     )
+
+
+def _backed(
+    cloud: FeaturePointCloud,
+    layers: LayeredDepthImage,
+    layer_motion: LayerMotion,
+    motion: MotionField,
+    canvas_camera: Camera,
+    num_frames: int,
+) -> tuple[FeaturePointCloud, LayerMotion]:
+    """What flows, with what shows where it has flowed away: flowing copies, then still ones."""
+    cloud = with_hidden_backing(cloud, layers, layer_motion, canvas_camera)
+    emptied = gaps(motion, num_frames)
+    flowing = with_flowing_backing(
+        cloud, layers, layer_motion, motion, emptied, canvas_camera, num_frames
+    )
+    emptied &= gaps(replace(motion, cycles=flowing.cycles), num_frames)
+    cloud = with_backing_layer(flowing.cloud, layers, motion, emptied, canvas_camera)
+    return cloud, flowing.motion
 
 
 def extend_motion(
