@@ -103,8 +103,8 @@ def quality_table(rows: Mapping[str, Summary], titles: Mapping[str, str]) -> str
     columns: list[tuple[str, Callable[[Summary], float], str, bool]] = [
         ("PSNR dB", lambda s: s.psnr, ".2f", True),
         ("SSIM", lambda s: s.ssim, ".3f", True),
-        ("hed-lpips", lambda s: s.hed_lpips, ".3f", False),
-        ("GMSD", lambda s: s.gmsd, ".3f", False),
+        ("hed-lpips", lambda s: s.hed_lpips, ".4f", False),
+        ("GMSD", lambda s: s.gmsd, ".4f", False),
     ]
     columns += [
         (f"PSNR {name}", lambda s, name=name: s.psnr_by_region[name], ".2f", True)
