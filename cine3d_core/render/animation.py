@@ -55,6 +55,8 @@ class AnimationParams:
     invented_weight: float = 0.05
     # `SplatParams.max_stretch` of what moves: a flow that grows faster is one surface all the same.
     flow_stretch: float = 3.0
+    # Points that part farther stay, as lines of points; else what backs them is seen.
+    draw_torn: bool = False
     restore_detail: bool = True  # that the splat blurs, where points carry their pixel grid
 
 
@@ -290,7 +292,7 @@ def splat_directions(
     there = [_moving_at(prepared, shot, frame, params.lift, back) for back in (False, True)]
     flowed, neighbours = torch.cat(there), prepared.moving_neighbours
     moving = _placed(prepared, shot, flowed, neighbours, _of_flow(params))
-    if params.splat.max_stretch > 0:
+    if not params.draw_torn:
         canvas, limit = prepared.scene.canvas_camera, params.flow_stretch
         moving = without_torn(moving, flowed, neighbours, canvas, limit_px=limit)
     vectors = None

@@ -27,6 +27,7 @@ PAPER_ANIMATION = AnimationParams(
     blend=BlendParams("eq4"),
     invented_weight=1.0,
     flow_stretch=0.0,
+    draw_torn=True,
     restore_detail=False,
 )
 

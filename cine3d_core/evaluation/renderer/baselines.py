@@ -54,7 +54,8 @@ from cine3d_core.scene import (
 
 Draw = Callable[[Shot, int], Tensor]  # camera and frame -> [3, H, W] in [0, 1]
 
-EQ4 = AnimationParams(lift="source", blend=BlendParams("eq4"), invented_weight=1.0)
+# Nothing backs their water, so all of it is drawn.
+EQ4 = AnimationParams(lift="source", blend=BlendParams("eq4"), invented_weight=1.0, draw_torn=True)
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def _no_inpainting(bench: Bench) -> Draw:
 
 def _no_backing_layer(bench: Bench) -> Draw:
     params = replace(PRESETS["default"], bed=False)
-    return _shipped(prepare(bench.scene(params)))
+    return _shipped(prepare(bench.scene(params)), AnimationParams(draw_torn=True))
 
 
 def _no_symmetric(bench: Bench) -> Draw:
