@@ -20,6 +20,7 @@ from torch import Tensor
 
 from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_colour, resized
 from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.imaging.spread import spread
 from cine3d_core.imaging.windows import (
     bilateral,
     box_mean,
@@ -45,6 +46,7 @@ class DepthParams:
     sky_gap: float = 0.03  # disparity01 between the farthest ground and the sky
     edge_radius: float = 0.012  # of the long side: how far a soft or shifted edge is looked for
     sky_edge_radius: float = 0.024  # the same at the sky: there a ramp shows as a pale rim
+    solid_radius: float = 0.01  # the same: so near the sky a thing's depth is not its own
     edge_epsilon: float = 1e-3  # variance of colour too small to tell two sides apart
     edge_jump: float = 0.05  # disparity01: smaller jumps are left alone
     edge_proof: float = 0.45  # share of a jump that colour must explain to prove it
@@ -180,8 +182,12 @@ def refine_depth(
 ) -> DepthMap:
     """Clean depth at the photo's size: upsampled, no flying pixels, sky farthest."""
     large = upsample_disparity(disparity, rgb, params=params)
-    sky = upsample_disparity(sky, rgb, params=params)
-    sharp = _before_the_sky(remove_flying_pixels(large, rgb, params=params), sky, rgb, params)
+    land = remove_flying_pixels(large, rgb, params=params)
+    if sky.shape[1:] == rgb.shape[1:]:
+        sharp = _in_outline(land, sky, params=params)
+    else:
+        sky = upsample_disparity(sky, rgb, params=params)
+        sharp = _before_the_sky(land, sky, rgb, params)
     # At its border the sky now ends where depth says: both must tell the same story.
     sky = torch.where(sharp < params.sky_gap / 2, sky, sky.clamp(max=0.5))
     return DepthMap(depth=disparity_to_depth(sharp, params=params), sky=sky)
@@ -202,6 +208,30 @@ def _before_the_sky(land: Tensor, sky: Tensor, rgb: Tensor, params: DepthParams)
     radius = _pixels(params.sky_edge_radius, share.shape)
     border = dilated(share > 0.25, radius) & dilated(share < 0.75, radius)
     return torch.where(border[None], sharp, placed)
+
+
+def _in_outline(land: Tensor, sky: Tensor, *, params: DepthParams) -> Tensor:  # [1, H, W]
+    """The land's disparity before a sky whose outline is known to the pixel.
+
+    What stands at the sky's border, or is too thin to have a depth of its own, gets that of the
+    solid thing on which it hangs: a mast stays upright, and no twig stays in the sky.
+    """
+    placed = place_sky_farthest(land, sky, params=params)
+    values, share = _as_image(placed), _as_image(sky)
+    inside = values < params.sky_gap / 2
+    if placed is land or bool(inside.all()):
+        return placed
+    radius = _pixels(params.solid_radius, inside.shape)
+    before = ~inside & (share <= 0.5)
+    near = distance_to(inside) <= radius
+    solid = before & ~near & (share < 0.25)
+    carried, reached = spread(values, solid, dilated(before, max(1, radius // 2)))
+    # where values from two sides meet there is no edge
+    there = (before & reached).to(values)
+    smooth = box_mean(carried * there, radius) / box_mean(there, radius).clamp(min=1e-6)
+    # what hangs on nothing, as a star or a bird, is far off
+    smooth = torch.where(reached, smooth, params.sky_gap)
+    return torch.where(before & near, smooth, values)[None].to(land)
 
 
 def _find_edges(values: Tensor, params: DepthParams) -> _Edges:

@@ -19,22 +19,24 @@ _SERIAL = {"nogil": True, "error_model": "numpy"}
 _PARALLEL = {"parallel": True, **_SERIAL}
 
 
-def compiled(signature: str | None = None) -> Callable[[Kernel], Kernel]:
+def compiled(signature: str | None = None, *, parallel: bool = True) -> Callable[[Kernel], Kernel]:
     """A decorator: runs in parallel over `prange` on torch's threads, without Python's lock.
 
     Args:
         signature: Numba's types, to compile at import; None compiles at the first call.
+        parallel: False for a loop of which each turn needs the one before.
     """
+    options = _PARALLEL if parallel else _SERIAL
 
     def decorate(function: Kernel) -> Kernel:
         try:
-            dispatcher = njit(signature, **_PARALLEL, cache=True)(function)
+            dispatcher = njit(signature, **options, cache=True)(function)
         except RuntimeError as error:
             # Neither the package's folder nor the user's may be written, as in a container:
             # then every process compiles anew.
             if "cannot cache" not in str(error):
                 raise
-            dispatcher = njit(signature, **_PARALLEL)(function)
+            dispatcher = njit(signature, **options)(function)
         return cast(Kernel, _on_torch_threads(dispatcher))  # it is called like the function
 
     return decorate

@@ -14,7 +14,8 @@ from cine3d_core.errors import InputError
 from cine3d_core.networks import see as networks
 from cine3d_core.networks.see import CLASSES
 from cine3d_core.scene import FLUIDS
-from cine3d_core.see.regions import kinds_of, sharpen, thin_things, unlike_sky
+from cine3d_core.see.outline import outlined
+from cine3d_core.see.regions import kinds_of, sharpen, unlike_sky
 from cine3d_core.training.see import losses, views
 from cine3d_core.training.see.photos import (
     LONG_SIDE,
@@ -327,7 +328,7 @@ def test_a_mast_stands_out_of_the_sky_and_a_wisp_of_cloud_does_not():
     colour += cv2.GaussianBlur(wisp, (0, 0), 3)[..., None]
     sky = np.zeros((300, 400), bool)
     sky[:220] = True
-    thin = thin_things(sky, colour)
+    thin = sky & (outlined(sky.astype(np.float32), colour) < 0.5)
     assert thin[80:210, 198:202].all()
     assert not thin[60:110, 30:130].any()
     assert thin.mean() < 0.03
