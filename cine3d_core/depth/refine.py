@@ -183,11 +183,11 @@ def refine_depth(
     """Clean depth at the photo's size: upsampled, no flying pixels, sky farthest."""
     large = upsample_disparity(disparity, rgb, params=params)
     land = remove_flying_pixels(large, rgb, params=params)
-    if sky.shape[1:] == rgb.shape[1:]:
-        sharp = _in_outline(land, sky, params=params)
-    else:
-        sky = upsample_disparity(sky, rgb, params=params)
-        sharp = _before_the_sky(land, sky, rgb, params)
+    outlined = sky.shape[1:] == rgb.shape[1:]
+    sky = upsample_disparity(sky, rgb, params=params)
+    sharp = _before_the_sky(land, sky, rgb, params)
+    if outlined:
+        sharp = _in_outline(sharp, land, sky, params=params)
     # At its border the sky now ends where depth says: both must tell the same story.
     sky = torch.where(sharp < params.sky_gap / 2, sky, sky.clamp(max=0.5))
     return DepthMap(depth=disparity_to_depth(sharp, params=params), sky=sky)
@@ -210,28 +210,38 @@ def _before_the_sky(land: Tensor, sky: Tensor, rgb: Tensor, params: DepthParams)
     return torch.where(border[None], sharp, placed)
 
 
-def _in_outline(land: Tensor, sky: Tensor, *, params: DepthParams) -> Tensor:  # [1, H, W]
-    """The land's disparity before a sky whose outline is known to the pixel.
+def _in_outline(
+    sharp: Tensor,  # [1, H, W] disparity01 by `_before_the_sky`, for where the sky wavers
+    land: Tensor,  # [1, H, W] disparity01 without the sky
+    sky: Tensor,  # [1, H, W] probability; elsewhere its outline is known to the pixel
+    *,
+    params: DepthParams,
+) -> Tensor:  # [1, H, W]
+    """The disparity in front of the sky's outline.
 
     What stands at the sky's border, or is too thin to have a depth of its own, gets that of the
     solid thing on which it hangs: a mast stays upright, and no twig stays in the sky.
     """
+    share = _as_image(sky)
     placed = place_sky_farthest(land, sky, params=params)
-    values, share = _as_image(placed), _as_image(sky)
+    radius = _pixels(params.solid_radius, share.shape)
+    # the outline is known where the probability jumps; a border that fades stays soft
+    known = dilated(window_max(share, 1) + window_max(-share, 1) > 0.4, radius)
+    known &= (share <= 0.3) | (share >= 0.75)
+    values = torch.where(known, _as_image(placed), _as_image(sharp))
     inside = values < params.sky_gap / 2
     if placed is land or bool(inside.all()):
         return placed
-    radius = _pixels(params.solid_radius, inside.shape)
     before = ~inside & (share <= 0.5)
     near = distance_to(inside) <= radius
     solid = before & ~near & (share < 0.25)
-    carried, reached = spread(values, solid, dilated(before, max(1, radius // 2)))
+    spreading, reached = spread(values, solid, dilated(before, max(1, radius // 2)))
     # where values from two sides meet there is no edge
     there = (before & reached).to(values)
-    smooth = box_mean(carried * there, radius) / box_mean(there, radius).clamp(min=1e-6)
+    smooth = box_mean(spreading * there, radius) / box_mean(there, radius).clamp(min=1e-6)
     # what hangs on nothing, as a star or a bird, is far off
     smooth = torch.where(reached, smooth, params.sky_gap)
-    return torch.where(before & near, smooth, values)[None].to(land)
+    return torch.where(before & near & known, smooth, values)[None].to(land)
 
 
 def _find_edges(values: Tensor, params: DepthParams) -> _Edges:

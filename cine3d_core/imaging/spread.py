@@ -1,4 +1,4 @@
-"""Values carried along a shape: every pixel gets that of the known pixel nearest inside the shape.
+"""Values spread along a shape: every pixel gets that of the known pixel nearest inside the shape.
 
 A flood from all known pixels at once, breadth first, eight neighbours to a pixel.
 """
@@ -17,7 +17,7 @@ def spread(
     known: Tensor,  # [H, W] bool
     through: Tensor,  # [H, W] bool: where it may go
 ) -> tuple[Tensor, Tensor]:
-    """The values carried on through the shape, and where there are any: [H, W] each."""
+    """The values spread through the shape, and where there are any: [H, W] each."""
     filled = values.float().cpu().contiguous().numpy().copy()
     reached = known.cpu().numpy().copy()
     _flood(filled, reached, through.cpu().contiguous().numpy())

@@ -25,21 +25,27 @@ Mask = NDArray[np.bool_]
 SIDE = 640  # px, long side at which the colours of sky and ground are continued: they are smooth
 ROUNDS = 3  # each continues the sky farther in between the things
 SURE_SKY, SURE_GROUND = 0.95, 0.05
+SURE_SHARE = 0.3  # of what is likely sky: with less that is sure, it is left as it is
 THIN = 0.005  # of the long side: half the width of what counts as thin
 SPARSE = 0.012  # of the long side: half the width of what the sky's colours forget
 BAND = 0.024  # of the long side: how far from the border the colour decides
+BESIDE = 0.006  # of the long side: what counts as beside a pixel
 WINDOW = 0.04  # of the long side: how far round a place its texture is looked at
 DIFFERS = 0.05  # distance in RGB that tells a thing from the sky
 TEXTURES = 3.5  # and this many times the mean texture of the sky there
-ALPHA = 0.35  # share of the way to the ground's colour from which a pixel is ground
+ALPHA = 0.35  # share of the way to the ground's colour from which a pixel is mixed with it
+FIRM = 0.6  # the same for what is wide: the sky itself grows dark over the hills of an evening
 SEEN = 0.12  # distance of the two colours from which that share means something
 MISTAKEN = 0.25  # share of sure ground that looks like sky: there colour tells nothing
 SHARP = 0.035  # RGB per pixel at a thin thing's edge; clouds are softer
 UNUSUAL = 2.0  # how much more a line must differ that is unlike sky and ground
 GOES_ON = 3  # times 2 px
 SPECK = 0.004  # of the long side: the side of the smallest scrap of sky
+RIM = 2  # px of mixed colour that go with what they are mixed with
 BEYOND = 1.8  # share of that way that is neither
 CRISP = 0.17  # of a thing's contrast, in one pixel of its outline
+FADES = 0.008  # of the long side: within this, an outline must end in clear sky,
+CLEAN = 0.1  # of the thing's contrast: dusk and haze over hills are no outline
 SOLID, THING, CLEAR = 0.2, 0.3, 0.9  # probability of sky where the colour has decided
 HOLDS = 0.0005  # share of the picture: what is smaller holds nothing
 
@@ -57,18 +63,20 @@ class _Behind:
 def outlined(sky: Array, colour: Array) -> Array:  # [H, W], [H, W, 3] -> [H, W]
     """The probability of sky with its border decided by colour; the rest as it was."""
     likely = sky > 0.5
-    if not (sky > SURE_SKY).any() or likely.all():
-        return sky
+    if likely.all() or (sky > SURE_SKY).sum() <= SURE_SHARE * likely.sum():
+        return sky  # an illuminated roof, or clouds under a summit: their colours tell nothing
     behind = _behind(sky, colour)
     solid = _solid(behind)
     step = cv2.morphologyEx(colour, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(2) / 2
-    border = _near(likely, sky) & _near(~likely, sky)
+    # a border that fades stays as soft as it was
+    border = _near(likely, sky) & _near(~likely, sky) & _near(_edge(behind, step), sky)
     alike = _like_sky(sky, behind)
     thing = likely & (_thin(likely, behind, step) | (solid & border & (sky < SURE_SKY)))
     thing = _crisp(_held(thing, likely | alike), behind, step)
-    thing |= _fringe(thing, behind) & likely
     ground = ~likely & ((sky < SURE_GROUND) | (solid & border))
-    clear = alike & _near(thing | (ground & ~alike), sky) & ~thing
+    for _ in range(RIM):
+        thing |= _rim(thing | (ground & ~alike), behind) & likely
+    clear = alike & (border | _near(thing, sky)) & _near(thing | (ground & ~alike), sky) & ~thing
     specks = _specks((likely & ~thing) | clear)
     clear, thing = clear & ~specks, thing | (specks & likely)
     told = np.where(clear, np.maximum(sky, CLEAR), np.where(ground, np.minimum(sky, SOLID), sky))
@@ -117,9 +125,25 @@ def _texture(sky: Array, differs: Array) -> Array:  # [H, W]
 
 
 def _solid(behind: _Behind) -> Mask:
-    """What has the ground's colour rather than the sky's."""
-    between = (behind.alpha > ALPHA) & (behind.alpha < BEYOND)
-    return between & (behind.differs > behind.least) & (behind.apart > SEEN)
+    """What has the ground's colour rather than the sky's, and no less of it than what is beside."""
+    between = (behind.alpha > FIRM) & (behind.alpha < BEYOND) & (behind.apart > SEEN)
+    size = 2 * _pixels(BESIDE, behind.differs) + 1
+    top = cv2.dilate(behind.differs, np.ones((size, size), np.uint8))
+    return between & (behind.differs > np.maximum(behind.least, top / 2))
+
+
+def _edge(behind: _Behind, step: Array) -> Mask:
+    """Where the picture goes from the sky to the ground within some pixels."""
+    sharp = (step > SHARP) & (step > CRISP * behind.apart) & (behind.apart > SEEN)
+    return sharp & _beside_clear_sky(behind)
+
+
+def _beside_clear_sky(behind: _Behind) -> Mask:
+    """Where the sky beside a thing has its own colour, not one that fades into the thing's."""
+    size = 2 * _pixels(FADES, behind.differs) + 1
+    window = np.ones((size, size), np.uint8)
+    least, most = cv2.erode(behind.differs, window), cv2.dilate(behind.differs, window)
+    return least < CLEAN * most
 
 
 def _thin(likely: Mask, behind: _Behind, step: Array) -> Mask:
@@ -145,18 +169,20 @@ def _crisp(found: Mask, behind: _Behind, step: Array) -> Mask:
     """Finds of which half the outline takes its contrast within some pixels; steam does not."""
     outline = found & (cv2.erode(found.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     contrast = cv2.dilate(behind.differs, np.ones((5, 5), np.uint8))
-    crisp = outline & (step > CRISP * contrast)
+    crisp = outline & (step > CRISP * contrast) & _beside_clear_sky(behind)
     count, label = connected_regions(cv2.dilate(found.astype(np.uint8), np.ones((3, 3))) > 0)
     sharp = np.bincount(label[crisp], minlength=count)
     return found & (2 * sharp >= np.bincount(label[outline], minlength=count))[label]
 
 
-def _fringe(found: Mask, behind: _Behind) -> Mask:
+def _rim(found: Mask, behind: _Behind) -> Mask:
     """The mixed pixels beside what was found, of which enough is its colour."""
     nearby = np.ones((3, 3), np.uint8)
-    share = behind.differs / cv2.dilate(np.where(found, behind.differs, 1e-3), nearby)
+    top = cv2.dilate(np.where(found, behind.differs, 0), nearby)
+    share = behind.differs / np.maximum(top, 1e-3)
     beside = cv2.dilate(found.astype(np.uint8), nearby) > 0
-    return beside & (share > ALPHA) & (behind.differs > behind.least)
+    mixed = beside & (share > ALPHA) & (behind.differs > behind.least)
+    return mixed & _beside_clear_sky(behind)
 
 
 def _like_sky(sky: Array, behind: _Behind) -> Mask:
