@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 SIDE = 640  # px, long side at which the colours of sky and ground are continued: they are smooth
 ROUNDS = 3  # each continues the sky farther in between the things
 SURE_SKY, SURE_GROUND = 0.95, 0.05
-SURE_SHARE = 0.3  # of what is likely sky: with less that is sure, it is left as it is
+SURE_SHARE = 0.3  # of what is likely sky: so much must be sure
 THIN = 0.005  # of the long side: half the width of what counts as thin
 SPARSE = 0.012  # of the long side: half the width of what the sky's colours forget
 BAND = 0.024  # of the long side: how far from the border the colour decides
@@ -60,11 +60,19 @@ class _Behind:
     least: Array  # distance that is no texture of the sky
 
 
+def is_sure(sky: Array) -> bool:
+    """Whether enough of what is likely sky [H, W] is sure for its colours to tell anything.
+
+    Those of an illuminated roof, or of fog in a forest, do not.
+    """
+    return bool((sky > SURE_SKY).sum() > SURE_SHARE * (sky > 0.5).sum())
+
+
 def outlined(sky: Array, colour: Array) -> Array:  # [H, W], [H, W, 3] -> [H, W]
     """The probability of sky with its border decided by colour; the rest as it was."""
     likely = sky > 0.5
-    if likely.all() or (sky > SURE_SKY).sum() <= SURE_SHARE * likely.sum():
-        return sky  # an illuminated roof, or clouds under a summit: their colours tell nothing
+    if likely.all() or not is_sure(sky):
+        return sky
     behind = _behind(sky, colour)
     solid = _solid(behind)
     step = cv2.morphologyEx(colour, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(2) / 2

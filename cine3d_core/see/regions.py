@@ -22,7 +22,7 @@ from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_co
 from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.imaging.windows import box_mean, enlarged, shrunk
 from cine3d_core.scene import FLUIDS
-from cine3d_core.see.outline import CLEAR, THING, outlined
+from cine3d_core.see.outline import CLEAR, THING, is_sure, outlined
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
@@ -51,6 +51,11 @@ DOUBTFUL = 0.25  # mean probability of a region that is left still but offered
 
 FALL_LIGHT = 1.15  # falling water is this many times as light as what rests: it is white with air
 
+THIN = 0.006  # of the long side: half the width of what counts as thin
+THIN_DARK = 0.10  # luminance below what is round it
+THIN_BRIGHT = 0.22  # the same above it: clouds have bright wisps
+HOLDS = 0.0005  # share of the picture: what is smaller holds nothing
+SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 GROUND = 0.1  # probability of sky below which the network is sure of ground
 NO_GROUND = 0.002  # share of the picture: with less, there is nothing but sky
 
@@ -75,7 +80,10 @@ def sharpen(
     sharp[SKY] = sky_by_colour(rough[SKY], sharp[SKY], picture)
     planes = sharp.cpu().numpy()
     if planes[SKY].max() > 0.5:
-        planes[SKY] = outlined(planes[SKY], colour)
+        if is_sure(planes[SKY]):
+            planes[SKY] = outlined(planes[SKY], colour)
+        else:
+            planes[SKY] *= ~thin_things(planes[SKY] > 0.5, colour)
         unlike = unlike_sky(planes[SKY] > 0.5, colour)
         planes[SKY] = np.where(unlike, np.minimum(planes[SKY], THING), planes[SKY])
         if (probability[SKY] < GROUND).mean() < NO_GROUND:  # then clouds are no things
@@ -176,6 +184,29 @@ def unlike_sky(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
     red, green, blue = (colour[..., i] for i in range(3))
     blue_sky = (blue > red + BLUE) & (blue >= green)
     return sky & ~blue_sky & (distance > UNLIKE**2 + SPREADS**2 * spread.sum(-1))
+
+
+def thin_things(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W]
+    """What is narrow, unlike the sky on both sides, sharply bounded, and held by what is solid.
+
+    For a sky that is too unsure for its colours to be continued behind things, as `outline` does.
+    """
+    light = colour @ np.array([0.299, 0.587, 0.114], np.float32)
+    radius = max(1, round(THIN * max(light.shape)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    dark = cv2.morphologyEx(light, cv2.MORPH_BLACKHAT, disc) > THIN_DARK
+    # bright ground beyond the sky's border is no thing in the sky
+    inside = np.where(sky, light, 0.0).astype(np.float32)
+    bright = cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, disc) > THIN_BRIGHT
+    step = cv2.morphologyEx(light, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) / 2
+    edge = cv2.dilate((step > SHARP).astype(np.uint8), disc) > 0
+    found = ((dark | bright) & sky & edge).astype(np.uint8)
+    found = cv2.dilate(found, np.ones((3, 3), np.uint8)) > 0
+    # a mast stands on something, a wisp of cloud does not
+    count, label = connected_regions(found | ~sky)
+    solid = np.bincount(label.ravel(), ~sky.ravel(), count) >= HOLDS * sky.size
+    solid[0] = False
+    return found & solid[label]
 
 
 def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [K, H, W] -> [H, W]
