@@ -59,8 +59,8 @@ def with_backing_layer(
     _, height, width = rgb.shape
     radius = max(BESIDE_PX + 1, round(COLOUR_RADIUS * max(height, width)))
     colour = context_mean(rgb, motion.moving, radius)
-    backing = _Backing(pixel, _layer_of(visible, pixel), depth, colour.flatten(1).T[pixel])
-    return _joined(cloud, backing, canvas_camera)
+    backing = HiddenPoints(pixel, _layer_of(visible, pixel), depth, colour.flatten(1).T[pixel])
+    return joined(cloud, backing, canvas_camera)
 
 
 def with_hidden_backing(
@@ -80,12 +80,12 @@ def with_hidden_backing(
         return cloud
     depth = layers.depth.flatten(1)[layer, pixel] * (1 + BEHIND)
     rgb = layers.rgba[:, :3].flatten(2)[layer, :, pixel]
-    return _joined(cloud, _Backing(pixel, layer, depth, rgb), canvas_camera)
+    return joined(cloud, HiddenPoints(pixel, layer, depth, rgb), canvas_camera)
 
 
 @dataclass(frozen=True)
-class _Backing:
-    """Static points behind others."""
+class HiddenPoints:
+    """Points behind others, on a pixel of the canvas each."""
 
     pixel: Tensor  # [n] of the canvas, row-major
     layer: Tensor  # [n]
@@ -93,20 +93,21 @@ class _Backing:
     rgb: Tensor  # [n, 3]
 
 
-def _joined(
-    cloud: FeaturePointCloud, backing: _Backing, canvas_camera: Camera
+def joined(
+    cloud: FeaturePointCloud, hidden: HiddenPoints, canvas_camera: Camera
 ) -> FeaturePointCloud:
+    """The cloud, and after its points the hidden ones, as invented and without features."""
     height, width = canvas_camera.height, canvas_camera.width
-    places = pixel_centres(height, width, like=backing.depth)[backing.pixel]
-    unknown = backing.depth.new_zeros(len(backing.pixel), cloud.features.shape[1])
+    places = pixel_centres(height, width, like=hidden.depth)[hidden.pixel]
+    unknown = hidden.depth.new_zeros(len(hidden.pixel), cloud.features.shape[1])
     return replace(
         cloud,
-        positions=torch.cat([cloud.positions, unproject(places, backing.depth, canvas_camera)]),
-        rgb=torch.cat([cloud.rgb, backing.rgb]),
+        positions=torch.cat([cloud.positions, unproject(places, hidden.depth, canvas_camera)]),
+        rgb=torch.cat([cloud.rgb, hidden.rgb]),
         features=torch.cat([cloud.features, unknown]),
-        layer=torch.cat([cloud.layer, backing.layer.to(cloud.layer)]),
-        pixel=torch.cat([cloud.pixel, backing.pixel]),
-        inpainted=torch.cat([cloud.inpainted, torch.ones_like(backing.pixel, dtype=torch.bool)]),
+        layer=torch.cat([cloud.layer, hidden.layer.to(cloud.layer)]),
+        pixel=torch.cat([cloud.pixel, hidden.pixel]),
+        inpainted=torch.cat([cloud.inpainted, torch.ones_like(hidden.pixel, dtype=torch.bool)]),
     )
 
 

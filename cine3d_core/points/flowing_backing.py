@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from cine3d_core.geometry import pixel_centres, unproject
+from cine3d_core.motion.flow import MotionParams
+from cine3d_core.points.backing import HiddenPoints, joined
 from cine3d_core.points.layer_motion import LayerMotion
 from cine3d_core.scene import Camera, FeaturePointCloud, LayeredDepthImage, MotionField
 
 # Share of its depth by which it lies behind the water: more than where water passes behind a bank
 # (`layer_motion.BEHIND`), less than the backing layer.
 BEHIND = 0.05
-TRAVEL = 0.05  # of the long side: how far it is carried before it starts over, as in `MotionParams`
+TRAVEL = MotionParams.max_displacement  # of the long side: then it starts over
 LEAST_FRAMES = 2  # of a cycle
 NEARLY_ALL = 0.95  # of the water goes no farther; a few fast pixels do not matter
 MOST_SPEEDS = 100_000  # that are sorted
@@ -68,16 +69,17 @@ def with_flowing_backing(
         here = motion.moving & (cycles == count)
         times, travel = _shorter(velocity, here, num_frames / count)
         more[cycles == count] = count * times
-        # No other gets to the emptied place before it starts over.
+        # What is farther off does not reach an emptied place before it starts over.
         near = max_pool2d(emptied[None].float(), 2 * travel + 1, 1, travel)[0] > 0
         there |= here & near & (times > 1)
     pixel = torch.nonzero(there.flatten())[:, 0]
     if not len(pixel):
         return FlowingBacking(cloud, layer_motion, cycles)
     depth = seen(layers.depth).flatten()[pixel] * (1 + BEHIND)
-    number = len(layers.rgba)
+    rgb = seen(layers.rgba[:, :3]).flatten(1).T[pixel]
+    copies = HiddenPoints(pixel, torch.full_like(pixel, len(layers.rgba)), depth, rgb)
     return FlowingBacking(
-        cloud=_joined(cloud, seen(layers.rgba[:, :3]), pixel, depth, number, canvas_camera),
+        cloud=joined(cloud, copies, canvas_camera),
         motion=replace(
             layer_motion,
             velocity=_with(layer_motion.velocity, velocity),
@@ -110,23 +112,3 @@ def _shorter(velocity: Tensor, here: Tensor, period: float) -> tuple[int, int]:
 
 def _with(planes: Tensor, more: Tensor) -> Tensor:
     return torch.cat([planes, more[None].to(planes)])
-
-
-def _joined(
-    cloud: FeaturePointCloud,
-    rgb: Tensor,
-    pixel: Tensor,
-    depth: Tensor,
-    layer: int,
-    canvas_camera: Camera,
-) -> FeaturePointCloud:
-    centres = pixel_centres(canvas_camera.height, canvas_camera.width, like=depth)[pixel]
-    return replace(
-        cloud,
-        positions=torch.cat([cloud.positions, unproject(centres, depth, canvas_camera)]),
-        rgb=torch.cat([cloud.rgb, rgb.flatten(1).T[pixel]]),
-        features=torch.cat([cloud.features, depth.new_zeros(len(pixel), cloud.features.shape[1])]),
-        layer=torch.cat([cloud.layer, torch.full_like(pixel, layer).to(cloud.layer)]),
-        pixel=torch.cat([cloud.pixel, pixel]),
-        inpainted=torch.cat([cloud.inpainted, torch.ones_like(pixel, dtype=torch.bool)]),
-    )
