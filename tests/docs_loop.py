@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from cine3d_core.evaluation.renderer.rows import ALL_ROWS, Bench
+from cine3d_core.files.pictures.pixels import rgb_bytes
 from cine3d_core.render.animation import Shot
 from cine3d_core.synthetic.truth_folder import find_scenes
 
@@ -25,8 +25,7 @@ FRAME_MS = 50
 
 
 def _as_picture(rgb: Tensor) -> Image.Image:
-    values = (rgb.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    picture = Image.fromarray(np.ascontiguousarray(values))
+    picture = Image.fromarray(rgb_bytes(rgb))
     height = round(picture.height * WIDTH / picture.width)
     return picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
 

@@ -3,7 +3,8 @@
 The network and the guided filter know the border to a few pixels: masts, twigs and the gaps
 between leaves are thinner. There the colour decides. The sky behind is the sure sky continued
 smoothly; what stands before it differs from that by a share of the way to the ground's colour (the
-alpha of matting), or by a thin sharp line that hangs on the ground.
+alpha of matting), or by a thin sharp line that hangs on the ground. The numbers were chosen on
+photographs of `train`.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def outlined(sky: Array, colour: Array) -> Array:  # [H, W], [H, W, 3] -> [H, W]
     border = _near(likely, sky) & _near(~likely, sky) & _near(_edge(behind, step), sky)
     alike = _like_sky(sky, behind)
     thing = likely & (_thin(likely, behind, step) | (solid & border & (sky < SURE_SKY)))
-    thing = _crisp(_held(thing, likely | alike), behind, step)
+    thing = _crisp(held(thing, likely | alike), behind, step)
     ground = ~likely & ((sky < SURE_GROUND) | (solid & border))
     for _ in range(RIM):
         thing |= _rim(thing | (ground & ~alike), behind) & likely
@@ -201,7 +202,7 @@ def _like_sky(sky: Array, behind: _Behind) -> Mask:
     return alike & (mistaken < MISTAKEN)
 
 
-def _held(found: Mask, sky: Mask) -> Mask:
+def held(found: Mask, sky: Mask) -> Mask:
     """What hangs together with something solid: a mast stands on something, a wisp does not."""
     bridged = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     count, label = connected_regions(bridged | ~sky)

@@ -22,7 +22,7 @@ from cine3d_core.imaging.guided_filter import predict_from_colour, regress_on_co
 from cine3d_core.imaging.regions import connected_regions
 from cine3d_core.imaging.windows import box_mean, enlarged, shrunk
 from cine3d_core.scene import FLUIDS
-from cine3d_core.see.outline import CLEAR, THING, is_sure, outlined
+from cine3d_core.see.outline import CLEAR, THING, held, is_sure, outlined
 
 Array = NDArray[Any]  # float32; cv2's annotations know no dtype
 Mask = NDArray[np.bool_]
@@ -54,7 +54,6 @@ FALL_LIGHT = 1.15  # falling water is this many times as light as what rests: it
 THIN = 0.006  # of the long side: half the width of what counts as thin
 THIN_DARK = 0.10  # luminance below what is round it
 THIN_BRIGHT = 0.22  # the same above it: clouds have bright wisps
-HOLDS = 0.0005  # share of the picture: what is smaller holds nothing
 SHARP = 0.05  # luminance per pixel at a thin thing's edge; clouds are softer
 GROUND = 0.1  # probability of sky below which the network is sure of ground
 NO_GROUND = 0.002  # share of the picture: with less, there is nothing but sky
@@ -200,13 +199,8 @@ def thin_things(sky: Mask, colour: Array) -> Mask:  # [H, W], [H, W, 3] -> [H, W
     bright = cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, disc) > THIN_BRIGHT
     step = cv2.morphologyEx(light, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) / 2
     edge = cv2.dilate((step > SHARP).astype(np.uint8), disc) > 0
-    found = ((dark | bright) & sky & edge).astype(np.uint8)
-    found = cv2.dilate(found, np.ones((3, 3), np.uint8)) > 0
-    # a mast stands on something, a wisp of cloud does not
-    count, label = connected_regions(found | ~sky)
-    solid = np.bincount(label.ravel(), ~sky.ravel(), count) >= HOLDS * sky.size
-    solid[0] = False
-    return found & solid[label]
+    found = held((dark | bright) & sky & edge, sky).astype(np.uint8)
+    return cv2.dilate(found, np.ones((3, 3), np.uint8)) > 0
 
 
 def kinds_of(probability: Array) -> NDArray[np.uint8]:  # [K, H, W] -> [H, W]
