@@ -14,6 +14,7 @@ from cine3d_core.render.animation import behind_surface
 from cine3d_core.scene import Camera, CinemagraphScene, FeaturePointCloud
 
 PREVIEW_SIDE_PX = 640  # long side of the frames that a preview is meant for
+BEHIND = 0.05  # share of its depth by which what is invented lies behind what the photo shows
 
 
 def preview_of(scene: CinemagraphScene) -> CinemagraphScene:
@@ -126,6 +127,9 @@ def _merged(scene: CinemagraphScene, grid: _BlockGrid) -> FeaturePointCloud:
     hidden, surfaces = kinds // 2 % 2 == 1, _smaller_surfaces(scene, grid)
     farthest = max_pool2d(surfaces, 3, 1, 1) / surfaces
     depth = torch.where(hidden, depth * farthest.flatten(1)[layer, pixel], depth)
+    # Means of other pixels of a block may lie before what hides them.
+    hiding = _farthest_shown(pixel[~invented], depth[~invented], canvas)[pixel] * (1 + BEHIND)
+    depth = torch.where(invented, torch.maximum(depth, hiding), depth)
     rgb = _means(cloud.rgb, block, len(kinds))
     front = ~invented & (layer == _nearest_layer(layer[~invented], pixel[~invented], area)[pixel])
     front &= _is_static(scene, block, len(kinds))
@@ -160,6 +164,18 @@ def _nearest_layer(layer: Tensor, place: Tensor, places: int) -> Tensor:
     """The least layer at each of `places`: [places]."""
     nearest = torch.full((places,), 2**15, dtype=layer.dtype, device=layer.device)
     return nearest.scatter_reduce(0, place, layer, "amin")
+
+
+def _farthest_shown(place: Tensor, depth: Tensor, canvas: Camera) -> Tensor:
+    """What the photo shows, `depth` [N] at `place` [N]: the farthest near each place [H * W].
+
+    Of the points of one place the nearest counts; "near" are the place and those around it.
+    0 where nothing is shown.
+    """
+    size = (canvas.height, canvas.width)
+    nearest = depth.new_zeros(size).view(-1)
+    nearest.scatter_reduce_(0, place, depth, "amin", include_self=False)
+    return max_pool2d(nearest.view(1, *size), 3, 1, 1).view(-1)
 
 
 def _is_static(scene: CinemagraphScene, block: Tensor, blocks: int) -> Tensor:
