@@ -104,7 +104,7 @@ def _shorter(velocity: Tensor, here: Tensor, period: float) -> tuple[int, int]:
     """
     speed = torch.hypot(velocity[0], velocity[1])[here[0]]
     speed = speed[:: max(1, len(speed) // MOST_SPEEDS)]
-    distance = period * float(torch.quantile(speed, NEARLY_ALL))
+    distance = period * float(torch.quantile(speed.cpu(), NEARLY_ALL))
     limit = TRAVEL * max(velocity.shape)
     times = min(max(math.ceil(distance / limit), 2), max(int(period / LEAST_FRAMES), 1))
     return times, math.ceil(distance / times)
