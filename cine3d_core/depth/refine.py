@@ -207,7 +207,12 @@ def _before_the_sky(land: Tensor, sky: Tensor, rgb: Tensor, params: DepthParams)
     share = _as_image(sky)
     radius = _pixels(params.sky_edge_radius, share.shape)
     border = dilated(share > 0.25, radius) & dilated(share < 0.75, radius)
-    return torch.where(border[None], sharp, placed)
+    # on the land a step between the two would tear a thing apart
+    land = (sharp > params.sky_gap) & (placed > params.sky_gap)
+    near = box_mean(border.to(sharp[0]), radius // 2)[None]
+    return torch.where(
+        land, torch.lerp(placed, sharp, near), torch.where(border[None], sharp, placed)
+    )
 
 
 def _in_outline(
@@ -226,7 +231,8 @@ def _in_outline(
     placed = place_sky_farthest(land, sky, params=params)
     radius = _pixels(params.solid_radius, share.shape)
     # the outline is known where the probability jumps; a border that fades stays soft
-    known = dilated(window_max(share, 1) + window_max(-share, 1) > 0.4, radius)
+    reach = max(radius, _pixels(params.sky_edge_radius, share.shape))
+    known = dilated(window_max(share, 1) + window_max(-share, 1) > 0.4, reach)
     known &= (share <= 0.3) | (share >= 0.75)
     values = torch.where(known, _as_image(placed), _as_image(sharp))
     inside = values < params.sky_gap / 2
@@ -235,6 +241,9 @@ def _in_outline(
     before = ~inside & (share <= 0.5)
     near = distance_to(inside) <= radius
     solid = before & ~near & (share < 0.25)
+    # a step between the two would tear the thing apart
+    between = torch.lerp(_as_image(sharp), _as_image(placed), box_mean(known.to(values), radius))
+    values = torch.where(solid, between, values)
     spreading, reached = spread(values, solid, dilated(before, max(1, radius // 2)))
     # where values from two sides meet there is no edge
     there = (before & reached).to(values)

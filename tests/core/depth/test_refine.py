@@ -193,3 +193,27 @@ def test_a_soft_border_is_made_sharp_at_the_sky_and_left_alone_on_a_wall():
     torch.testing.assert_close(disparity[:, 180:], placed[:, 180:], atol=0.02, rtol=0)
     between = (disparity > 0.1) & (disparity < 0.5)
     assert not between[:, :180].any(), "nothing hangs between the wall and the sky"
+
+
+@pytest.mark.parametrize(
+    ("outlined", "near", "lean", "over"), [(True, 0.55, 0.2, 20), (False, 0.95, 0.5, 30)]
+)
+def test_a_depth_that_leans_towards_the_sky_gets_no_step(
+    outlined: bool, near: float, lean: float, over: int
+):
+    """A network lets the rim of a post lean towards the sky; a step there would part the post."""
+    height, width = 360, 640
+    column = torch.arange(width).float()
+    post = (column < 300).expand(1, height, width)
+    colour = torch.where(post, 0.7, torch.tensor([0.4, 0.7, 1.0])[:, None, None])
+    leaning = near - lean * ((column - 300 + over) / over).clamp(0, 1)
+    sky = torch.where(post, 0.03, 0.97)
+    if outlined:
+        sky[..., 298:300], sky[..., 300:302] = 0.3, 0.75
+    else:
+        sky = F.avg_pool2d(blurred(sky, 2.0), 2)
+    raw = blurred(torch.where(post, leaning, 0.05), 0.1 if outlined else 2.0)
+    refined = refine_depth(raw, sky, colour, params=PARAMS)
+    disparity = depth_to_disparity(refined.depth, params=PARAMS)[0, :, 60:290]
+    assert disparity.min() > near - lean
+    assert (disparity[:, 1:] - disparity[:, :-1]).abs().max() < 0.02  # .11 and .15 before
