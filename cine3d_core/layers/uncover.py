@@ -13,7 +13,7 @@ edge that it may hold foreground colour. Lengths are shares of the canvas' long 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cine3d_core.imaging.nearest import nearest_pixel
+from cine3d_core.layers.blur import soft_width
 from cine3d_core.layers.border import border_source, continued
 from cine3d_core.layers.fill import FilledPicture, analytic_fill, context_mean, window_around
 from cine3d_core.scene import LayeredDepthImage
@@ -52,6 +53,7 @@ class InpaintParams:
     jump_width: float = 0.002  # of the long side: over how many pixels a jump may spread
     fringe: float = 0.002  # of the long side: where background may hold foreground colour
     sky_rim: float = 0.005  # the same where it is as far as the sky, whose border is less sure
+    soft_rim: float = 0.02  # the same where the edge is out of focus, at most
     fringe_share: float = 0.4  # foreground by this share at the rim's end is foreground
     clearance: float = 0.05  # a filled pixel is farther than what covers it by this share
 
@@ -90,6 +92,7 @@ class _Band:
     width: Array  # px of the rim there
     context: Mask  # this layer and behind, without foreground and rim
     distance: Array  # px to the nearest edge pixel
+    blurred: Mask  # the nearest edge is out of focus
 
 
 def inpaint_layers(
@@ -188,7 +191,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     edge = behind & beside & ~near_side & (gap > jump)
     if not (edge & (stack.layer == index)).any():
         nothing = np.zeros_like(edge)
-        return _Band(nothing, nothing, nothing, nothing, gap, context=behind, distance=gap)
+        return _Band(nothing, nothing, nothing, nothing, gap, behind, gap, nothing)
     distance, nearest = nearest_pixel(edge)
     foreground = disparity > disparity.flat[nearest] + jump / 2
     # What comes out from behind the foreground, even where a thin strip lies between the two.
@@ -198,7 +201,16 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
     hole = foreground & (distance <= width.flat[nearest]) & (stack.layer.flat[nearest] == index)
     far = stack.depth > AS_FAR * stack.depth.max()
     wide = np.where(far, _pixels(params.sky_rim, far), _pixels(params.fringe, far))
-    wide = wide.flat[nearest]
+    soft = soft_width(
+        stack.rgb,
+        foreground,
+        behind & ~foreground,
+        distance,
+        nearest,
+        _pixels(params.soft_rim, far),
+    )
+    blurred = (soft > wide).flat[nearest]
+    wide = np.maximum(wide, soft).flat[nearest]
     rim = ~foreground & (distance < wide)
     beneath = _window_max(hole.astype(np.uint8), OVERLAP * _pixels(params.fringe, edge)) > 0
     # The near side of another jump may be half of something else, in depth and colour.
@@ -209,7 +221,7 @@ def _find_band(stack: _Stack, index: int, params: InpaintParams, jump: float) ->
         (near_side & ~foreground).astype(np.uint8), OVERLAP * _pixels(params.fringe, gap)
     )
     overlap = beneath & (context | rim) & (stack.layer == index) & (ends == 0)
-    return _Band(hole, rim, overlap, foreground, wide, context, distance)
+    return _Band(hole, rim, overlap, foreground, wide, context, distance, blurred)
 
 
 def _surface_depth(stack: _Stack, band: _Band, index: int) -> Array:
@@ -231,15 +243,22 @@ def _foreground_in_rim(stack: _Stack, filled: Tensor, band: _Band, params: Inpai
     around its things, which would stay behind as a ghost of their outlines.
     """
     mixed = np.zeros_like(band.rim)
-    if not band.rim.any():
-        return mixed
+    for rim in (band.rim & ~band.blurred, band.rim & band.blurred):
+        if rim.any():
+            mixed |= _mixed(stack, filled, replace(band, rim=rim), params)
+    return mixed
+
+
+def _mixed(stack: _Stack, filled: Tensor, band: _Band, params: InpaintParams) -> Mask:
+    mixed = np.zeros_like(band.rim)
     radius = 2 * int(band.width[band.rim].max())
     part = window_around(torch.from_numpy(band.rim)[None], radius)
     nearer, photo, filled = band.foreground[part], stack.rgb[:, *part], filled[:, *part]
     towards = context_mean(photo, _there(nearer, stack)[None], radius) - filled
     share = ((photo - filled) * towards).sum(dim=0) / (towards**2).sum(dim=0).clamp(min=1e-3)
-    # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth.
-    needed = params.fringe_share * band.distance[part] / band.width[part]
+    # Next to the foreground a mixture is what lenses make; farther off it takes an error of depth,
+    # or a lens out of focus.
+    needed = params.fringe_share * band.distance[part] / band.width[part] * ~band.blurred[part]
     # A line on the whole, and not half the pixels of a texture.
     usual = context_mean(share[None], _there(band.rim[part], stack)[None], radius)[0]
     halo = (torch.maximum(share, usual) < -HALO).cpu().numpy()
@@ -255,6 +274,7 @@ def _give_to_foreground(stack: _Stack, mixed: Mask, foreground: Mask) -> None:
     if not mixed.any():
         return
     _, nearest = nearest_pixel(foreground)
+    mixed = mixed & (stack.depth.flat[nearest] < stack.depth)
     source, target = nearest[mixed], np.flatnonzero(mixed)
     at = _there(target, stack)
     old = _there(stack.layer.flat[target], stack)
