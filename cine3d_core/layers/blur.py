@@ -19,7 +19,8 @@ from cine3d_core.layers.fill import context_mean
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-# By so much the two sides must differ in colour, else nobody sees how they go over.
+# Chosen by eye on four photographs of `check`; 24 of `train` were looked at afterwards.
+# By so much the two sides must differ in colour, else it is not seen how they go over.
 LEAST_CONTRAST = 0.15
 TAILS = 1.5  # a lens' edge is that much wider than its steepest part says
 SHARP = 4.0  # px: an edge in focus is no wider after the smoothing of `_slope`
@@ -51,8 +52,8 @@ def soft_width(
         nearest: that pixel's flat index, [H, W].
         limit: the most that is found, px.
     """
-    clear = (distance > limit / 2) & (distance <= 2 * limit)
-    near, far = (_mean(rgb, side & clear, 2 * limit) for side in (foreground, background))
+    away = (distance > limit / 2) & (distance <= 2 * limit)
+    near, far = (_mean(rgb, side & away, 2 * limit) for side in (foreground, background))
     way = near - far
     contrast = way.norm(dim=0).clamp(min=1e-3)
     known = (near.sum(dim=0) > 0) & (far.sum(dim=0) > 0) & (contrast > LEAST_CONTRAST)
@@ -72,12 +73,13 @@ def soft_width(
     width = np.minimum(np.maximum(TAILS * ramp, beside + ramp), limit)
     width *= known & (ramp > SHARP)
 
-    out = width.flat[nearest]
-    soft = background & (distance < out)
-    mixture = _near(astray / contrast, soft, nearest, limit) <= ASTRAY
-    outside = background & (out > 0) & (distance >= out) & (distance <= out + BESIDE)
-    clear = _near((towards / contrast).clip(0, 1), outside, nearest, limit) <= STILL_NEAR
-    return np.where(mixture & clear, width, 0)
+    end = width.flat[nearest]
+    within = background & (distance < end)
+    is_mixture = _mean_at_edges(astray / contrast, within, nearest, limit) <= ASTRAY
+    beyond = background & (end > 0) & (distance >= end) & (distance <= end + BESIDE)
+    share = (towards / contrast).clip(0, 1)
+    has_ended = _mean_at_edges(share, beyond, nearest, limit) <= STILL_NEAR
+    return np.where(is_mixture & has_ended, width, 0)
 
 
 def _mean(rgb: Tensor, side: Mask, radius: int) -> Tensor:  # [3, H, W], 0 where nothing is near
@@ -94,7 +96,7 @@ def _window_max(plane: Array, radius: int) -> Array:
     return cv2.dilate(plane, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
 
 
-def _near(plane: Array, where: Mask, nearest: Array, across: int) -> Array:
+def _mean_at_edges(plane: Array, where: Mask, nearest: Array, across: int) -> Array:
     """At edge pixels, the plane's mean over pixels of the mask for which those here are nearest."""
     size = (across | 1, across | 1)
     total, count = (
