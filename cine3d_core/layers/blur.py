@@ -55,11 +55,11 @@ def soft_width(
     away = (distance > limit / 2) & (distance <= 2 * limit)
     near, far = (_mean(rgb, side & away, 2 * limit) for side in (foreground, background))
     way = near - far
-    contrast = way.norm(dim=0).clamp(min=1e-3)
+    contrast = _length(way).clamp(min=1e-3)
     known = (near.sum(dim=0) > 0) & (far.sum(dim=0) > 0) & (contrast > LEAST_CONTRAST)
     # The foreground's colour, as a length: where the sides are alike a share would be noise.
     towards = ((rgb - far) * way).sum(dim=0) / contrast
-    astray = (rgb - far - towards * way / contrast).norm(dim=0)
+    astray = _length(rgb - far - towards * way / contrast)
     towards, astray, contrast, known = (
         plane.cpu().numpy() for plane in (towards, astray, contrast, known)
     )
@@ -84,6 +84,10 @@ def soft_width(
 
 def _mean(rgb: Tensor, side: Mask, radius: int) -> Tensor:  # [3, H, W], 0 where nothing is near
     return context_mean(rgb, torch.from_numpy(side)[None].to(rgb.device), radius)
+
+
+def _length(vectors: Tensor) -> Tensor:  # [3, H, W] -> [H, W]; torch's norm is ten times slower
+    return vectors.square().sum(dim=0).sqrt()
 
 
 def _slope(plane: Array) -> Array:

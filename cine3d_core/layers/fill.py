@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 # Shares of the long side.
 _REACH = 0.012  # how far a pixel of the hole looks for what is known
+_MOST_REACH = 24  # px: the work grows with its square
 _FINE = 0.0015  # spread of the smoothing whose remainder is texture
 _SPREAD = 0.02  # of the window in which the usual contrast of texture is measured
 _TEXTURE = 0.75  # of the texture is added: it belongs there, but not pixel by pixel
@@ -96,7 +97,8 @@ def _picture(planes: Tensor) -> Array:  # [C, H, W] -> [H, W, C], or [H, W] of a
 def _colours(rgb: Array, context: Array, hole: Array, scale: int) -> Array:
     """Colours [H, W, 3] with the hole filled; the work of the CPU, where rings go inwards."""
     known = np.where(context[..., None], rgb, 0)
-    inwards = continued_inwards(known, context, hole, max(2, round(_REACH * scale)))
+    reach = min(max(2, round(_REACH * scale)), _MOST_REACH)
+    inwards = continued_inwards(known, context, hole, reach)
     colours, origin = inwards[..., :3], inwards[..., 3:]
     hidden = hole & (origin[..., 0] < 0)  # too far from everything
     if hidden.any():

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
+from cine3d_core.imaging.windows import dilated
 from cine3d_core.motion.flow import MotionParams
 from cine3d_core.points.backing import HiddenPoints, joined
 from cine3d_core.points.layer_motion import LayerMotion
@@ -70,7 +70,7 @@ def with_flowing_backing(
         times, travel = _shorter(velocity, here, num_frames / count)
         more[cycles == count] = count * times
         # What is farther off does not reach an emptied place before it starts over.
-        near = max_pool2d(emptied[None].float(), 2 * travel + 1, 1, travel)[0] > 0
+        near = dilated(emptied[0], travel)
         there |= here & near & (times > 1)
     pixel = torch.nonzero(there.flatten())[:, 0]
     if not len(pixel):

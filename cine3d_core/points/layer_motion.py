@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from cine3d_core.imaging.nearest import nearest_pixel
 from cine3d_core.imaging.push_pull import push_pull
+from cine3d_core.imaging.windows import window_max
 from cine3d_core.scene import LayeredDepthImage, MotionField
 
 # Disparity per long side of the picture; what is steeper is a jump. Water seen from a boat's height
@@ -98,7 +99,7 @@ def motion_of_layers(layers: LayeredDepthImage, field: MotionField) -> LayerMoti
 
 def _largest(values: Tensor, radius: int) -> Tensor:
     """The largest of [1, H, W] values around each pixel."""
-    return functional.max_pool2d(values[None], 2 * radius + 1, stride=1, padding=radius)[0]
+    return window_max(values[0], radius)[None]
 
 
 def surface_components(depth: Tensor, moving: Tensor, velocity: Tensor) -> Tensor:
