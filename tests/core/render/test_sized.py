@@ -51,7 +51,7 @@ def test_a_small_frame_at_rest_is_the_photo_brought_down(
 ) -> None:
     small, whole = (drawn(scene, "still", s, 0, decoder).rgb for s in (share, 1.0))
     wanted = interpolate(whole[None], small.shape[1:], mode="area")[0]
-    assert likeness(small, wanted) > 29  # 20 when all points were splatted
+    assert likeness(small, wanted) > 28.5  # 20 when all points were splatted
 
 
 @pytest.mark.parametrize("share", [0.12, 0.25, 0.5])
